@@ -1,0 +1,38 @@
+const only = (name, from, comment, allowed) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^src/', pathNot: allowed },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment: 'A cycle means two files with one purpose between them.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    only('core-imports-only-itself', '^src/lib/core/', 'lib/core is pure: it can be tested with plain values.', '^src/lib/core/'),
+    {
+      name: 'core-has-no-io',
+      comment: 'Time, randomness and I/O arrive in lib/core as arguments; hashing is a pure function.',
+      severity: 'error',
+      from: { path: '^src/lib/core/' },
+      to: { dependencyTypes: ['core', 'npm'], pathNot: '^(node:)?crypto$' },
+    },
+    only('lib-imports-lib', '^src/lib/', 'lib serves everyone above it and knows none of them.', '^src/lib/'),
+    only('producers-import-lib', '^src/producers/', 'Producers and workers meet only in the queue.', '^src/(producers|lib)/'),
+    only('workers-import-lib', '^src/workers/', 'Producers and workers meet only in the queue.', '^src/(workers|lib)/'),
+    only('dashboard-imports-lib', '^src/dashboard/', 'The dashboard shows what lib knows.', '^src/(dashboard|lib)/'),
+    only('sandbox-stands-alone', '^src/sandbox/', 'The stand-in must not share code with what it judges.', '^src/sandbox/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { extensions: ['.ts', '.js'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,36 @@
+import type { EnrichmentId } from './ids.js';
+
+/** The values of a submission exactly as sent: what Zoho echoes, and what a look-up compares. */
+export interface SentFields {
+  readonly module: string;
+  readonly recordId?: string;
+  readonly name?: string;
+  readonly email?: string;
+  readonly website?: string;
+}
+
+/**
+ * What the ledger knows of an identity key.
+ * `sending`: claimed, the POST may be under way. `uncertain`: sent, the answer was lost. `held`: uncertain, a person decides.
+ * `cleared`: looked up, not at Zoho, may be sent again. `scheduled`: Zoho accepted it.
+ */
+export type LedgerState = 'sending' | 'uncertain' | 'held' | 'cleared' | 'scheduled';
+
+export interface LedgerEntry {
+  readonly state: LedgerState;
+  /** Call id of the latest claim. */
+  readonly callId: string;
+  /** Store clock, milliseconds, at the latest claim. */
+  readonly sentAtMs: number;
+  readonly sent: SentFields;
+  /** How many times this row was sent, the latest included. */
+  readonly sends: number;
+  /** Present when `scheduled`. */
+  readonly enrichmentId?: EnrichmentId;
+  /** Store clock, milliseconds; present when `scheduled`. */
+  readonly scheduledAtMs?: number;
+  /** Why it is uncertain or held (a code), for people. */
+  readonly reason?: string;
+  /** Remarks for the export, such as a field Zoho refused and the row went without. */
+  readonly notes?: readonly string[];
+}

@@ -1,0 +1,39 @@
+import type { Processor, WorkerOptions } from 'bullmq';
+import type { IdentityKey } from '../core/ids.js';
+import type { EnrichPayload, EnrichQueue, EnrichReturn, EnrichWorker } from '../queues.js';
+import type { Store } from '../store/store.js';
+
+/** What BullMQ's own record of a job says; `absent` when there is none. */
+export type JobFate =
+  | { readonly state: 'absent' }
+  | { readonly state: 'waiting' | 'active' | 'delayed' | 'completed' }
+  | { readonly state: 'failed'; readonly reason: string };
+
+export interface QueueCounts {
+  /** Includes prioritized and paused jobs. */
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly completed: number;
+  readonly failed: number;
+}
+
+/**
+ * Where the queue lives: BullMQ's connection and backend, and the store beside it.
+ * `close` is idempotent and closes what the engine opened; queues and workers made from it are closed by their makers, first.
+ */
+export interface Engine {
+  readonly kind: 'redis' | 'embedded';
+  /** For people, on every command: where this is, without credentials. */
+  readonly description: string;
+  readonly queueName: string;
+  /** A queue on this engine; the caller closes it before the engine. */
+  openQueue(): EnrichQueue;
+  /** A worker on this engine, not yet running when `autorun` is false; the caller closes it before the engine. */
+  openWorker(processor: Processor<EnrichPayload, EnrichReturn>, options: Omit<WorkerOptions, 'connection'>): EnrichWorker;
+  readonly store: Store;
+  /** Fates of these jobs, in one round trip a chunk; every key is answered. */
+  jobFates(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobFate>>;
+  counts(): Promise<QueueCounts>;
+  close(): Promise<void>;
+}

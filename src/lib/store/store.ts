@@ -1,0 +1,132 @@
+import type { Control } from '../core/control.js';
+import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import type { LedgerEntry, SentFields } from '../core/ledger.js';
+
+/** Limits of one admission. The same configuration on every worker makes them fleet-wide. */
+export interface Limits {
+  /** Calls per second; 0 means no limit. Slots are spaced evenly at 98% of it. */
+  readonly callsPerSecond: number;
+  /** Calls in flight over the whole fleet; lowered by `Control.maxInFlight` while throttled. */
+  readonly maxInFlight: number;
+  /** A place not renewed by `heartbeat` for this long belongs to a dead worker and is free again. */
+  readonly placeLeaseMs: number;
+}
+
+export interface CallRequest {
+  /** Unique per call, made by the worker. Repeating an admission with the same id is safe. */
+  readonly callId: string;
+  readonly limits: Limits;
+  /** The slot an earlier `wait` reserved for this call. */
+  readonly slotMs?: number;
+}
+
+export interface AdmitRequest extends CallRequest {
+  readonly key: IdentityKey;
+  readonly sent: SentFields;
+  /** A claim older than this is lost: 5 s + request timeout + margin. */
+  readonly claimLostAfterMs: number;
+}
+
+/** What every worker that may not send now is told. */
+export type Refusal =
+  /** A slot in the pace is reserved: ask again, with `slotMs`, after `waitMs`. Nothing is claimed yet. */
+  | { readonly kind: 'wait'; readonly waitMs: number; readonly slotMs: number }
+  /** No place in flight is free. The slot was given back. */
+  | { readonly kind: 'busy' }
+  /** Stopped, held back, or another row is the probe. `waitMs` is null when only a person ends it. */
+  | { readonly kind: 'standby'; readonly control: Control; readonly waitMs: number | null };
+
+export type Admission =
+  /** Claimed and counted in flight: the POST must leave within 5 s. */
+  | { readonly kind: 'go'; readonly epoch: number; readonly sentAtMs: number; readonly sends: number }
+  | Refusal
+  /** The fleet is probing and nobody has the probe: take it (`changeControl`), then ask again. */
+  | { readonly kind: 'probe-open'; readonly control: Control }
+  | { readonly kind: 'scheduled'; readonly enrichmentId: EnrichmentId }
+  /** Another claim on this key is younger than `claimLostAfterMs`. */
+  | { readonly kind: 'pending'; readonly waitMs: number }
+  | { readonly kind: 'uncertain'; readonly held: boolean };
+
+/** Calls other than submissions: paced and counted alike, not halted by a stop, held back by throttling and outage. */
+export type CallAdmission = { readonly kind: 'go' } | Refusal;
+
+/** The answer to every report on a call: the control state right after it. */
+export interface Reported {
+  readonly control: Control;
+  readonly nowMs: number;
+}
+
+export type Settlement = Reported &
+  (
+    | { readonly kind: 'settled' }
+    /** The key already has another enrichment id, or the id belongs to another key: nothing was changed. */
+    | { readonly kind: 'conflict'; readonly key: IdentityKey; readonly enrichmentId: EnrichmentId }
+  );
+
+/**
+ * One small JSON document, changed only by compare-and-set on the store's clock.
+ * `change` may call `next` several times under contention, so `next` must be pure;
+ * returning `undefined` leaves the document as it is.
+ */
+export interface Cell<T> {
+  read(): Promise<{ readonly value: T | null; readonly nowMs: number }>;
+  change(
+    next: (value: T | null, nowMs: number) => T | undefined,
+  ): Promise<{ readonly value: T | null; readonly nowMs: number; readonly changed: boolean }>;
+}
+
+/** Cells of the store and what they hold; the types live with the code that owns each. */
+export type CellName = 'control' | 'token' | 'account' | 'sweep' | 'server';
+
+export interface LedgerCounts {
+  readonly scheduled: number;
+  readonly sending: number;
+  readonly uncertain: number;
+  readonly held: number;
+}
+
+/**
+ * The durable state that outlives jobs: ledger, control, pace, places in flight, token.
+ * Each operation is atomic and runs on the store's own clock; every one may be repeated safely with the same arguments.
+ * Rejects with `StoreUnavailableError` when the engine cannot be reached.
+ */
+export interface Store {
+  /** Stop, pace, place in flight and claim in one step, in that order of refusal after the ledger has been asked. */
+  admit(request: AdmitRequest): Promise<Admission>;
+  /** A place and a slot for a call that submits nothing. */
+  admitCall(request: CallRequest): Promise<CallAdmission>;
+  /** Frees the place of a call; unknown ids are ignored. */
+  finishCall(callId: string): Promise<void>;
+
+  /** Zoho accepted the row. Frees the place. Accepts any state of the entry: a late answer and an adoption are both true. */
+  settle(key: IdentityKey, callId: string, enrichmentId: EnrichmentId, notes?: readonly string[]): Promise<Settlement>;
+  /** Zoho took nothing: removes the claim if `callId` still holds it (an entry sent before becomes `cleared`), frees the place. */
+  release(key: IdentityKey, callId: string): Promise<Reported>;
+  /** The answer was lost: `sending` by `callId` becomes `uncertain`, frees the place. */
+  doubt(key: IdentityKey, callId: string, reason: string): Promise<Reported>;
+
+  /** Looked up and not at Zoho: `uncertain` or `held` with this `callId` becomes `cleared`. False when it changed meanwhile. */
+  clear(key: IdentityKey, callId: string): Promise<boolean>;
+  /** Only a person may decide: `uncertain` with this `callId` becomes `held`. False when it changed meanwhile. */
+  hold(key: IdentityKey, callId: string, reason: string): Promise<boolean>;
+  /** Marks claims older than `claimLostAfterMs` as uncertain (their worker died); returns their keys, at most `limit`. */
+  expireClaims(claimLostAfterMs: number, limit: number): Promise<readonly IdentityKey[]>;
+
+  /** Entries in state `uncertain` (or also `held`), oldest send first. */
+  uncertain(options: { readonly held: boolean; readonly limit: number }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  /** Claims in state `sending`, oldest first: a look-up must not adopt what one of these may have caused. */
+  sending(limit: number): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  /** The keys these enrichment ids belong to. */
+  owners(ids: readonly EnrichmentId[]): Promise<ReadonlyMap<EnrichmentId, IdentityKey>>;
+  /** Ledger entries of these keys; absent keys are absent. */
+  entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  counts(): Promise<LedgerCounts>;
+
+  /** Renews the places of these calls and the worker itself; tells the control state. */
+  heartbeat(workerId: string, callIds: readonly string[], leaseMs: number): Promise<Reported & { readonly workers: number }>;
+  /** Takes the worker off the list of the living. */
+  leave(workerId: string): Promise<void>;
+
+  readonly control: Cell<Control>;
+  cell<T>(name: Exclude<CellName, 'control'>): Cell<T>;
+}
