@@ -1,6 +1,13 @@
+import { type BackoffPolicy, backoffMs } from './backoff.js';
+
 /**
  * The fleet's control state: one small document that every admission reads and only the pure
  * functions in this file change. All times are milliseconds on the store's clock.
+ *
+ *     running --stop--> stopped --resume--> probing(resume) --accepted--> running
+ *     running --3 outages--> probing(outage) --any answer--> running
+ *
+ * A function that has nothing to change returns the very object it was given.
  */
 export interface Control {
   /** Counts stops and resumes. Every answer carries the epoch of its admit; a late error of an older epoch changes nothing. */
@@ -13,9 +20,12 @@ export interface Control {
   /** Nothing is sent before this time (throttling, outage); 0 when nothing holds the fleet. */
   readonly holdUntilMs: number;
   readonly holdReason: 'throttled' | 'outage' | null;
-  /** Calls allowed in flight while throttled, below the configured number; null when not lowered. */
+  /** When the latest hold began: answers to calls sent before it tell nothing new about it. */
+  readonly heldSinceMs: number;
+  /** Calls allowed in flight after throttling, below the configured number; null when not lowered. */
   readonly maxInFlight: number | null;
-  /** Answers in a row without a success between: connection failures, unknown 4xx codes, unreadable 2xx, throttles. */
+  /** When the lowered number of calls in flight may next go up by one. */
+  readonly raiseAtMs: number;
   readonly streaks: Streaks;
 }
 
@@ -23,8 +33,9 @@ export interface StopReason {
   readonly code: string;
   readonly message: string;
   readonly sinceMs: number;
-  /** Identity key of the row whose answer raised the stop; null for PAUSED. */
+  /** Identity key of the row whose answer raised the stop; null when no row did. */
   readonly key: string | null;
+  /** The row's line in its file, when known. */
   readonly line: number | null;
 }
 
@@ -40,9 +51,267 @@ export interface Probe {
   readonly passes: number;
 }
 
+/** Answers in a row without a success between. */
 export interface Streaks {
+  /** Never sent, or sent and lost. */
   readonly outage: number;
+  /** 4xx codes nobody knows. */
   readonly unknown: number;
+  /** 2xx answers nobody can read. */
   readonly unreadable: number;
   readonly throttled: number;
+}
+
+/** What the answer to one submission says about the fleet. */
+export type FleetEvent =
+  | { readonly kind: 'accepted' }
+  /** The row's own fault: Zoho is there and the account is in order. */
+  | { readonly kind: 'row-refused'; readonly code: string }
+  | { readonly kind: 'stop'; readonly code: string; readonly message: string }
+  | { readonly kind: 'throttled'; readonly code: string; readonly retryAfterMs: number | null }
+  /** Never sent, or sent and lost: Zoho is away. */
+  | { readonly kind: 'outage'; readonly code: string }
+  | { readonly kind: 'unreadable'; readonly code: string }
+  | { readonly kind: 'unknown'; readonly code: string }
+  /** Nothing was sent and nothing is known: the worker shut down, or the claim ran out of time. */
+  | { readonly kind: 'unsent' };
+
+/** The call an event belongs to. */
+export interface FleetCall {
+  readonly epoch: number;
+  readonly callId: string;
+  readonly key: string;
+  readonly line: number | null;
+  readonly sentAtMs: number;
+}
+
+export interface FleetPolicy {
+  /** The configured number of calls in flight. */
+  readonly maxInFlight: number;
+  readonly backoff: BackoffPolicy;
+}
+
+const NO_STREAKS: Streaks = { outage: 0, unknown: 0, unreadable: 0, throttled: 0 };
+const OUTAGES_THAT_OPEN_THE_BREAKER = 3;
+const UNKNOWN_ANSWERS_THAT_STOP = 3;
+const UNREADABLE_ANSWERS_THAT_STOP = 2;
+const MAX_PROBE_PASSES = 5;
+/** A throttled fleet gets one call in flight back per this time of quiet. */
+const RAISE_EVERY_MS = 2_000;
+/** A worker that takes the probe is admitted within this time or loses it. */
+const PROBE_LEASE_MS = 10_000;
+
+export const INITIAL_CONTROL: Control = {
+  epoch: 0,
+  mode: 'running',
+  stop: null,
+  probe: null,
+  holdUntilMs: 0,
+  holdReason: null,
+  heldSinceMs: 0,
+  maxInFlight: null,
+  raiseAtMs: 0,
+  streaks: NO_STREAKS,
+};
+
+/** The control state after an answer. `random` in [0, 1) spreads the waits. */
+export function afterAnswer(
+  control: Control,
+  event: FleetEvent,
+  call: FleetCall,
+  policy: FleetPolicy,
+  nowMs: number,
+  random: number,
+): Control {
+  if (call.epoch !== control.epoch || control.mode === 'stopped') return control;
+  switch (event.kind) {
+    case 'accepted':
+      return afterAccepted(control, policy, nowMs);
+    case 'stop':
+      return stopped(control, { ...reasonOf(event, call), sinceMs: nowMs });
+    case 'throttled':
+      return passUncounted(throttled(control, event.retryAfterMs, call, policy, nowMs, random), call);
+    case 'unsent':
+      return passUncounted(control, call);
+    case 'row-refused':
+      return afterRowRefused(control, event.code, call, nowMs);
+    case 'outage':
+      return afterOutage(control, event.code, call, policy, nowMs, random);
+    case 'unreadable':
+      return afterStreak(control, 'unreadable', UNREADABLE_ANSWERS_THAT_STOP, event.code, call, nowMs);
+    case 'unknown':
+      return afterStreak(control, 'unknown', UNKNOWN_ANSWERS_THAT_STOP, event.code, call, nowMs);
+  }
+}
+
+/** Halts the fleet; unchanged when it is stopped already, so the first reason stays. */
+export function stopped(control: Control, stop: StopReason): Control {
+  if (control.mode === 'stopped') return control;
+  return { ...INITIAL_CONTROL, epoch: control.epoch + 1, mode: 'stopped', stop, maxInFlight: control.maxInFlight };
+}
+
+/** Lifts a stop: one row goes first, the rest when Zoho has accepted it. Unchanged when nothing is stopped. */
+export function resumed(control: Control): Control {
+  if (control.mode !== 'stopped') return control;
+  return { ...control, epoch: control.epoch + 1, mode: 'probing', probe: openProbe('resume', 0) };
+}
+
+/**
+ * Gives the open probe to this call. `seen` is the control state that the worker was shown: when somebody else took the
+ * probe meanwhile nothing changes. A probe whose holder died counts as passed on.
+ */
+export function probeTaken(control: Control, seen: Control, call: { key: string; callId: string }, nowMs: number): Control {
+  if (control.mode !== 'probing' || control.probe === null) return control;
+  if (control.epoch !== seen.epoch || control.probe.callId !== (seen.probe?.callId ?? null)) return control;
+  const left = control.probe.key === null ? control : passCounted(control, 'WORKER_DIED', nowMs);
+  if (left.probe === null) return left;
+  return { ...left, probe: { ...left.probe, key: call.key, callId: call.callId, leaseUntilMs: nowMs + PROBE_LEASE_MS } };
+}
+
+/** Whether rows may be asked to be admitted at all: neither stopped, nor held back, nor another row's probe under way. */
+export function mayWork(control: Control, nowMs: number): boolean {
+  if (control.mode === 'stopped' || control.holdUntilMs > nowMs) return false;
+  if (control.probe === null) return true;
+  return control.probe.key === null;
+}
+
+function afterAccepted(control: Control, policy: FleetPolicy, nowMs: number): Control {
+  const raised = raiseInFlight(control, policy, nowMs);
+  if (raised.mode === 'running' && hasNoStreaks(raised)) return raised;
+  return { ...raised, mode: 'running', stop: null, probe: null, holdUntilMs: 0, holdReason: null, streaks: NO_STREAKS };
+}
+
+function afterRowRefused(control: Control, code: string, call: FleetCall, nowMs: number): Control {
+  if (control.mode === 'probing' && control.probe?.cause === 'outage') return outageOver(control);
+  if (isProbe(control, call)) return passCounted(control, code, nowMs);
+  if (control.streaks.outage === 0) return control;
+  return { ...control, streaks: { ...control.streaks, outage: 0 } };
+}
+
+function afterOutage(
+  control: Control,
+  code: string,
+  call: FleetCall,
+  policy: FleetPolicy,
+  nowMs: number,
+  random: number,
+): Control {
+  // Once the breaker is open only the probe's answer is news; the others left before it opened.
+  if (control.mode === 'probing' && !isProbe(control, call)) return control;
+  const outage = control.streaks.outage + 1;
+  const counted = { ...control, streaks: { ...control.streaks, outage } };
+  if (control.mode === 'running' && outage < OUTAGES_THAT_OPEN_THE_BREAKER) return counted;
+  const waitMs = backoffMs(Math.max(1, outage - OUTAGES_THAT_OPEN_THE_BREAKER + 1), policy.backoff, random);
+  const held: Control = { ...counted, holdUntilMs: nowMs + waitMs, holdReason: 'outage', heldSinceMs: nowMs };
+  if (control.probe?.cause === 'resume') return passCounted(held, code, nowMs);
+  return { ...held, mode: 'probing', probe: openProbe('outage', (control.probe?.passes ?? -1) + 1) };
+}
+
+function afterStreak(
+  control: Control,
+  name: 'unknown' | 'unreadable',
+  limit: number,
+  code: string,
+  call: FleetCall,
+  nowMs: number,
+): Control {
+  const count = control.streaks[name] + 1;
+  if (count >= limit) return stopped(control, { ...streakReason(name, count, code), ...rowOf(call), sinceMs: nowMs });
+  const counted = { ...control, streaks: { ...control.streaks, [name]: count } };
+  return isProbe(control, call) ? passCounted(counted, code, nowMs) : counted;
+}
+
+function streakReason(name: 'unknown' | 'unreadable', count: number, code: string): { code: string; message: string } {
+  return name === 'unknown'
+    ? {
+        code: 'UNKNOWN_ANSWERS',
+        message: `Zoho refused ${count} rows in a row with answers this program does not know (last: ${code}); look at the failed rows, then resume.`,
+      }
+    : {
+        code: 'UNREADABLE_ANSWERS',
+        message: `Zoho said yes ${count} times in a row with answers this program cannot read (last: ${code}); check the API domain and version, then resume.`,
+      };
+}
+
+function throttled(
+  control: Control,
+  retryAfterMs: number | null,
+  call: FleetCall,
+  policy: FleetPolicy,
+  nowMs: number,
+  random: number,
+): Control {
+  const asked = nowMs + (retryAfterMs ?? 0);
+  // Answers to calls that left before the hold began are the same throttle seen again.
+  if (control.holdReason === 'throttled' && call.sentAtMs <= control.heldSinceMs) {
+    return asked > control.holdUntilMs ? { ...control, holdUntilMs: asked } : control;
+  }
+  const streak = control.streaks.throttled + 1;
+  return {
+    ...control,
+    holdUntilMs: Math.max(asked, nowMs + backoffMs(streak, policy.backoff, random)),
+    holdReason: 'throttled',
+    heldSinceMs: nowMs,
+    maxInFlight: Math.max(1, Math.floor((control.maxInFlight ?? policy.maxInFlight) / 2)),
+    raiseAtMs: nowMs + RAISE_EVERY_MS,
+    streaks: { ...control.streaks, throttled: streak },
+  };
+}
+
+function raiseInFlight(control: Control, policy: FleetPolicy, nowMs: number): Control {
+  if (control.maxInFlight === null || nowMs < control.raiseAtMs) return control;
+  const maxInFlight = control.maxInFlight + 1;
+  return { ...control, maxInFlight: maxInFlight >= policy.maxInFlight ? null : maxInFlight, raiseAtMs: nowMs + RAISE_EVERY_MS };
+}
+
+function outageOver(control: Control): Control {
+  return {
+    ...control,
+    mode: 'running',
+    probe: null,
+    holdUntilMs: 0,
+    holdReason: null,
+    streaks: { ...control.streaks, outage: 0 },
+  };
+}
+
+/** The probe told nothing for certain: another row takes it, at most five times. */
+function passCounted(control: Control, code: string, nowMs: number): Control {
+  if (control.probe === null) return control;
+  const passes = control.probe.passes + 1;
+  if (control.probe.cause === 'outage' || passes <= MAX_PROBE_PASSES) {
+    return { ...control, probe: openProbe(control.probe.cause, passes) };
+  }
+  return stopped(control, {
+    code: 'NO_PROBE_ACCEPTED',
+    message: `After the resume ${passes} rows were tried one by one and Zoho accepted none (last: ${code}); look at those rows, then resume.`,
+    sinceMs: nowMs,
+    key: control.probe.key,
+    line: null,
+  });
+}
+
+function passUncounted(control: Control, call: FleetCall): Control {
+  if (!isProbe(control, call) || control.probe === null) return control;
+  return { ...control, probe: openProbe(control.probe.cause, control.probe.passes) };
+}
+
+function openProbe(cause: Probe['cause'], passes: number): Probe {
+  return { cause, key: null, callId: null, leaseUntilMs: 0, passes };
+}
+
+function isProbe(control: Control, call: FleetCall): boolean {
+  return control.probe !== null && control.probe.callId === call.callId;
+}
+
+function hasNoStreaks({ streaks }: Control): boolean {
+  return streaks.outage === 0 && streaks.unknown === 0 && streaks.unreadable === 0 && streaks.throttled === 0;
+}
+
+function reasonOf(event: { code: string; message: string }, call: FleetCall): Omit<StopReason, 'sinceMs'> {
+  return { code: event.code, message: event.message, ...rowOf(call) };
+}
+
+function rowOf(call: FleetCall): Pick<StopReason, 'key' | 'line'> {
+  return { key: call.key, line: call.line };
 }
