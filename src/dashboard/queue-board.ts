@@ -1,0 +1,36 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { HonoAdapter } from '@bull-board/hono';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono } from 'hono';
+import type { EnrichQueue } from '../lib/queues.js';
+
+/** Where bull-board is mounted; its pages carry absolute links. */
+export const BOARD_PATH = '/queues';
+
+/**
+ * bull-board over one queue. Read-only unless `allowChanges`: its buttons work on jobs and know nothing of the ledger,
+ * the stop or fresh attempts, which the commands `retry`, `pause` and `resume` do.
+ */
+export function queueBoard(queue: EnrichQueue, allowChanges: boolean): Hono {
+  const serverAdapter = new HonoAdapter(serveStatic);
+  serverAdapter.setBasePath(BOARD_PATH);
+  createBullBoard({
+    queues: [new BullMQAdapter(queue, { readOnlyMode: !allowChanges })],
+    serverAdapter,
+    options: { uiConfig: { boardTitle: 'zia-bulk-enrich', miscLinks: [{ text: 'Overview', url: '/' }] } },
+  });
+  const board = new Hono();
+  board.use(async (c, next) => {
+    await next();
+    if (c.res.headers.get('content-type')?.startsWith('text/html')) c.res = await withoutOutsideLinks(c.res);
+  });
+  board.route('/', serverAdapter.registerPlugin());
+  return board;
+}
+
+/** bull-board's page asks a font service for its fonts, which would tell that service who looks at the queue and when. */
+async function withoutOutsideLinks(page: Response): Promise<Response> {
+  const body = (await page.text()).replace(/<link\b[^>]*\bhref="https?:[^>]*>/g, '');
+  return new Response(body, { status: page.status, headers: page.headers });
+}

@@ -1,0 +1,105 @@
+import { assertNever } from '../lib/core/assert-never.js';
+import type { EnrichmentId } from '../lib/core/ids.js';
+import type { LedgerEntry } from '../lib/core/ledger.js';
+import type { FieldNote, FieldProblem, ParsedRow } from '../lib/core/row.js';
+import type { JobFate } from '../lib/engine/engine.js';
+
+/** What `zia_status` can say; every row of a file has exactly one of these. */
+export const ROW_STATUSES = [
+  'enriched',
+  'not_found',
+  'submitted',
+  'waiting',
+  'uncertain',
+  'failed',
+  'rejected',
+  'not_enqueued',
+] as const;
+export type RowStatus = (typeof ROW_STATUSES)[number];
+
+/** What happened to one row of a file, in the words of the export. */
+export interface RowOutcome {
+  readonly status: RowStatus;
+  readonly enrichmentId?: EnrichmentId;
+  /** When Zoho accepted the row: store clock, epoch milliseconds. */
+  readonly submittedAtMs?: number;
+  /** Why the row failed, was rejected, or is uncertain. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** Remarks for people: fields left out, a row that waits for a decision. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The outcome of a row from the two records that exist of it. The ledger outlives the jobs and alone knows whether money
+ * was spent, so a scheduled entry wins over any job, and an open claim over a failed one.
+ */
+export function rowOutcome(entry: LedgerEntry | undefined, fate: JobFate, parsed: ParsedRow): RowOutcome {
+  if (!parsed.ok) return { status: 'rejected', error: { code: parsed.code, message: parsed.reason }, notes: [] };
+  const notes = [...parsed.notes.map(fieldNote), ...(entry?.notes ?? [])];
+  return { ...(entry === undefined ? jobOutcome(fate) : ledgerOutcome(entry, fate)), notes };
+}
+
+type Finding = Omit<RowOutcome, 'notes'>;
+
+function ledgerOutcome(entry: LedgerEntry, fate: JobFate): Finding {
+  switch (entry.state) {
+    case 'scheduled':
+      return {
+        status: 'submitted',
+        ...(entry.enrichmentId !== undefined && { enrichmentId: entry.enrichmentId }),
+        submittedAtMs: entry.scheduledAtMs ?? entry.sentAtMs,
+      };
+    case 'uncertain':
+      return uncertain(entry, 'The answer was lost; the row is looked up at Zoho before it is ever sent again.');
+    case 'held':
+      return uncertain(entry, 'The answer was lost and a look-up cannot decide; the row waits for a person.');
+    case 'sending':
+      return { status: 'waiting' };
+    case 'cleared':
+      return jobOutcome(fate);
+    default:
+      return assertNever(entry.state);
+  }
+}
+
+function uncertain(entry: LedgerEntry, message: string): Finding {
+  return { status: 'uncertain', error: { code: entry.reason ?? 'UNCERTAIN', message } };
+}
+
+function jobOutcome(fate: JobFate): Finding {
+  switch (fate.state) {
+    case 'absent':
+      return { status: 'not_enqueued' };
+    case 'waiting':
+    case 'active':
+    case 'delayed':
+      return { status: 'waiting' };
+    case 'completed':
+      // A job completes only after its ledger entry was written: a missing entry was lost with the store's last writes.
+      return { status: 'submitted' };
+    case 'failed':
+      return { status: 'failed', error: failure(fate.reason) };
+    default:
+      return assertNever(fate);
+  }
+}
+
+/** Workers fail a job with `CODE: message`; anything else is BullMQ's own text. */
+function failure(reason: string): { readonly code: string; readonly message: string } {
+  const match = /^([A-Za-z][A-Za-z0-9_]*): ([\s\S]*)$/.exec(reason);
+  return match?.[1] === undefined
+    ? { code: 'JOB_FAILED', message: reason }
+    : { code: match[1], message: match[2] ?? '' };
+}
+
+const PROBLEMS: Readonly<Record<FieldProblem, string>> = {
+  TOO_SHORT: 'shorter than 3 characters',
+  TOO_LONG: 'too long',
+  NOT_ENGLISH: 'not in English letters',
+  CONTROL_CHARACTER: 'holds a control character',
+  MALFORMED: 'not well formed',
+};
+
+function fieldNote({ field, problem }: FieldNote): string {
+  return `${field} left out: ${PROBLEMS[problem]}`;
+}
