@@ -126,7 +126,7 @@ export function afterAnswer(
   if (call.epoch !== control.epoch || control.mode === 'stopped') return control;
   switch (event.kind) {
     case 'accepted':
-      return afterAccepted(control, policy, nowMs);
+      return afterAccepted(control, call, policy, nowMs);
     case 'stop':
       return stopped(control, { ...reasonOf(event, call), sinceMs: nowMs });
     case 'throttled':
@@ -160,22 +160,37 @@ export function resumed(control: Control): Control {
  * Gives the open probe to this call. `seen` is the control state that the worker was shown: when somebody else took the
  * probe meanwhile nothing changes. A probe whose holder died counts as passed on.
  */
-export function probeTaken(control: Control, seen: Control, call: { key: string; callId: string }, nowMs: number): Control {
+export function probeTaken(
+  control: Control,
+  seen: Control,
+  call: { key: string; callId: string },
+  nowMs: number,
+): Control {
   if (control.mode !== 'probing' || control.probe === null) return control;
   if (control.epoch !== seen.epoch || control.probe.callId !== (seen.probe?.callId ?? null)) return control;
   const left = control.probe.key === null ? control : passCounted(control, 'WORKER_DIED', nowMs);
   if (left.probe === null) return left;
-  return { ...left, probe: { ...left.probe, key: call.key, callId: call.callId, leaseUntilMs: nowMs + PROBE_LEASE_MS } };
+  return {
+    ...left,
+    probe: { ...left.probe, key: call.key, callId: call.callId, leaseUntilMs: nowMs + PROBE_LEASE_MS },
+  };
 }
 
-/** Whether rows may be asked to be admitted at all: neither stopped, nor held back, nor another row's probe under way. */
+/**
+ * Whether asking for admission is worth while: neither stopped, nor held back, nor another row's probe under way.
+ * A probe taken long ago is worth asking about: its worker may be dead, which only an admission finds out.
+ */
 export function mayWork(control: Control, nowMs: number): boolean {
   if (control.mode === 'stopped' || control.holdUntilMs > nowMs) return false;
   if (control.probe === null) return true;
-  return control.probe.key === null;
+  return control.probe.key === null || control.probe.leaseUntilMs < nowMs;
 }
 
-function afterAccepted(control: Control, policy: FleetPolicy, nowMs: number): Control {
+function afterAccepted(control: Control, call: FleetCall, policy: FleetPolicy, nowMs: number): Control {
+  // A yes to a call that left before the throttle does not lift it.
+  if (control.holdReason === 'throttled' && nowMs < control.holdUntilMs && call.sentAtMs <= control.heldSinceMs) {
+    return control;
+  }
   const raised = raiseInFlight(control, policy, nowMs);
   if (raised.mode === 'running' && hasNoStreaks(raised)) return raised;
   return { ...raised, mode: 'running', stop: null, probe: null, holdUntilMs: 0, holdReason: null, streaks: NO_STREAKS };
@@ -261,7 +276,11 @@ function throttled(
 function raiseInFlight(control: Control, policy: FleetPolicy, nowMs: number): Control {
   if (control.maxInFlight === null || nowMs < control.raiseAtMs) return control;
   const maxInFlight = control.maxInFlight + 1;
-  return { ...control, maxInFlight: maxInFlight >= policy.maxInFlight ? null : maxInFlight, raiseAtMs: nowMs + RAISE_EVERY_MS };
+  return {
+    ...control,
+    maxInFlight: maxInFlight >= policy.maxInFlight ? null : maxInFlight,
+    raiseAtMs: nowMs + RAISE_EVERY_MS,
+  };
 }
 
 function outageOver(control: Control): Control {

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { assertNever } from '../lib/core/assert-never.js';
+import { probeTaken } from '../lib/core/control.js';
+import type { IdentityKey } from '../lib/core/ids.js';
+import type { SentFields } from '../lib/core/ledger.js';
+import type { Outcome } from '../lib/core/outcome.js';
+import type { Store } from '../lib/store/store.js';
+import type { Fleet } from './fleet.js';
+
+/** The right to send one row once. */
+export interface Claim {
+  readonly callId: string;
+  readonly epoch: number;
+  readonly sentAtMs: number;
+  /** False once 5 s have passed since the claim was asked for: others may soon treat it as lost. */
+  readonly mayStillSend: () => boolean;
+}
+
+export type Admitted =
+  | { readonly kind: 'claim'; readonly claim: Claim }
+  | { readonly kind: 'outcome'; readonly outcome: Outcome };
+
+/** A claim must leave within this time or not at all. */
+export const SEND_WITHIN_MS = 5_000;
+
+const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value });
+
+/**
+ * Asks the store until this row may be sent or must not be. Waits here for its slot in the pace and for a place in
+ * flight; gives up at once when the worker shuts down. A returned claim is counted in flight until `fleet.callEnded`.
+ */
+export async function admitRow(
+  key: IdentityKey,
+  sent: SentFields,
+  { store, fleet }: { readonly store: Store; readonly fleet: Fleet },
+): Promise<Admitted> {
+  const callId = fleet.nextCallId();
+  let slotMs: number | undefined;
+  for (;;) {
+    if (fleet.shutdown.aborted) return outcome({ kind: 'standby', code: 'SHUTDOWN', waitMs: null });
+    const mayStillSend = sendWindow();
+    fleet.callStarted(callId);
+    const admission = await store.admit({
+      key,
+      sent,
+      callId,
+      limits: fleet.limits,
+      claimLostAfterMs: fleet.claimLostAfterMs,
+      ...(slotMs === undefined ? {} : { slotMs }),
+    });
+    if (admission.kind === 'go') {
+      return { kind: 'claim', claim: { callId, epoch: admission.epoch, sentAtMs: admission.sentAtMs, mayStillSend } };
+    }
+    fleet.callEnded(callId);
+    switch (admission.kind) {
+      case 'wait':
+        slotMs = admission.slotMs;
+        await sleep(admission.waitMs, undefined, { signal: fleet.shutdown }).catch(() => undefined);
+        break;
+      case 'busy':
+        slotMs = undefined;
+        await fleet.placeFreed();
+        break;
+      case 'probe-open': {
+        const { control: seen } = admission;
+        await store.control.change((control, nowMs) => {
+          if (control === null) return undefined;
+          const next = probeTaken(control, seen, { key, callId }, nowMs);
+          return next === control ? undefined : next;
+        });
+        break;
+      }
+      case 'standby':
+        fleet.observe(admission.control);
+        return outcome({
+          kind: 'standby',
+          code: admission.control.stop?.code ?? admission.control.holdReason?.toUpperCase() ?? 'PROBING',
+          waitMs: admission.waitMs,
+        });
+      case 'scheduled':
+        return outcome({ kind: 'done', enrichmentId: admission.enrichmentId, known: true });
+      case 'pending':
+        return outcome({ kind: 'defer', code: 'PENDING', waitMs: admission.waitMs });
+      case 'uncertain':
+        return admission.held
+          ? outcome({ kind: 'dead', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE })
+          : outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.uncertainRecheckMs });
+      default:
+        return assertNever(admission);
+    }
+  }
+}
+
+const HELD_MESSAGE =
+  'Zoho may or may not have accepted this row and a look-up could not tell; check it in Zoho, then run: npm run retry -- --uncertain';
+
+/** Both clocks count: the monotonic one misses a machine's sleep, the wall clock may be set back. */
+function sendWindow(): () => boolean {
+  const monotonic = performance.now();
+  const wall = Date.now();
+  return () => performance.now() - monotonic < SEND_WITHIN_MS && Date.now() - wall < SEND_WITHIN_MS;
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import {
+  afterAnswer,
+  type Control,
+  type FleetCall,
+  type FleetEvent,
+  type FleetPolicy,
+  INITIAL_CONTROL,
+  mayWork,
+} from '../lib/core/control.js';
+import type { Logger } from '../lib/logger.js';
+import type { Limits, Reported, Store } from '../lib/store/store.js';
+import { createPlaceQueue } from './place-queue.js';
+
+/** This worker as a member of the fleet: its calls in flight, its view of the control state, and what it tells the others. */
+export interface Fleet {
+  readonly workerId: string;
+  readonly limits: Limits;
+  /** A claim older than this is lost: 5 s to send + request timeout + margin. */
+  readonly claimLostAfterMs: number;
+  /** How long an uncertain row waits before its job looks at the ledger again; a settled look-up promotes it sooner. */
+  readonly uncertainRecheckMs: number;
+  /** Aborted when this worker must start nothing new. */
+  readonly shutdown: AbortSignal;
+  nextCallId(): string;
+  /** Keeps the call's place in flight alive until `callEnded`. */
+  callStarted(callId: string): void;
+  callEnded(callId: string): void;
+  /** Resolves when asking for a place in flight is worth while again. */
+  placeFreed(): Promise<void>;
+  /** Tells the fleet what an answer means; costs a round trip only when the control state changes or `after` is not given. */
+  report(event: FleetEvent, call: FleetCall): Promise<void>;
+  reported(event: FleetEvent, call: FleetCall, after: Reported): Promise<void>;
+  /** A call for events that belong to no claim, such as a refused refresh token. */
+  callWithout(row: { readonly key: string; readonly line: number | null }): FleetCall;
+  /** Takes note of a control state seen elsewhere. */
+  observe(control: Control): void;
+  /** No row can be sent before `waitMs` (null: before the control state says so). */
+  standby(waitMs: number | null): void;
+  /** The latest control state seen. */
+  readonly control: Control;
+  /** Other members alive at the last heartbeat, this one included. */
+  readonly workers: number;
+  /** Joins the fleet: the first heartbeat has been answered when it resolves. */
+  start(): Promise<void>;
+  /** Ends the heartbeat and takes this worker off the list. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface FleetSettings {
+  readonly limits: Limits;
+  readonly claimLostAfterMs: number;
+  readonly uncertainRecheckMs: number;
+  readonly policy: FleetPolicy;
+}
+
+export interface FleetDeps {
+  readonly store: Store;
+  readonly log: Logger;
+  readonly shutdown: AbortSignal;
+  readonly random: () => number;
+  /** Called when this worker must stop, or may go on, fetching rows. */
+  readonly onWork: (allowed: boolean) => void;
+}
+
+const HEARTBEAT_MS = 1_000;
+/** While the fleet stands still, how soon a worker notices that it goes on. */
+const STANDBY_HEARTBEAT_MS = 250;
+
+export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
+  const { store, log } = deps;
+  const workerId = randomUUID().slice(0, 13);
+  const places = createPlaceQueue();
+  const activeCalls = new Set<string>();
+  let calls = 0;
+  let control: Control = INITIAL_CONTROL;
+  let workers = 0;
+  let working = true;
+  let notBefore = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  let beat: Promise<void> = Promise.resolve();
+
+  function observe(next: Control): void {
+    if (next.epoch < control.epoch) return;
+    if (next.mode !== control.mode || next.epoch !== control.epoch) logMode(log, next);
+    control = next;
+  }
+
+  function allow(allowed: boolean): void {
+    if (allowed === working) return;
+    working = allowed;
+    deps.onWork(allowed);
+  }
+
+  async function heartbeat(): Promise<void> {
+    try {
+      const seen = await store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs);
+      workers = seen.workers;
+      observe(seen.control);
+      allow(performance.now() >= notBefore && mayWork(seen.control, seen.nowMs));
+    } catch (error) {
+      log.warn('heartbeat.failed', { message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  function schedule(): void {
+    if (closed) return;
+    timer = setTimeout(
+      () => {
+        beat = heartbeat().finally(schedule);
+      },
+      working ? HEARTBEAT_MS : STANDBY_HEARTBEAT_MS,
+    );
+  }
+
+  async function report(event: FleetEvent, call: FleetCall): Promise<void> {
+    const random = deps.random();
+    const { value } = await store.control.change((current, nowMs) => {
+      const before = current ?? INITIAL_CONTROL;
+      const after = afterAnswer(before, event, call, settings.policy, nowMs, random);
+      return after === before ? undefined : after;
+    });
+    observe(value ?? INITIAL_CONTROL);
+  }
+
+  return {
+    workerId,
+    limits: settings.limits,
+    claimLostAfterMs: settings.claimLostAfterMs,
+    uncertainRecheckMs: settings.uncertainRecheckMs,
+    shutdown: deps.shutdown,
+    get control() {
+      return control;
+    },
+    get workers() {
+      return workers;
+    },
+    nextCallId: () => `${workerId}.${++calls}`,
+    callStarted: (callId) => activeCalls.add(callId),
+    callEnded: (callId) => {
+      if (activeCalls.delete(callId)) places.wakeFirst();
+    },
+    placeFreed: () => places.wait(),
+    report,
+    reported: async (event, call, after) => {
+      observe(after.control);
+      const next = afterAnswer(after.control, event, call, settings.policy, after.nowMs, 0);
+      if (next !== after.control) await report(event, call);
+    },
+    callWithout: ({ key, line }) => ({
+      epoch: control.epoch,
+      callId: '',
+      key,
+      line,
+      sentAtMs: Number.MAX_SAFE_INTEGER,
+    }),
+    observe,
+    standby: (waitMs) => {
+      if (waitMs !== null) notBefore = Math.max(notBefore, performance.now() + waitMs);
+      allow(false);
+      clearTimeout(timer);
+      schedule();
+    },
+    start: async () => {
+      await heartbeat();
+      schedule();
+    },
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      clearTimeout(timer);
+      await beat;
+      await store.leave(workerId).catch(() => undefined);
+    },
+  };
+}
+
+function logMode(log: Logger, { mode, epoch, stop, probe }: Control): void {
+  if (mode === 'stopped')
+    log.error('fleet.stopped', { epoch, code: stop?.code, message: stop?.message, line: stop?.line });
+  else if (mode === 'probing') log.warn('fleet.probing', { epoch, cause: probe?.cause });
+  else log.info('fleet.running', { epoch });
+}

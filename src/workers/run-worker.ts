@@ -1,0 +1,100 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../lib/engine/engine.js';
+import type { Logger } from '../lib/logger.js';
+import type { EnrichWorker } from '../lib/queues.js';
+import type { AccessTokens } from '../lib/zoho/access-tokens.js';
+import type { ZohoClient } from '../lib/zoho/client.js';
+import { SEND_WITHIN_MS } from './admit-row.js';
+import { createFleet } from './fleet.js';
+import { submitRow } from './submit-row.js';
+import { createSubmitWorker } from './submit-worker.js';
+import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
+
+/** The numbers of the configuration that a worker needs. */
+export interface WorkerSettings {
+  readonly ratePerSecond: number;
+  readonly maxInFlight: number;
+  readonly concurrency: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly requestTimeoutMs: number;
+  /** Time for calls in flight to finish after `stopSignal`; then the worker ends anyway. */
+  readonly shutdownDeadlineMs: number;
+}
+
+export interface RunWorkerOptions {
+  readonly engine: Engine;
+  readonly zoho: ZohoClient;
+  readonly tokens: AccessTokens;
+  readonly settings: WorkerSettings;
+  readonly log: Logger;
+  /** End when nothing is left to do, or when the queue is stopped. */
+  readonly untilIdle: boolean;
+  /** Drain: finish what is in flight, start nothing, return. */
+  readonly stopSignal: AbortSignal;
+  readonly onProgress?: (progress: WorkerProgress) => void;
+}
+
+/** Beyond the 5 s to send and the request timeout: clock reading, the answer's way through the store. */
+const CLAIM_MARGIN_MS = 5_000;
+/** BullMQ's lock outlives the claim by this much. */
+const LOCK_MARGIN_MS = 10_000;
+/** Dead workers free their places in flight within 10 s. */
+const PLACE_LEASE_MS = 8_000;
+const UNCERTAIN_RECHECK_MS = 30_000;
+
+/** Runs one worker until it is idle, stopped or told to end. Everything it opened is closed when it returns; the engine stays open. */
+export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
+  const { engine, settings, log } = options;
+  const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
+  const claimLostAfterMs = SEND_WITHIN_MS + settings.requestTimeoutMs + CLAIM_MARGIN_MS;
+  const random = () => randomInt(2 ** 32) / 2 ** 32;
+  const fleet = createFleet(
+    {
+      limits: {
+        callsPerSecond: settings.ratePerSecond,
+        maxInFlight: settings.maxInFlight,
+        placeLeaseMs: PLACE_LEASE_MS,
+      },
+      claimLostAfterMs,
+      uncertainRecheckMs: UNCERTAIN_RECHECK_MS,
+      policy: { maxInFlight: settings.maxInFlight, backoff },
+    },
+    {
+      store: engine.store,
+      log,
+      shutdown: options.stopSignal,
+      random,
+      onWork: (allowed) => void (allowed ? worker.resume() : worker.pause(true)),
+    },
+  );
+  const deps = { store: engine.store, zoho: options.zoho, tokens: options.tokens, fleet, log };
+  const worker = createSubmitWorker(
+    { concurrency: settings.concurrency, lockDurationMs: claimLostAfterMs + LOCK_MARGIN_MS, backoff },
+    { engine, fleet, log, random, submit: (data) => submitRow(data, deps) },
+  );
+  const watch = await watchQueue(engine);
+  await fleet.start();
+  void worker.run().catch((error: unknown) => log.error('worker.crashed', { message: String(error) }));
+  log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
+  try {
+    const ended = await watch.untilDone(options);
+    return await watch.report(ended);
+  } finally {
+    await drain(worker, settings.shutdownDeadlineMs, log);
+    await fleet.close();
+    log.info('worker.ended', { workerId: fleet.workerId });
+  }
+}
+
+/** Lets calls in flight finish; after the deadline the rest is left to the ledger. */
+async function drain(worker: EnrichWorker, deadlineMs: number, log: Logger): Promise<void> {
+  const deadline = new AbortController();
+  const late = sleep(deadlineMs, undefined, { signal: deadline.signal }).then(
+    () => log.warn('worker.drain-timeout', { deadlineMs }),
+    () => undefined,
+  );
+  await Promise.race([worker.close(), late]);
+  deadline.abort();
+}

@@ -1,0 +1,231 @@
+import type { Answer, Verdict } from '../lib/core/answer.js';
+import { assertNever } from '../lib/core/assert-never.js';
+import { classifySubmission } from '../lib/core/classify.js';
+import type { FleetCall, FleetEvent } from '../lib/core/control.js';
+import { identityKey } from '../lib/core/identity.js';
+import type { IdentityKey } from '../lib/core/ids.js';
+import type { SentFields } from '../lib/core/ledger.js';
+import type { Outcome } from '../lib/core/outcome.js';
+import { INPUT_FIELDS, type InputField, parseRow } from '../lib/core/row.js';
+import type { Logger } from '../lib/logger.js';
+import type { Store } from '../lib/store/store.js';
+import type { AccessTokens } from '../lib/zoho/access-tokens.js';
+import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
+import { admitRow, type Claim } from './admit-row.js';
+import type { Fleet } from './fleet.js';
+import { parsePayload } from './payload.js';
+
+export interface SubmitDeps {
+  readonly store: Store;
+  readonly zoho: ZohoClient;
+  readonly tokens: AccessTokens;
+  readonly fleet: Fleet;
+  readonly log: Logger;
+}
+
+/** One row on its way to Zoho: what is sent shrinks when Zoho refuses a field. */
+interface Submission {
+  readonly key: IdentityKey;
+  readonly line: number | null;
+  readonly sent: SentFields;
+  readonly notes: readonly string[];
+  /** Zoho refused the access token once already. */
+  readonly tokenRefused: boolean;
+  /** How often the 5 s of a claim ran out before anything left. */
+  readonly expired: number;
+}
+
+/** A claim that keeps running out of time tells of a machine too busy to send: the row waits a little. */
+const MAX_EXPIRED_CLAIMS = 3;
+const SHORT_STANDBY_MS = 1_000;
+
+/**
+ * One attempt at one job: validate, get a token, be admitted, send, judge. Sends at most once per claim, and again only
+ * after an answer that proves Zoho took nothing. `data` is the job's payload, trusted no more than any input.
+ * Rejects only for surprises (store away, broken invariants), which BullMQ retries.
+ */
+export async function submitRow(data: unknown, deps: SubmitDeps): Promise<Outcome> {
+  const payload = parsePayload(data);
+  if (!payload.ok) return { kind: 'dead', code: payload.code, message: payload.message };
+  const parsed = parseRow(payload.value);
+  if (!parsed.ok) return { kind: 'dead', code: parsed.code, message: parsed.reason };
+  let submission: Submission = {
+    // Recomputed, not read from the job: other producers may write to the queue, and the ledger must know their rows too.
+    key: identityKey(parsed.row),
+    line: payload.value.line ?? null,
+    sent: parsed.row,
+    notes: [],
+    tokenRefused: false,
+    expired: 0,
+  };
+  for (;;) {
+    const step = await sendOnce(submission, deps);
+    if (step.kind === 'outcome') return step.outcome;
+    submission = step.submission;
+  }
+}
+
+type Step =
+  | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  | { readonly kind: 'again'; readonly submission: Submission };
+
+const outcome = (value: Outcome): Step => ({ kind: 'outcome', outcome: value });
+const again = (submission: Submission): Step => ({ kind: 'again', submission });
+
+async function sendOnce(submission: Submission, deps: SubmitDeps): Promise<Step> {
+  const credentials = await credentialsFor(submission, deps);
+  if (credentials.kind === 'outcome') return credentials;
+  const admitted = await admitRow(submission.key, submission.sent, deps);
+  if (admitted.kind === 'outcome') return admitted;
+  const { claim } = admitted;
+  try {
+    const answer = await deps.zoho.createEnrichment(credentials, submission.sent, claim.mayStillSend);
+    return await judge(submission, claim, answer, credentials, deps);
+  } finally {
+    deps.fleet.callEnded(claim.callId);
+  }
+}
+
+/** The token comes before the claim, so that waiting for one never leaves a claim without its POST. */
+async function credentialsFor(
+  submission: Submission,
+  deps: SubmitDeps,
+): Promise<({ readonly kind: 'token' } & Credentials) | { readonly kind: 'outcome'; readonly outcome: Outcome }> {
+  const answer = await deps.tokens.get();
+  switch (answer.kind) {
+    case 'token':
+      return answer;
+    case 'wait':
+      return {
+        kind: 'outcome',
+        outcome: { kind: 'standby', code: `TOKEN_${answer.reason.toUpperCase()}`, waitMs: answer.waitMs },
+      };
+    case 'outage':
+      await deps.fleet.report({ kind: 'outage', code: answer.code }, deps.fleet.callWithout(submission));
+      return { kind: 'outcome', outcome: { kind: 'standby', code: answer.code, waitMs: SHORT_STANDBY_MS } };
+    case 'permanent':
+      await deps.fleet.report(
+        { kind: 'stop', code: answer.code, message: answer.message },
+        deps.fleet.callWithout(submission),
+      );
+      return { kind: 'outcome', outcome: { kind: 'standby', code: answer.code, waitMs: null } };
+    default:
+      return assertNever(answer);
+  }
+}
+
+async function judge(
+  submission: Submission,
+  claim: Claim,
+  answer: Answer,
+  credentials: Credentials,
+  deps: SubmitDeps,
+): Promise<Step> {
+  const { store, fleet, log } = deps;
+  const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
+  const verdict = classifySubmission(answer);
+  log.debug('attempt.answered', {
+    jobId: submission.key,
+    callId: claim.callId,
+    verdict: verdict.kind,
+    code: 'code' in verdict ? verdict.code : undefined,
+    statusCode: answer.kind === 'response' ? answer.status : undefined,
+  });
+  const release = () => store.release(submission.key, claim.callId);
+  switch (verdict.kind) {
+    case 'scheduled': {
+      const settled = await store.settle(submission.key, claim.callId, verdict.enrichmentId, submission.notes);
+      if (settled.kind === 'conflict') {
+        log.error('ledger.conflict', {
+          jobId: submission.key,
+          enrichmentId: verdict.enrichmentId,
+          known: settled.enrichmentId,
+        });
+      }
+      await fleet.reported({ kind: 'accepted' }, call, settled);
+      return outcome({ kind: 'done', enrichmentId: verdict.enrichmentId, known: false });
+    }
+    case 'row': {
+      await fleet.reported({ kind: 'row-refused', code: verdict.code }, call, await release());
+      const smaller = verdict.field === null ? null : without(submission, verdict.field, verdict.code);
+      return smaller === null
+        ? outcome({ kind: 'dead', code: verdict.code, message: verdict.message })
+        : again(smaller);
+    }
+    case 'stop':
+      // The stop comes first: until it stands, other workers go on sending.
+      await fleet.report({ kind: 'stop', code: verdict.code, message: verdict.message }, call);
+      await release();
+      return outcome({ kind: 'standby', code: verdict.code, waitMs: null });
+    case 'token':
+      return refusedToken(submission, call, verdict.code, credentials, deps);
+    case 'throttled':
+      await fleet.report({ kind: 'throttled', code: verdict.code, retryAfterMs: verdict.retryAfterMs }, call);
+      await release();
+      return outcome({ kind: 'standby', code: verdict.code, waitMs: SHORT_STANDBY_MS });
+    case 'outage':
+      return neverSent(submission, call, verdict.code, deps);
+    case 'uncertain':
+      await fleet.reported(
+        uncertainEvent(verdict),
+        call,
+        await store.doubt(submission.key, claim.callId, verdict.code),
+      );
+      return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.uncertainRecheckMs });
+    case 'unknown':
+      await fleet.reported({ kind: 'unknown', code: verdict.code }, call, await release());
+      return outcome({
+        kind: 'dead',
+        code: verdict.code,
+        message: `Zoho refused the row with HTTP ${verdict.status} and a code this program does not know; correct the row and retry it.`,
+      });
+    default:
+      return assertNever(verdict);
+  }
+}
+
+async function refusedToken(
+  submission: Submission,
+  call: FleetCall,
+  code: string,
+  credentials: Credentials,
+  { store, fleet, tokens }: SubmitDeps,
+): Promise<Step> {
+  if (submission.tokenRefused) {
+    const message =
+      'Zoho refused a fresh access token too; check the data center (ZOHO_DC) and the credentials, then resume.';
+    await fleet.report({ kind: 'stop', code, message }, call);
+    await store.release(submission.key, call.callId);
+    return outcome({ kind: 'standby', code, waitMs: null });
+  }
+  await fleet.reported({ kind: 'unsent' }, call, await store.release(submission.key, call.callId));
+  await tokens.reject(credentials.accessToken);
+  return again({ ...submission, tokenRefused: true });
+}
+
+async function neverSent(
+  submission: Submission,
+  call: FleetCall,
+  code: string,
+  { store, fleet }: SubmitDeps,
+): Promise<Step> {
+  const expired = code === 'CLAIM_EXPIRED';
+  const event: FleetEvent = expired ? { kind: 'unsent' } : { kind: 'outage', code };
+  await fleet.reported(event, call, await store.release(submission.key, call.callId));
+  if (expired && submission.expired + 1 < MAX_EXPIRED_CLAIMS)
+    return again({ ...submission, expired: submission.expired + 1 });
+  return outcome({ kind: 'standby', code, waitMs: SHORT_STANDBY_MS });
+}
+
+function uncertainEvent(verdict: Extract<Verdict, { kind: 'uncertain' }>): FleetEvent {
+  return verdict.cause === 'unreadable'
+    ? { kind: 'unreadable', code: verdict.code }
+    : { kind: 'outage', code: verdict.code };
+}
+
+/** The submission without the refused field; null when no field would be left. */
+function without(submission: Submission, field: InputField, code: string): Submission | null {
+  if (!INPUT_FIELDS.some((other) => other !== field && submission.sent[other] !== undefined)) return null;
+  const { [field]: _refused, ...sent } = submission.sent;
+  return { ...submission, sent, notes: [...submission.notes, `${field} refused by Zoho (${code}), sent without it`] };
+}

@@ -1,0 +1,77 @@
+import { type BackoffPolicy, backoffMs } from '../lib/core/backoff.js';
+import type { Outcome } from '../lib/core/outcome.js';
+import type { Engine } from '../lib/engine/engine.js';
+import { StoreUnavailableError } from '../lib/errors.js';
+import type { Logger } from '../lib/logger.js';
+import type { EnrichJob, EnrichWorker } from '../lib/queues.js';
+import type { Fleet } from './fleet.js';
+import { settleJob } from './settle-job.js';
+
+export interface SubmitWorkerSettings {
+  readonly concurrency: number;
+  /** Longer than a claim can live: the ledger, not BullMQ's lock, decides who may send. */
+  readonly lockDurationMs: number;
+  readonly backoff: BackoffPolicy;
+}
+
+export interface SubmitWorkerDeps {
+  readonly engine: Engine;
+  readonly fleet: Fleet;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly submit: (data: unknown) => Promise<Outcome>;
+}
+
+const STALLED_CHECK_MS = 5_000;
+/** The ledger bounds repeats; BullMQ's own bound would fail a row because its workers died often. */
+const NO_STALLED_LIMIT = 1_000_000;
+/** The store is away: the job waits a little instead of spending an attempt. */
+const STORE_AWAY_MS = 5_000;
+
+/** BullMQ wiring of the submit step: concurrency, locks, events; no business rules. Not running until `run()`. */
+export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitWorkerDeps): EnrichWorker {
+  const { fleet, log, random } = deps;
+  const worker = deps.engine.openWorker((job, token) => process(job, token ?? ''), {
+    autorun: false,
+    concurrency: settings.concurrency,
+    lockDuration: settings.lockDurationMs,
+    stalledInterval: STALLED_CHECK_MS,
+    maxStalledCount: NO_STALLED_LIMIT,
+    settings: { backoffStrategy: (attempt) => backoffMs(attempt, settings.backoff, random()) },
+  });
+
+  async function process(job: EnrichJob, token: string): Promise<{ id: string }> {
+    const startedAt = performance.now();
+    const outcome = await attempt(job);
+    log.debug('attempt.finished', {
+      jobId: job.id,
+      line: job.data.line,
+      attempt: job.attemptsMade + 1,
+      outcome: outcome.kind,
+      code: 'code' in outcome ? outcome.code : undefined,
+      durationMs: Math.round(performance.now() - startedAt),
+    });
+    if (outcome.kind === 'standby') fleet.standby(outcome.waitMs);
+    return settleJob(outcome, job, token, Date.now());
+  }
+
+  async function attempt(job: EnrichJob): Promise<Outcome> {
+    try {
+      return await deps.submit(job.data);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      log.warn('store.unavailable', { jobId: job.id, message: error.message });
+      return { kind: 'standby', code: error.code, waitMs: STORE_AWAY_MS };
+    }
+  }
+
+  worker.on('failed', (job, error) => {
+    log.warn('row.failed', {
+      jobId: job?.id,
+      line: job?.data.line,
+      reason: error.message,
+      attempts: job?.attemptsMade,
+    });
+  });
+  return worker;
+}
