@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+FROM node:20.20-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# Without scripts, or npm would build before the sources are here; the build has its own step below.
+RUN npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
+COPY src ./src
+RUN npm run build && npm prune --omit=dev --ignore-scripts
+
+FROM node:20.20-slim
+ENV NODE_ENV=production
+COPY --from=build /app/package.json /app/
+COPY --from=build /app/node_modules /app/node_modules
+COPY --from=build /app/dist /app/dist
+COPY examples /app/examples
+# Files are read and written here: mount the folder with your CSV files over it.
+RUN mkdir /data && chown node:node /data
+WORKDIR /data
+USER node
+ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+CMD ["worker"]
