@@ -12,6 +12,8 @@ export interface Claim {
   readonly callId: string;
   readonly epoch: number;
   readonly sentAtMs: number;
+  /** How often the row was sent, this time included. */
+  readonly sends: number;
   /** False once 5 s have passed since the claim was asked for: others may soon treat it as lost. */
   readonly mayStillSend: () => boolean;
 }
@@ -49,7 +51,8 @@ export async function admitRow(
       ...(slotMs === undefined ? {} : { slotMs }),
     });
     if (admission.kind === 'go') {
-      return { kind: 'claim', claim: { callId, epoch: admission.epoch, sentAtMs: admission.sentAtMs, mayStillSend } };
+      const { epoch, sentAtMs, sends } = admission;
+      return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, mayStillSend } };
     }
     fleet.callEnded(callId);
     switch (admission.kind) {

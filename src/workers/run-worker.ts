@@ -9,7 +9,9 @@ import { SEND_WITHIN_MS } from './admit-row.js';
 import { createFleet } from './fleet.js';
 import { submitRow } from './submit-row.js';
 import { createSubmitWorker } from './submit-worker.js';
+import { runSweep } from './sweep.js';
 import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
+import { createZohoReads } from './zoho-reads.js';
 
 /** The numbers of the configuration that a worker needs. */
 export interface WorkerSettings {
@@ -19,6 +21,7 @@ export interface WorkerSettings {
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
   readonly requestTimeoutMs: number;
+  readonly onUncertain: 'resend' | 'hold';
   /** Time for calls in flight to finish after `stopSignal`; then the worker ends anyway. */
   readonly shutdownDeadlineMs: number;
 }
@@ -74,15 +77,29 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     { concurrency: settings.concurrency, lockDurationMs: claimLostAfterMs + LOCK_MARGIN_MS, backoff },
     { engine, fleet, log, random, submit: (data) => submitRow(data, deps) },
   );
+  const queue = engine.openQueue();
   const watch = await watchQueue(engine);
+  const sweepEnd = new AbortController();
   await fleet.start();
+  const sweeping = runSweep(
+    {
+      engine,
+      queue,
+      reads: createZohoReads(deps),
+      settings: { workerId: fleet.workerId, claimLostAfterMs, onUncertain: settings.onUncertain },
+      log,
+    },
+    sweepEnd.signal,
+  );
   void worker.run().catch((error: unknown) => log.error('worker.crashed', { message: String(error) }));
   log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
   try {
     const ended = await watch.untilDone(options);
     return await watch.report(ended);
   } finally {
-    await drain(worker, settings.shutdownDeadlineMs, log);
+    sweepEnd.abort();
+    await Promise.all([drain(worker, settings.shutdownDeadlineMs, log), within(sweeping, settings.shutdownDeadlineMs)]);
+    await queue.close();
     await fleet.close();
     log.info('worker.ended', { workerId: fleet.workerId });
   }
@@ -90,11 +107,19 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
 
 /** Lets calls in flight finish; after the deadline the rest is left to the ledger. */
 async function drain(worker: EnrichWorker, deadlineMs: number, log: Logger): Promise<void> {
-  const deadline = new AbortController();
-  const late = sleep(deadlineMs, undefined, { signal: deadline.signal }).then(
-    () => log.warn('worker.drain-timeout', { deadlineMs }),
-    () => undefined,
+  const inTime = await within(
+    worker.close().then(() => true),
+    deadlineMs,
   );
-  await Promise.race([worker.close(), late]);
-  deadline.abort();
+  if (!inTime) log.warn('worker.drain-timeout', { deadlineMs });
+}
+
+async function within<T>(work: Promise<T>, deadlineMs: number): Promise<T | undefined> {
+  const done = new AbortController();
+  const deadline = sleep(deadlineMs, undefined, { signal: done.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    done.abort();
+  }
 }

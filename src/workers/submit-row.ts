@@ -38,6 +38,8 @@ interface Submission {
 /** A claim that keeps running out of time tells of a machine too busy to send: the row waits a little. */
 const MAX_EXPIRED_CLAIMS = 3;
 const SHORT_STANDBY_MS = 1_000;
+/** Sent this often, each answer lost and nothing found at Zoho: something about this row breaks every answer. */
+const MAX_SENDS = 20;
 
 /**
  * One attempt at one job: validate, get a token, be admitted, send, judge. Sends at most once per claim, and again only
@@ -79,6 +81,7 @@ async function sendOnce(submission: Submission, deps: SubmitDeps): Promise<Step>
   if (admitted.kind === 'outcome') return admitted;
   const { claim } = admitted;
   try {
+    if (claim.sends > MAX_SENDS) return await answerAlwaysLost(submission, claim, deps);
     const answer = await deps.zoho.createEnrichment(credentials, submission.sent, claim.mayStillSend);
     return await judge(submission, claim, answer, credentials, deps);
   } finally {
@@ -182,6 +185,13 @@ async function judge(
     default:
       return assertNever(verdict);
   }
+}
+
+async function answerAlwaysLost(submission: Submission, claim: Claim, { store, fleet }: SubmitDeps): Promise<Step> {
+  const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
+  await fleet.reported({ kind: 'unsent' }, call, await store.release(submission.key, claim.callId));
+  const message = `The row was sent ${claim.sends - 1} times, each answer was lost and Zoho has none of them; look at the row, then retry it.`;
+  return outcome({ kind: 'dead', code: 'ANSWER_ALWAYS_LOST', message });
 }
 
 async function refusedToken(

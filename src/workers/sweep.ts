@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Lease, leaseTaken } from '../lib/core/lease.js';
+import type { Engine } from '../lib/engine/engine.js';
+import type { Logger } from '../lib/logger.js';
+import type { EnrichQueue } from '../lib/queues.js';
+import { createLookAtZoho } from './look-at-zoho.js';
+import { createReconciler } from './reconcile.js';
+import type { ZohoReads } from './zoho-reads.js';
+
+/** What the sweep of this store remembers, whoever leads it. */
+export interface SweepState {
+  readonly leader: Lease | null;
+  /** The positive control: this account has shown that a known id is listed and that its echo equals what was sent. */
+  readonly echo: 'unknown' | 'shown' | 'differs';
+}
+
+export interface SweepSettings {
+  readonly workerId: string;
+  readonly claimLostAfterMs: number;
+  /** What happens to a row that was looked up and not found: sent again, or left to a person. */
+  readonly onUncertain: 'resend' | 'hold';
+}
+
+export interface SweepDeps {
+  readonly engine: Engine;
+  readonly queue: EnrichQueue;
+  readonly reads: ZohoReads;
+  readonly settings: SweepSettings;
+  readonly log: Logger;
+}
+
+const LOOK_EVERY_MS = 1_000;
+const LEADER_LEASE_MS = 15_000;
+/** At least this long between two looks at Zoho. */
+const BETWEEN_LOOKS_MS = 5_000;
+const LONGEST_WAIT_MS = 60_000;
+const EXPIRED_CLAIMS_AT_ONCE = 1_000;
+
+const UNKNOWN_ECHO: SweepState = { leader: null, echo: 'unknown' };
+
+/**
+ * Settles uncertain rows until `signal` is aborted. Every worker runs it; one at a time leads, by a lease in the store,
+ * and looks at Zoho for all of them: a thousand uncertain rows cost one look.
+ */
+export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<void> {
+  const { engine, settings, log } = deps;
+  const cell = engine.store.cell<SweepState>('sweep');
+  const reconciler = createReconciler({ ...deps, cell, look: createLookAtZoho(deps.reads) });
+  let waitMs = LOOK_EVERY_MS;
+  while (!signal.aborted) {
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      waitMs = await step();
+    } catch (error) {
+      log.warn('sweep.failed', { message: error instanceof Error ? error.message : String(error) });
+      waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
+    }
+  }
+
+  async function step(): Promise<number> {
+    await engine.store.expireClaims(settings.claimLostAfterMs, EXPIRED_CLAIMS_AT_ONCE);
+    const { uncertain } = await engine.store.counts();
+    if (uncertain === 0 || !(await leads())) return LOOK_EVERY_MS;
+    const result = await reconciler.pass();
+    if (result === 'looked') return BETWEEN_LOOKS_MS;
+    return Math.min(LONGEST_WAIT_MS, Math.max(BETWEEN_LOOKS_MS, waitMs * 2));
+  }
+
+  async function leads(): Promise<boolean> {
+    const { value } = await cell.change((state, nowMs) => {
+      const leader = leaseTaken(state?.leader ?? null, settings.workerId, nowMs, LEADER_LEASE_MS);
+      return leader && { ...(state ?? UNKNOWN_ECHO), leader };
+    });
+    return value?.leader?.holder === settings.workerId;
+  }
+}

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answer } from '../lib/core/answer.js';
+import { classifyRead } from '../lib/core/classify-read.js';
+import type { EnrichmentId } from '../lib/core/ids.js';
+import type { Echo } from '../lib/core/reconcile.js';
+import type { Store } from '../lib/store/store.js';
+import type { AccessTokens } from '../lib/zoho/access-tokens.js';
+import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
+import { type ListPage, parseEnrichment, parseListPage } from '../lib/zoho/shapes.js';
+import type { Fleet } from './fleet.js';
+
+/** What came of reading from Zoho. */
+export type Read<T> =
+  | { readonly kind: 'read'; readonly value: T; readonly zohoNowMs: number | null }
+  /** The account may not read: no amount of waiting helps. */
+  | { readonly kind: 'forbidden'; readonly code: string }
+  /** Not now: outage, throttling, no token, an answer nobody can read. */
+  | { readonly kind: 'unavailable'; readonly code: string };
+
+/** Reads for the sweep, each one call, paced and counted in flight like every call of the fleet. */
+export interface ZohoReads {
+  /** One page of the list, newest first; `page` counts from 1. */
+  list(page: number): Promise<Read<ListPage>>;
+  /** What Zoho echoes of a submission; null when it does not know the id. */
+  echo(id: EnrichmentId): Promise<Read<Echo | null>>;
+}
+
+export const LIST_PAGE_SIZE = 100;
+
+export interface ZohoReadsDeps {
+  readonly store: Store;
+  readonly zoho: ZohoClient;
+  readonly tokens: AccessTokens;
+  readonly fleet: Fleet;
+}
+
+export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): ZohoReads {
+  return {
+    list: (page) =>
+      read(
+        (credentials) => zoho.listEnrichments(credentials, { page, perPage: LIST_PAGE_SIZE }),
+        (body) => (body === undefined ? { items: [], moreRecords: false } : parseListPage(body)),
+      ),
+    echo: (id) =>
+      read(
+        (credentials) => zoho.getEnrichment(credentials, id),
+        (body) => (body === undefined ? null : parseEnrichment(body)?.echo),
+      ),
+  };
+
+  /** `parse` gets `undefined` for an empty answer (204) and answers `undefined` for a body it cannot read. */
+  async function read<T>(
+    call: (credentials: Credentials) => Promise<Answer>,
+    parse: (body: unknown) => T | undefined,
+    secondTry = false,
+  ): Promise<Read<T>> {
+    const token = await tokens.get();
+    if (token.kind === 'permanent') return { kind: 'forbidden', code: token.code };
+    if (token.kind !== 'token') return { kind: 'unavailable', code: token.kind === 'wait' ? token.reason : token.code };
+    const answer = await paced(() => call(token));
+    const meaning = classifyRead(answer);
+    switch (meaning.kind) {
+      case 'body':
+      case 'empty': {
+        const value = parse(meaning.kind === 'body' ? meaning.body : undefined);
+        if (value === undefined) return { kind: 'unavailable', code: 'UNREADABLE' };
+        return { kind: 'read', value, zohoNowMs: meaning.dateMs };
+      }
+      case 'token':
+        if (secondTry) return { kind: 'unavailable', code: meaning.code };
+        await tokens.reject(token.accessToken);
+        return read(call, parse, true);
+      default:
+        return meaning;
+    }
+  }
+
+  async function paced(call: () => Promise<Answer>): Promise<Answer> {
+    const callId = fleet.nextCallId();
+    fleet.callStarted(callId);
+    try {
+      await admitted(callId);
+      return await call();
+    } finally {
+      fleet.callEnded(callId);
+      await store.finishCall(callId);
+    }
+  }
+
+  async function admitted(callId: string): Promise<void> {
+    let slotMs: number | undefined;
+    for (;;) {
+      const admission = await store.admitCall({
+        callId,
+        limits: fleet.limits,
+        ...(slotMs === undefined ? {} : { slotMs }),
+      });
+      if (admission.kind === 'go') return;
+      slotMs = admission.kind === 'wait' ? admission.slotMs : undefined;
+      if (admission.kind === 'busy') await fleet.placeFreed();
+      else await sleep(admission.waitMs ?? STANDBY_MS);
+    }
+  }
+}
+
+/** A hold without an end of its own is asked about again after this time. */
+const STANDBY_MS = 1_000;
