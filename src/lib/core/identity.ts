@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { IdentityKey } from './ids.js';
+import type { Row } from './row.js';
+
+const KEY_VERSION = 'r1';
+const KEY_BYTES = 16;
+
+/**
+ * The identity key of a row, version 1: `r1` and 22 characters of base64url, the first 16 bytes of SHA-256 over the
+ * normalised row. It is the job id and the ledger's key, so any change here pays for every row again: add a version
+ * instead, and keep the golden vectors of this one.
+ */
+export function identityKey(row: Row): IdentityKey {
+  // JSON of a list of fixed length: quotes and escapes keep every two different rows apart, null keeps absent fields in place.
+  const text = JSON.stringify([
+    row.module,
+    row.recordId ?? null,
+    row.name === undefined ? null : normalName(row.name),
+    row.email === undefined ? null : row.email.toLowerCase(),
+    row.website === undefined ? null : normalWebsite(row.website),
+  ]);
+  const digest = createHash('sha256').update(text).digest();
+  return (KEY_VERSION + digest.toString('base64url', 0, KEY_BYTES)) as IdentityKey; // the only maker of the brand
+}
+
+function normalName(name: string): string {
+  return name.normalize('NFKC').replace(/\s+/gu, ' ').trim().toLowerCase();
+}
+
+/** Host and path in lower case, without scheme, leading `www.`, the scheme's default port and trailing slashes. */
+function normalWebsite(website: string): string {
+  const lower = website.toLowerCase();
+  const scheme = /^https?:\/\//.exec(lower)?.[0] ?? '';
+  const bare = lower.slice(scheme.length).replace(/^www\./, '');
+  return bare.replace(DEFAULT_PORT[scheme] ?? EITHER_PORT, '$1').replace(/\/+$/, '');
+}
+
+const DEFAULT_PORT: Readonly<Record<string, RegExp>> = {
+  'http://': /^([^/?#:]+):0*80(?=$|[/?#])/,
+  'https://': /^([^/?#:]+):0*443(?=$|[/?#])/,
+};
+/** Without a scheme either port says no more than the host alone. */
+const EITHER_PORT = /^([^/?#:]+):0*(?:80|443)(?=$|[/?#])/;
