@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** What happens to connections: `pass` them on, `delay` every chunk, `black-hole` (accept, never answer) or `refuse` (closed port). */
+export type ProxyMode = 'pass' | 'delay' | 'black-hole' | 'refuse';
+
+/** A TCP proxy on loopback that misbehaves on command. */
+export interface TcpProxy {
+  readonly port: number;
+  setMode(mode: ProxyMode): Promise<void>;
+  /** Destroys every open connection; new ones are treated as the mode says. */
+  cut(): void;
+  connections(): number;
+  close(): Promise<void>;
+}
+
+export async function openTcpProxy(target: { host: string; port: number }, delayMs = 300): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  let mode: ProxyMode = 'pass';
+  let server: Server | undefined = await listen(0);
+  const { port } = server.address() as AddressInfo;
+
+  async function listen(onPort: number): Promise<Server> {
+    const listening = createServer((client) => accept(client)).listen(onPort, '127.0.0.1');
+    await once(listening, 'listening');
+    return listening;
+  }
+
+  function accept(client: Socket): void {
+    track(client);
+    if (mode === 'black-hole') {
+      client.resume();
+      return;
+    }
+    const upstream = track(connect({ ...target, noDelay: true }));
+    pass(client, upstream);
+    pass(upstream, client);
+  }
+
+  function track(socket: Socket): Socket {
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => sockets.delete(socket));
+    return socket;
+  }
+
+  function pass(from: Socket, to: Socket): void {
+    from.on('data', (chunk) => {
+      if (mode === 'black-hole') return;
+      if (mode === 'delay') setTimeout(() => to.writable && to.write(chunk), delayMs);
+      else if (to.writable) to.write(chunk);
+    });
+    from.on('end', () => to.end());
+    from.on('close', () => to.destroy());
+  }
+
+  function cut(): void {
+    for (const socket of sockets) socket.destroy();
+  }
+
+  async function stopListening(): Promise<void> {
+    const closing = server;
+    server = undefined;
+    cut();
+    if (closing) await new Promise((resolve) => closing.close(resolve));
+  }
+
+  return {
+    port,
+    setMode: async (next) => {
+      mode = next;
+      if (next === 'refuse') await stopListening();
+      else server ??= await listen(port);
+    },
+    cut,
+    connections: () => sockets.size,
+    close: stopListening,
+  };
+}
