@@ -1,0 +1,200 @@
+import { resolve } from 'node:path';
+import { ConfigError, type ConfigProblem, shown, unknownName } from './config/problems.js';
+import { type DATA_CENTERS, type LOG_LEVELS, SCHEMA, type Variables } from './config/variables.js';
+import { UsageError } from './errors.js';
+
+export { ConfigError } from './config/problems.js';
+
+export type DataCenter = (typeof DATA_CENTERS)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Where queue and store live. */
+export interface EngineConfig {
+  /** Redis; the embedded engine in `dataDir` without it. May hold a password. */
+  readonly redisUrl?: string;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly prefix: string;
+  readonly queueName: string;
+}
+
+/** Which Zoho account and how to reach it; the secrets are absent until somebody sets them. */
+export interface ZohoConfig {
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  readonly refreshToken?: string;
+  readonly dc: DataCenter;
+  /** In place of the data center's; an origin without trailing slash. */
+  readonly accountsUrl?: string;
+  /** In place of the one each token names; an origin without trailing slash. */
+  readonly apiDomain?: string;
+  readonly apiVersion: 'v7' | 'v8';
+}
+
+/** `ZohoConfig` with every secret present. */
+export type ZohoAccount = ZohoConfig & Required<Pick<ZohoConfig, 'clientId' | 'clientSecret' | 'refreshToken'>>;
+
+/** The numbers of enqueueing and working. */
+export interface WorkSettings {
+  /** API name of the CRM module of rows enqueued now. */
+  readonly module: string;
+  /** Calls per second over the whole fleet. */
+  readonly ratePerSecond: number;
+  /** Calls in flight over the whole fleet. */
+  readonly maxInFlight: number;
+  /** Rows one worker holds at a time. */
+  readonly concurrency: number;
+  readonly maxAttempts: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly requestTimeoutMs: number;
+  /** Time for calls in flight to finish at the end; longer than `requestTimeoutMs`. */
+  readonly shutdownDeadlineMs: number;
+  readonly onUncertain: 'resend' | 'hold';
+  readonly resultPollMs: number;
+  readonly resultMaxAgeHours: number;
+}
+
+export interface DashboardConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly user?: string;
+  readonly password?: string;
+}
+
+/** The environment, parsed once; frozen. Pass a module only its slice. */
+export interface Config {
+  readonly engine: EngineConfig;
+  readonly zoho: ZohoConfig;
+  readonly work: WorkSettings;
+  readonly dashboard: DashboardConfig;
+  readonly metrics: { readonly port: number };
+  /** Absent: the command's own default. */
+  readonly logLevel?: LogLevel;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const SPARE_AFTER_REQUEST_MS = 15_000;
+
+/**
+ * The configuration in `env`; an empty value counts as absent, relative folders start at `cwd`.
+ * Throws `ConfigError` with every problem at once: bad values, contradictions, and `ZIA_` names that nobody reads.
+ * Missing credentials are no problem here: see `requireCredentials`.
+ */
+export function loadConfig(env: Environment, cwd: string = process.cwd()): Config {
+  const given = presentValues(env);
+  const parsed = SCHEMA.safeParse(given);
+  const problems = Object.keys(given)
+    .filter((name) => name.startsWith('ZIA_') && !(name in SCHEMA.shape))
+    .map(unknownName);
+  for (const issue of parsed.error?.issues ?? []) {
+    const variable = String(issue.path[0]);
+    problems.push({ variable, expectation: issue.message, received: shown(variable, given[variable] ?? '') });
+  }
+  if (!parsed.success) throw new ConfigError(problems);
+  const config = configOf(parsed.data, cwd);
+  problems.push(...contradictions(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The account, when all three secrets are there; else throws `UsageError` naming the absent ones. */
+export function requireCredentials(zoho: ZohoConfig): ZohoAccount {
+  const { clientId, clientSecret, refreshToken } = zoho;
+  if (clientId !== undefined && clientSecret !== undefined && refreshToken !== undefined) {
+    return { ...zoho, clientId, clientSecret, refreshToken };
+  }
+  const wanted = { ZOHO_CLIENT_ID: clientId, ZOHO_CLIENT_SECRET: clientSecret, ZOHO_REFRESH_TOKEN: refreshToken };
+  const missing = Object.entries(wanted).flatMap(([name, value]) => (value === undefined ? [name] : []));
+  throw new UsageError(
+    'CREDENTIALS_MISSING',
+    `This needs a Zoho account, but ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set: put ${missing.length === 1 ? 'it' : 'them'} into .env (docs/configuration.md says where to get ${missing.length === 1 ? 'it' : 'them'}).`,
+  );
+}
+
+function presentValues(env: Environment): Record<string, string> {
+  const known = Object.entries(env).filter(([name]) => name in SCHEMA.shape || name.startsWith('ZIA_'));
+  return Object.fromEntries(
+    known.flatMap(([name, value]) => (value === undefined || value.trim() === '' ? [] : [[name, value.trim()]])),
+  );
+}
+
+function configOf(values: Variables, cwd: string): Config {
+  return Object.freeze({
+    engine: Object.freeze({
+      ...present({ redisUrl: values.REDIS_URL }),
+      dataDir: resolve(cwd, values.ZIA_DATA_DIR),
+      prefix: values.ZIA_PREFIX,
+      queueName: values.ZIA_QUEUE,
+    }),
+    zoho: Object.freeze({
+      ...present({
+        clientId: values.ZOHO_CLIENT_ID,
+        clientSecret: values.ZOHO_CLIENT_SECRET,
+        refreshToken: values.ZOHO_REFRESH_TOKEN,
+        accountsUrl: values.ZOHO_ACCOUNTS_URL,
+        apiDomain: values.ZOHO_API_DOMAIN,
+      }),
+      dc: values.ZOHO_DC,
+      apiVersion: values.ZOHO_API_VERSION,
+    }),
+    work: Object.freeze(workOf(values)),
+    dashboard: Object.freeze({
+      host: values.ZIA_DASHBOARD_HOST,
+      port: values.ZIA_DASHBOARD_PORT,
+      ...present({ user: values.ZIA_DASHBOARD_USER, password: values.ZIA_DASHBOARD_PASSWORD }),
+    }),
+    metrics: Object.freeze({ port: values.ZIA_METRICS_PORT }),
+    ...present({ logLevel: values.LOG_LEVEL }),
+  });
+}
+
+function workOf(values: Variables): WorkSettings {
+  return {
+    module: values.ZIA_MODULE,
+    ratePerSecond: values.ZIA_RATE_LIMIT_PER_SECOND,
+    maxInFlight: values.ZIA_MAX_IN_FLIGHT,
+    concurrency: values.ZIA_WORKER_CONCURRENCY ?? values.ZIA_MAX_IN_FLIGHT,
+    maxAttempts: values.ZIA_MAX_ATTEMPTS,
+    backoffBaseMs: values.ZIA_BACKOFF_BASE_MS,
+    backoffCapMs: values.ZIA_BACKOFF_CAP_MS,
+    requestTimeoutMs: values.ZIA_REQUEST_TIMEOUT_MS,
+    shutdownDeadlineMs: values.ZIA_SHUTDOWN_DEADLINE_MS ?? values.ZIA_REQUEST_TIMEOUT_MS + SPARE_AFTER_REQUEST_MS,
+    onUncertain: values.ZIA_ON_UNCERTAIN,
+    resultPollMs: values.ZIA_RESULT_POLL_MS,
+    resultMaxAgeHours: values.ZIA_RESULT_MAX_AGE_HOURS,
+  };
+}
+
+function contradictions({ work, dashboard }: Config): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const check = (fine: boolean, variable: string, expectation: string, received: string | null) => {
+    if (!fine) problems.push({ variable, expectation, received });
+  };
+  check(
+    work.backoffBaseMs <= work.backoffCapMs,
+    'ZIA_BACKOFF_BASE_MS',
+    `at most ZIA_BACKOFF_CAP_MS (${work.backoffCapMs})`,
+    String(work.backoffBaseMs),
+  );
+  check(
+    work.requestTimeoutMs < work.shutdownDeadlineMs,
+    'ZIA_SHUTDOWN_DEADLINE_MS',
+    `more than ZIA_REQUEST_TIMEOUT_MS (${work.requestTimeoutMs}), so that calls in flight can finish`,
+    String(work.shutdownDeadlineMs),
+  );
+  check(
+    (dashboard.user === undefined) === (dashboard.password === undefined),
+    'ZIA_DASHBOARD_USER',
+    'to be set together with ZIA_DASHBOARD_PASSWORD, or neither',
+    null,
+  );
+  return problems;
+}
+
+/** The entries that have a value: optional properties are absent rather than undefined. */
+function present<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }; // undefined was just left out
+}

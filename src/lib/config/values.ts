@@ -1,0 +1,55 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** A whole number between `min` and `max`. */
+export function wholeNumber(min: number, max: number) {
+  return numeric(/^\d{1,15}$/, min, max, `a whole number from ${min} to ${max}`);
+}
+
+/** A number above 0, at most `max`; fractions are fine. */
+export function positiveNumber(max: number) {
+  return numeric(/^\d{1,15}(\.\d{1,6})?$/, Number.MIN_VALUE, max, `a number above 0, at most ${max}`);
+}
+
+/** One of these words, in any case. */
+export function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+  return z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(words, { error: `one of ${words.join(', ')}` }));
+}
+
+export function matching(pattern: RegExp, expectation: string) {
+  return z.string().regex(pattern, { error: expectation });
+}
+
+/** An origin such as `https://www.zohoapis.com`, without its trailing slash; plain http for this machine only. */
+export function origin() {
+  return z.string().transform((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url !== null && isOrigin(url) && isTrustworthy(url)) return url.origin;
+    context.addIssue('an https:// address without path, user or query (http:// only for this machine)');
+    return z.NEVER;
+  });
+}
+
+function numeric(form: RegExp, min: number, max: number, expectation: string) {
+  return z.string().transform((text, context) => {
+    const value = form.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    context.addIssue(expectation);
+    return z.NEVER;
+  });
+}
+
+function isOrigin(url: URL): boolean {
+  return url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
+}
+
+function isTrustworthy(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
+}

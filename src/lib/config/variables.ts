@@ -1,0 +1,166 @@
+import { z } from 'zod';
+import { matching, oneOf, origin, positiveNumber, wholeNumber } from './values.js';
+
+export const DATA_CENTERS = ['us', 'eu', 'in', 'au', 'jp', 'ca', 'cn', 'sa', 'uk', 'ae'] as const;
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const;
+
+/** Zoho allows 20 calls in flight to an Enterprise org, for all of its apps together. */
+const MOST_IN_FLIGHT = 19;
+const DAY_MS = 86_400_000;
+
+const text = () => z.string();
+const port = () => wholeNumber(0, 65_535);
+
+interface Meta {
+  readonly group: string;
+  readonly secret?: true;
+  /** Shown in place of the default when that depends on another variable or is simply absent. */
+  readonly unset?: string;
+}
+
+/** Adds what the documents say about a variable to its schema. */
+const about = <T extends z.ZodType>(schema: T, description: string, meta: Meta): T =>
+  schema.meta({ description, ...meta }) as T; // `meta` returns a copy of the same class
+
+const ZOHO = { group: 'Zoho account' };
+const ENGINE = { group: 'Engine' };
+const WORK = { group: 'Work' };
+const WATCH = { group: 'Dashboard, metrics, log' };
+
+/** Every variable the program reads; an absent one parses as `undefined`. */
+export const SCHEMA = z.object({
+  ZOHO_CLIENT_ID: about(text().optional(), 'Client id of the self client in Zoho’s API console.', ZOHO),
+  ZOHO_CLIENT_SECRET: about(text().optional(), 'Its secret.', { ...ZOHO, secret: true }),
+  ZOHO_REFRESH_TOKEN: about(text().optional(), 'Refresh token with scope `ZohoCRM.settings.intelligence.ALL`.', {
+    ...ZOHO,
+    secret: true,
+  }),
+  ZOHO_DC: about(oneOf(DATA_CENTERS).default('us'), `Data center of the account: ${DATA_CENTERS.join(', ')}.`, ZOHO),
+  ZOHO_ACCOUNTS_URL: about(
+    origin().optional(),
+    'Accounts server, in place of the data center’s. Plain http for this machine only.',
+    ZOHO,
+  ),
+  ZOHO_API_DOMAIN: about(
+    origin().optional(),
+    'API server, in place of the one that Zoho names with each token. Plain http for this machine only.',
+    ZOHO,
+  ),
+  ZOHO_API_VERSION: about(oneOf(['v7', 'v8']).default('v7'), 'API version: v7 or v8.', ZOHO),
+
+  REDIS_URL: about(
+    matching(/^rediss?(\+[a-z]+)?:\/\/\S+$/i, 'an address such as redis://127.0.0.1:6379').optional(),
+    'Redis server. Without it the queue lives in ZIA_DATA_DIR.',
+    { ...ENGINE, secret: true, unset: 'the embedded engine' },
+  ),
+  ZIA_DATA_DIR: about(
+    text().default('.zia'),
+    'Folder of the embedded engine and of what this working directory remembers.',
+    ENGINE,
+  ),
+  ZIA_PREFIX: about(
+    matching(/^[\w.-]{1,40}$/, 'up to 40 letters, digits, dots, dashes and underscores').default('zia'),
+    'First part of every key in Redis; one store for each prefix.',
+    ENGINE,
+  ),
+  ZIA_QUEUE: about(
+    matching(/^[\w.-]{1,60}$/, 'up to 60 letters, digits, dots, dashes and underscores').default('zia-enrich'),
+    'Name of the queue.',
+    ENGINE,
+  ),
+
+  ZIA_MODULE: about(
+    matching(/^[A-Za-z]\w{0,254}$/, 'the API name of a CRM module').default('Accounts'),
+    'CRM module of the rows; read when enqueueing.',
+    WORK,
+  ),
+  ZIA_RATE_LIMIT_PER_SECOND: about(
+    positiveNumber(1_000).default(10),
+    'Calls per second, over all workers together.',
+    WORK,
+  ),
+  ZIA_MAX_IN_FLIGHT: about(
+    wholeNumber(1, MOST_IN_FLIGHT).default(5),
+    `Calls in flight, over all workers together; at most ${MOST_IN_FLIGHT}, because Zoho allows an Enterprise org 20.`,
+    WORK,
+  ),
+  ZIA_WORKER_CONCURRENCY: about(wholeNumber(1, 100).optional(), 'Rows one worker holds at a time.', {
+    ...WORK,
+    unset: 'ZIA_MAX_IN_FLIGHT',
+  }),
+  ZIA_MAX_ATTEMPTS: about(wholeNumber(1, 100).default(5), 'Attempts at a row before it fails.', WORK),
+  ZIA_BACKOFF_BASE_MS: about(
+    wholeNumber(1, DAY_MS).default(1_000),
+    'Delay after the first failed attempt; doubles with each.',
+    WORK,
+  ),
+  ZIA_BACKOFF_CAP_MS: about(wholeNumber(1, DAY_MS).default(60_000), 'Longest delay between attempts.', WORK),
+  ZIA_REQUEST_TIMEOUT_MS: about(wholeNumber(100, 600_000).default(30_000), 'Longest wait for an answer of Zoho.', WORK),
+  ZIA_SHUTDOWN_DEADLINE_MS: about(
+    wholeNumber(100, 900_000).optional(),
+    'Time for calls in flight to finish after SIGTERM or Ctrl-C; longer than ZIA_REQUEST_TIMEOUT_MS.',
+    { ...WORK, unset: 'ZIA_REQUEST_TIMEOUT_MS + 15000' },
+  ),
+  ZIA_ON_UNCERTAIN: about(
+    oneOf(['resend', 'hold']).default('resend'),
+    'What to do with a row whose answer was lost and that a look-up does not find: resend or hold.',
+    WORK,
+  ),
+  ZIA_RESULT_POLL_MS: about(
+    wholeNumber(100, DAY_MS).default(30_000),
+    'First wait before results are asked for; grows.',
+    WORK,
+  ),
+  ZIA_RESULT_MAX_AGE_HOURS: about(
+    wholeNumber(1, 8_760).default(72),
+    'How long results of a row are asked for at most.',
+    WORK,
+  ),
+
+  ZIA_DASHBOARD_HOST: about(
+    text().default('127.0.0.1'),
+    'Address of the dashboard; any other than this machine’s needs a login.',
+    WATCH,
+  ),
+  ZIA_DASHBOARD_PORT: about(port().default(3_000), 'Port of the dashboard.', WATCH),
+  ZIA_DASHBOARD_USER: about(text().optional(), 'Login of the dashboard: user.', WATCH),
+  ZIA_DASHBOARD_PASSWORD: about(text().optional(), 'Login of the dashboard: password.', { ...WATCH, secret: true }),
+  ZIA_METRICS_PORT: about(port().default(9_464), 'Port of a worker’s metrics.', WATCH),
+  LOG_LEVEL: about(oneOf(LOG_LEVELS).optional(), `Least severe events logged: ${LOG_LEVELS.join(', ')}.`, {
+    ...WATCH,
+    unset: 'info; warn for commands that end by themselves',
+  }),
+});
+
+export type Variables = z.infer<typeof SCHEMA>;
+
+/** One environment variable as the documents list it. */
+export interface VariableInfo {
+  readonly name: string;
+  /** Null when there is none: see `unset`. */
+  readonly default: string | null;
+  /** What holds when the variable is absent and has no default of its own. */
+  readonly unset: string | null;
+  readonly description: string;
+  readonly secret: boolean;
+  readonly group: string;
+}
+
+/** All variables in the order of the documents; `.env.example` and `docs/configuration.md` list the same. */
+export const VARIABLES: readonly VariableInfo[] = Object.entries(SCHEMA.shape).map(([name, schema]) => {
+  const fallback: unknown = schema.parse(undefined);
+  const {
+    description = '',
+    group,
+    secret = false,
+    unset = null,
+  } = schema.meta() as Partial<Meta> & { description?: string };
+  return {
+    name,
+    default: fallback === undefined ? null : String(fallback),
+    unset,
+    description,
+    secret,
+    group: group ?? '',
+  };
+});

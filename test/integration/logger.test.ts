@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals';
+import { createLogger, type LoggerOptions } from '../../src/lib/logger.js';
+import { redactText } from '../../src/lib/redaction.js';
+
+async function setup(options: Partial<LoggerOptions> = {}) {
+  const lines: string[] = [];
+  const log = await createLogger({ level: 'debug', ...options, stream: { write: (line) => void lines.push(line) } });
+  return { log, lines, events: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+test('writes one JSON line an event, with the event as its name and the fields of its parents', async () => {
+  const t = await setup();
+  t.log.child({ workerId: 'w1' }).info('worker.started', { concurrency: 5 });
+  expect(t.lines).toHaveLength(1);
+  expect(t.events()[0]).toMatchObject({ level: 'info', event: 'worker.started', workerId: 'w1', concurrency: 5 });
+  expect(Date.parse(String(t.events()[0]?.time))).not.toBeNaN();
+});
+
+test('writes readable lines when asked to', async () => {
+  const t = await setup({ pretty: true });
+  t.log.warn('fleet.probing', { epoch: 3 });
+  expect(t.lines.join('')).toMatch(/WARN.*fleet\.probing.*"epoch":3/);
+});
+
+test('leaves out events below its level', async () => {
+  const t = await setup({ level: 'warn' });
+  t.log.info('a.b');
+  t.log.debug('a.b');
+  t.log.error('a.b');
+  expect(t.lines).toHaveLength(1);
+});
+
+test.each(['token', 'accessToken', 'refresh_token', 'clientSecret', 'client_secret', 'Authorization', 'password'])(
+  'hides a field called %s',
+  async (name) => {
+    const t = await setup();
+    t.log.error('a.b', { [name]: 'hunter22' });
+    t.log.child({ [name]: 'hunter22' }).error('a.b');
+    expect(t.lines.join('')).not.toContain('hunter22');
+    expect(t.lines).toHaveLength(2);
+  },
+);
+
+test.each([
+  ['redis://user:hunter22@host:6379/0', 'redis://[hidden]@host:6379/0'],
+  ['sent Authorization: Zoho-oauthtoken hunter22 to', 'sent Authorization: Zoho-oauthtoken [hidden] to'],
+  [
+    'POST /oauth/v2/token?refresh_token=hunter22&client_id=a',
+    'POST /oauth/v2/token?refresh_token=[hidden]&client_id=a',
+  ],
+  ['body {"client_secret":"hunter22","x":1}', 'body {"client_secret":"[hidden]","x":1}'],
+  ['token 1000.0123456789abcdef0123.0123456789abcdef0123 refused', 'token [hidden] refused'],
+  ['https://www.zoho.com/a@b', 'https://www.zoho.com/a@b'],
+])('hides only the secret in %s', (text, expected) => {
+  expect(redactText(text)).toBe(expected);
+});
+
+test('hides the known secrets wherever they stand', async () => {
+  const t = await setup({ secrets: ['correct-horse'] });
+  t.log.error('a.b', { message: 'the server said correct-horse is wrong' });
+  expect(t.events()[0]?.message).toBe('the server said [hidden] is wrong');
+});
