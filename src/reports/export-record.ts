@@ -1,0 +1,103 @@
+import type { RowOutcome } from './row-outcome.js';
+
+/** The columns an export adds, in order. */
+export const OUTCOME_COLUMNS = [
+  'zia_status',
+  'zia_enrichment_id',
+  'zia_submitted_at',
+  'zia_error_code',
+  'zia_error',
+  'zia_notes',
+] as const;
+
+/** A record as the input file has it: its cells, and the text they came from. */
+export interface SourceRecord {
+  readonly cells: readonly string[];
+  readonly raw: string;
+}
+
+/** How the records of one export are laid out. */
+export interface Layout {
+  readonly delimiter: string;
+  readonly lineEnd: string;
+  /** Columns of the widest record; shorter ones are padded, so that ours line up. */
+  readonly width: number;
+  /** Positions of earlier `zia_` columns, which ours replace. */
+  readonly dropped: ReadonlySet<number>;
+}
+
+/** Plans an export: `header` is the first record of the input, `width` the number of cells of its widest. */
+export function layoutOf(
+  header: readonly string[],
+  width: number,
+  format: Pick<Layout, 'delimiter' | 'lineEnd'>,
+): Layout {
+  const dropped = new Set(header.flatMap((name, at) => (/^\s*zia_/i.test(name) ? [at] : [])));
+  return { delimiter: format.delimiter, lineEnd: format.lineEnd, width: Math.max(width, header.length), dropped };
+}
+
+export function headerLine(header: SourceRecord, layout: Layout): string {
+  return line(header, OUTCOME_COLUMNS, layout);
+}
+
+export function outcomeLine(record: SourceRecord, outcome: RowOutcome, layout: Layout): string {
+  const { status, enrichmentId, submittedAtMs, error, notes } = outcome;
+  const cells = [
+    status,
+    enrichmentId ?? '',
+    submittedAtMs === undefined ? '' : new Date(submittedAtMs).toISOString(),
+    error?.code ?? '',
+    error?.message ?? '',
+    notes.join('; '),
+  ];
+  return line(record, cells.map(harmless), layout);
+}
+
+function line(record: SourceRecord, added: readonly string[], layout: Layout): string {
+  const { delimiter, lineEnd, width, dropped } = layout;
+  const kept = keptTexts(record, layout);
+  const padding = new Array<string>(Math.max(0, width - dropped.size - kept.count)).fill('');
+  const cells = [...kept.texts, ...padding, ...added.map((cell) => quoted(cell, delimiter))];
+  return cells.join(delimiter) + lineEnd;
+}
+
+/** The input's own text wherever it can stand: a cell written anew may come back quoted differently. */
+function keptTexts(
+  record: SourceRecord,
+  layout: Layout,
+): { readonly texts: readonly string[]; readonly count: number } {
+  if (layout.dropped.size === 0) return { texts: [record.raw], count: record.cells.length };
+  const own = cellTexts(record.raw, layout.delimiter);
+  const all = own.length === record.cells.length ? own : record.cells.map((cell) => quoted(cell, layout.delimiter));
+  const texts = all.filter((_, at) => !layout.dropped.has(at));
+  return { texts, count: texts.length };
+}
+
+/** A record's text cut at its delimiters, each cell with the quotes it has there. */
+function cellTexts(raw: string, delimiter: string): string[] {
+  const texts: string[] = [];
+  let start = 0;
+  for (;;) {
+    const end = raw.indexOf(delimiter, raw[start] === '"' ? closingQuote(raw, start) : start);
+    if (end === -1) return [...texts, raw.slice(start)];
+    texts.push(raw.slice(start, end));
+    start = end + delimiter.length;
+  }
+}
+
+/** Position of the quote that ends the quoted cell at `start`, or the end of the text. */
+function closingQuote(raw: string, start: number): number {
+  for (let at = raw.indexOf('"', start + 1); at !== -1; at = raw.indexOf('"', at + 2)) {
+    if (raw[at + 1] !== '"') return at;
+  }
+  return raw.length;
+}
+
+function quoted(cell: string, delimiter: string): string {
+  return cell.includes(delimiter) || /["\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+/** A text of Zoho's that a spreadsheet would run as a formula; the input's own cells are not ours to change. */
+function harmless(cell: string): string {
+  return /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+}
