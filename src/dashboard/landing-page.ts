@@ -48,17 +48,19 @@ export function landingPage(overview: Overview): ReturnType<typeof html> {
 }
 
 function banner(control: Control | null): ReturnType<typeof html> {
-  const stop = control?.stop;
-  if (!stop || control.mode === 'running') return html`<p class="running" role="status">Running</p>`;
-  const since = new Date(stop.sinceMs).toISOString();
-  if (control.mode === 'probing') {
-    return html`<p class="probing" role="status">One row is tried first, after the stop with <b>${stop.code}</b></p>`;
-  }
-  return html`<div class="stopped" role="alert">
-    <p>Stopped since ${since}: <b>${stop.code}</b></p>
+  const stop = control?.stop ?? null;
+  if (control?.mode === 'stopped' && stop !== null) {
+    return html`<div class="stopped" role="alert">
+    <p>Stopped since ${new Date(stop.sinceMs).toISOString()}: <b>${stop.code}</b></p>
     <p>${stop.message}</p>
     <p>Fix the cause, then run <code>npm run resume</code>.</p>
   </div>`;
+  }
+  if (control?.mode === 'probing') {
+    const after = stop === null ? 'Zoho could not be reached' : `the stop with ${stop.code} was lifted`;
+    return html`<p class="probing" role="status">One row is tried before the rest: ${after}.</p>`;
+  }
+  return html`<p class="running" role="status">Running</p>`;
 }
 
 function table(caption: string, rows: ReadonlyArray<readonly [string, number]>): ReturnType<typeof html> {

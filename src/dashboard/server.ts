@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { basicAuth } from 'hono/basic-auth';
 import { csrf } from 'hono/csrf';
 import { secureHeaders } from 'hono/secure-headers';
+import { trimTrailingSlash } from 'hono/trailing-slash';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
@@ -77,6 +78,7 @@ function dashboardApp(
   });
   if (login !== null) app.use(basicAuth({ username: login.user, password: login.password, realm: 'zia-bulk-enrich' }));
   app.use(csrf());
+  app.use(trimTrailingSlash());
   app.get('/', async (c) => c.html(landingPage(await overview(engine))));
   app.route(BOARD_PATH, queueBoard(queue, allowChanges));
   app.onError((error, c) => {

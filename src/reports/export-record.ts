@@ -14,6 +14,8 @@ export const OUTCOME_COLUMNS = [
 export interface SourceRecord {
   readonly cells: readonly string[];
   readonly raw: string;
+  /** Its quotes do not match, so its text would swallow whatever follows. */
+  readonly damaged: boolean;
 }
 
 /** How the records of one export are laid out. */
@@ -66,8 +68,8 @@ function keptTexts(
   record: SourceRecord,
   layout: Layout,
 ): { readonly texts: readonly string[]; readonly count: number } {
-  if (layout.dropped.size === 0) return { texts: [record.raw], count: record.cells.length };
-  const own = cellTexts(record.raw, layout.delimiter);
+  if (layout.dropped.size === 0 && !record.damaged) return { texts: [record.raw], count: record.cells.length };
+  const own = record.damaged ? [] : cellTexts(record.raw, layout.delimiter);
   const all = own.length === record.cells.length ? own : record.cells.map((cell) => quoted(cell, layout.delimiter));
   const texts = all.filter((_, at) => !layout.dropped.has(at));
   return { texts, count: texts.length };
