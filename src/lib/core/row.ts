@@ -44,7 +44,8 @@ export const MAX_LENGTHS: Readonly<Record<InputField, number>> = { name: 255, em
 const MIN_CHARACTERS = 3;
 const MAX_RECORD_ID_DIGITS = 19;
 
-const CONTROL = /\p{Cc}/u;
+/** Control characters, and U+FFFD: the mark of bytes that could not be read, so the text is not what the user wrote. */
+const CONTROL = /[\p{Cc}\uFFFD]/u;
 /** Letters that belong to one script which is not Latin; letters shared by scripts (such as U+02BC) are left to Zoho. */
 const FOREIGN_LETTER = /(?![\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}])\p{L}/u;
 const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.)+(?:\p{L}{2,63}|xn--[a-z0-9-]{1,59})`;

@@ -1,0 +1,203 @@
+import { UsageError } from '../errors.js';
+
+/** How a file separates cells and records. */
+export interface Dialect {
+  /** One character: comma, semicolon, tab or pipe. */
+  readonly delimiter: string;
+  /** What ends a record; with `\n`, a `\r` right before it belongs to the line end. */
+  readonly newline: '\n' | '\r';
+}
+
+/** A record's text, cut out of its file but not yet split into cells. */
+export interface RawRecord {
+  /** The physical line on which the record starts, counted from 1. */
+  readonly lineNumber: number;
+  /** The text as in the file, without its line end. */
+  readonly raw: string;
+  readonly width: number;
+  /** Whether there is a quote in it: only then cells are more than a split. */
+  readonly quoted: boolean;
+  /** A quote that was opened is not closed as it should be; the record is this one physical line, its cells unknown. */
+  readonly damaged: boolean;
+}
+
+/** Longer records are refused: it bounds memory, and nothing that Zia can use comes near it. In UTF-16 units. */
+export const MAX_RECORD_LENGTH = 1_048_576;
+
+const QUOTE = 34;
+const CARRIAGE_RETURN = 13;
+
+/**
+ * Cuts text into records. Quotes follow RFC 4180, with two lenient readings that csv-parse's `relax_quotes` shares: a quote
+ * inside an unquoted cell is a character, and so are those of `"Acme" Ltd`.
+ *
+ * A quote that is never closed properly would swallow the rows after it. Then the line that opens it is damaged, and
+ * reading goes on with the next line. The lines up to where the quote broke may be parts of one damaged cell, so those
+ * with fewer cells than the header are damaged too: a refused row can be mended, a paid one cannot be taken back.
+ */
+export class RecordCutter {
+  readonly #delimiter: number;
+  readonly #newline: number;
+  readonly #newlineText: string;
+  readonly #fileName: string;
+  #text = '';
+  #lineNumber = 1;
+  #headerWidth = 0;
+  /** Offset in `#text` up to which lines may be parts of a damaged cell. */
+  #suspectUntil = 0;
+
+  constructor(dialect: Dialect, fileName: string) {
+    this.#delimiter = dialect.delimiter.charCodeAt(0);
+    this.#newline = dialect.newline.charCodeAt(0);
+    this.#newlineText = dialect.newline;
+    this.#fileName = fileName;
+  }
+
+  /**
+   * The records that end in the text so far, the header's first; blank lines are none. `final` says that no text follows.
+   * Throws UsageError when a record is longer than `MAX_RECORD_LENGTH`.
+   */
+  feed(chunk: string, final: boolean): RawRecord[] {
+    this.#text += chunk;
+    const records: RawRecord[] = [];
+    let start = 0;
+    while (start < this.#text.length) {
+      const span = this.#scan(start, final);
+      const reach = span === null ? this.#text.length : Math.max(span.next, span.brokenAt);
+      if (reach - start > MAX_RECORD_LENGTH) throw this.#tooLong();
+      if (span === null) break;
+      const record = this.#recordOf(span, start);
+      if (record !== null) records.push(record);
+      this.#lineNumber += span.lines;
+      start = span.next;
+    }
+    this.#text = this.#text.slice(start);
+    this.#suspectUntil = Math.max(0, this.#suspectUntil - start);
+    return records;
+  }
+
+  #recordOf(span: Span, start: number): RawRecord | null {
+    const raw = this.#text.slice(start, span.end);
+    if (span.width === 1 && raw.trim() === '') return null;
+    this.#suspectUntil = Math.max(this.#suspectUntil, span.brokenAt);
+    const suspect = start < this.#suspectUntil && span.width < this.#headerWidth;
+    if (this.#headerWidth === 0) this.#headerWidth = span.width;
+    return {
+      lineNumber: this.#lineNumber,
+      raw,
+      width: span.width,
+      quoted: span.quoted,
+      damaged: span.brokenAt > 0 || suspect,
+    };
+  }
+
+  /** The record at `start`, or null when its end is not in the text yet. */
+  #scan(start: number, final: boolean): Span | null {
+    const text = this.#text;
+    let at = start;
+    let width = 1;
+    let lines = 0;
+    let quoted = false;
+    for (;;) {
+      if (text.charCodeAt(at) === QUOTE) {
+        quoted = true;
+        const quote = this.#closeOf(at, final);
+        if (quote.kind === 'unknown') return null;
+        if (quote.kind === 'broken') return this.#damagedLine(start, at, quote.at);
+        lines += this.#newlinesBetween(at, quote.next);
+        at = quote.next;
+      }
+      let code = text.charCodeAt(at);
+      while (code !== this.#delimiter && code !== this.#newline && at < text.length) {
+        if (code === QUOTE) quoted = true;
+        code = text.charCodeAt(++at);
+      }
+      if (at >= text.length) {
+        if (!final) return null;
+        return { end: this.#endBefore(start, at), next: at, width, lines: lines + 1, quoted, brokenAt: 0 };
+      }
+      if (code === this.#newline) {
+        return { end: this.#endBefore(start, at), next: at + 1, width, lines: lines + 1, quoted, brokenAt: 0 };
+      }
+      width += 1;
+      at += 1;
+    }
+  }
+
+  /** Where the quoted part that opens at `open` ends. */
+  #closeOf(open: number, final: boolean): QuoteEnd {
+    const text = this.#text;
+    let at = open + 1;
+    for (;;) {
+      const quote = text.indexOf('"', at);
+      if (quote === -1) return final ? { kind: 'broken', at: text.length } : { kind: 'unknown' };
+      if (!final && quote + 2 >= text.length) return { kind: 'unknown' };
+      const after = text.charCodeAt(quote + 1);
+      if (after === QUOTE) {
+        at = quote + 2;
+        continue;
+      }
+      if (
+        quote + 1 >= text.length ||
+        after === this.#delimiter ||
+        after === this.#newline ||
+        this.#isLineEnd(quote + 1)
+      ) {
+        return { kind: 'closed', next: quote + 1 };
+      }
+      const inside = text.slice(open, quote);
+      const isPlainText = !inside.includes(this.#newlineText) && !inside.includes(String.fromCharCode(this.#delimiter));
+      return isPlainText ? { kind: 'closed', next: quote + 1 } : { kind: 'broken', at: quote };
+    }
+  }
+
+  #damagedLine(start: number, open: number, brokenAt: number): Span {
+    const newline = this.#text.indexOf(this.#newlineText, open);
+    const at = newline === -1 ? this.#text.length : newline;
+    const next = newline === -1 ? at : at + 1;
+    return { end: this.#endBefore(start, at), next, width: 1, lines: 1, quoted: true, brokenAt };
+  }
+
+  #isLineEnd(at: number): boolean {
+    if (this.#newline === CARRIAGE_RETURN || this.#text.charCodeAt(at) !== CARRIAGE_RETURN) return false;
+    return at + 1 >= this.#text.length || this.#text.charCodeAt(at + 1) === this.#newline;
+  }
+
+  /** `at` without the carriage return of a CRLF. */
+  #endBefore(start: number, at: number): number {
+    return at > start && this.#isLineEnd(at - 1) ? at - 1 : at;
+  }
+
+  #newlinesBetween(from: number, to: number): number {
+    let count = 0;
+    for (let at = this.#text.indexOf(this.#newlineText, from); at !== -1 && at < to; count += 1) {
+      at = this.#text.indexOf(this.#newlineText, at + 1);
+    }
+    return count;
+  }
+
+  #tooLong(): UsageError {
+    return new UsageError(
+      'RECORD_TOO_LONG',
+      `The record that starts on line ${this.#lineNumber} of ${this.#fileName} is longer than ${MAX_RECORD_LENGTH} characters: ` +
+        'look for a quote on that line that is never closed.',
+    );
+  }
+}
+
+interface Span {
+  readonly end: number;
+  readonly next: number;
+  readonly width: number;
+  /** Physical lines, the last one included. */
+  readonly lines: number;
+  readonly quoted: boolean;
+  /** Where an open quote turned out not to be closed properly; 0 when all is well (a quote cannot break at 0). */
+  readonly brokenAt: number;
+}
+
+type QuoteEnd =
+  | { readonly kind: 'closed'; readonly next: number }
+  | { readonly kind: 'broken'; readonly at: number }
+  /** The text ends before it can be told. */
+  | { readonly kind: 'unknown' };
