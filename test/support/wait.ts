@@ -1,18 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const LOOK_EVERY_MS = 20;
+export interface WaitOptions {
+  /** Default 10 s. */
+  readonly timeoutMs?: number;
+  /** What is waited for, for the error message. */
+  readonly what?: string;
+}
 
-/** Asks until the condition gives something other than `false` or `undefined`, and returns that; throws after `timeoutMs` (10 s). */
+/** Polls until the condition yields something other than false or undefined, and returns that. Rejects at the deadline. */
 export async function waitFor<T>(
   condition: () => Promise<T | false | undefined> | T | false | undefined,
-  options: { timeoutMs?: number; what?: string } = {},
+  { timeoutMs = 10_000, what = 'the condition' }: WaitOptions = {},
 ): Promise<T> {
-  const { timeoutMs = 10_000, what = 'the condition' } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await condition();
     if (value !== false && value !== undefined) return value;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
-    await sleep(LOOK_EVERY_MS);
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}.`);
+    await sleep(10);
   }
 }

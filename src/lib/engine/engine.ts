@@ -30,7 +30,10 @@ export interface Engine {
   /** A queue on this engine; the caller closes it before the engine. */
   openQueue(): EnrichQueue;
   /** A worker on this engine, not yet running when `autorun` is false; the caller closes it before the engine. */
-  openWorker(processor: Processor<EnrichPayload, EnrichReturn>, options: Omit<WorkerOptions, 'connection'>): EnrichWorker;
+  openWorker(
+    processor: Processor<EnrichPayload, EnrichReturn>,
+    options: Omit<WorkerOptions, 'connection'>,
+  ): EnrichWorker;
   readonly store: Store;
   /** Fates of these jobs, in one round trip a chunk; every key is answered. */
   jobFates(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobFate>>;

@@ -113,7 +113,10 @@ export interface Store {
   expireClaims(claimLostAfterMs: number, limit: number): Promise<readonly IdentityKey[]>;
 
   /** Entries in state `uncertain` (or also `held`), oldest send first. */
-  uncertain(options: { readonly held: boolean; readonly limit: number }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  uncertain(options: {
+    readonly held: boolean;
+    readonly limit: number;
+  }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   /** Claims in state `sending`, oldest first: a look-up must not adopt what one of these may have caused. */
   sending(limit: number): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   /** The keys these enrichment ids belong to. */
@@ -123,7 +126,11 @@ export interface Store {
   counts(): Promise<LedgerCounts>;
 
   /** Renews the places of these calls and the worker itself; tells the control state. */
-  heartbeat(workerId: string, callIds: readonly string[], leaseMs: number): Promise<Reported & { readonly workers: number }>;
+  heartbeat(
+    workerId: string,
+    callIds: readonly string[],
+    leaseMs: number,
+  ): Promise<Reported & { readonly workers: number }>;
   /** Takes the worker off the list of the living. */
   leave(workerId: string): Promise<void>;
 

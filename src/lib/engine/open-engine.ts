@@ -1,0 +1,35 @@
+import { UsageError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import type { Engine } from './engine.js';
+import { openRedisEngine } from './redis/open-redis-engine.js';
+
+export interface EngineSettings {
+  /** Set: Redis. Not set: the embedded engine in `dataDir`. Its forms are described at `parseRedisAddress`. */
+  readonly redisUrl?: string | undefined;
+  /** Where the embedded engine lives (ZIA_DATA_DIR). */
+  readonly dataDir: string;
+  /** ZIA_PREFIX; wrapped into the hash tag all Redis keys share. */
+  readonly prefix: string;
+  readonly queueName: string;
+  /** For short commands: give up after about a second when Redis goes away, instead of waiting for a restart. Default false. */
+  readonly failFast?: boolean;
+}
+
+/**
+ * Opens the engine these settings name; never falls back to the other one. The caller closes it, after the queues and
+ * workers made from it. Rejects with StoreUnavailableError when it cannot be reached.
+ */
+export async function openEngine(settings: EngineSettings, log: Logger): Promise<Engine> {
+  const { prefix, queueName, failFast = false } = settings;
+  if (!/^[\w.-]+$/.test(prefix)) {
+    throw new UsageError('BAD_PREFIX', 'ZIA_PREFIX may hold letters, digits, dots, dashes and underscores only.');
+  }
+  if (!/^[\w.-]+$/.test(queueName) || queueName === 'store') {
+    throw new UsageError(
+      'BAD_QUEUE',
+      'ZIA_QUEUE may hold letters, digits, dots, dashes and underscores, and not be "store".',
+    );
+  }
+  if (settings.redisUrl) return openRedisEngine({ redisUrl: settings.redisUrl, prefix, queueName, failFast }, log);
+  throw new Error('The embedded engine is not there yet.');
+}

@@ -1,0 +1,88 @@
+import { Queue, Worker } from 'bullmq';
+import type { Logger } from '../../logger.js';
+import type { EnrichPayload, EnrichQueue, EnrichReturn } from '../../queues.js';
+import { createStore } from '../../store/create-store.js';
+import { createRedisOperations } from '../../store/redis/redis-operations.js';
+import type { Engine } from '../engine.js';
+import { logEngineErrors } from '../log-engine-errors.js';
+import { queueCounts } from '../queue-counts.js';
+import { redisJobFates } from './job-fates.js';
+import { parseRedisAddress } from './redis-address.js';
+import { connectRedis, createRedisClient, type RedisClient } from './redis-client.js';
+import { redisUnavailable } from './redis-failure.js';
+
+export interface RedisEngineSettings {
+  readonly redisUrl: string;
+  readonly prefix: string;
+  readonly queueName: string;
+  readonly failFast: boolean;
+}
+
+const OPEN_TIMEOUT_MS = 6_000;
+
+/** Connects to Redis. Rejects with StoreUnavailableError or UsageError, one sentence for people. */
+export async function openRedisEngine(settings: RedisEngineSettings, log: Logger): Promise<Engine> {
+  const { queueName } = settings;
+  const address = parseRedisAddress(settings.redisUrl);
+  const explain = (error: unknown) => redisUnavailable(error, address.where);
+  // One hash tag for BullMQ's keys and ours: scripts and pipelines then work on Redis Cluster.
+  const prefix = `{${settings.prefix}}`;
+  const open: RedisClient[] = [];
+
+  function createClient(use: 'commands' | 'blocking'): RedisClient {
+    const client = createRedisClient(address, use, settings.failFast);
+    logEngineErrors(client, log, explain);
+    open.push(client);
+    return client;
+  }
+
+  const commands = createClient('commands');
+  await connectRedis(commands, OPEN_TIMEOUT_MS).catch((error: unknown) => {
+    throw explain(error);
+  });
+  let workers: RedisClient | undefined;
+  let counting: EnrichQueue | undefined;
+
+  function openQueue(): EnrichQueue {
+    const queue: EnrichQueue = new Queue(queueName, { connection: commands, prefix });
+    return logEngineErrors(queue, log, explain);
+  }
+
+  async function explained<T>(work: Promise<T>): Promise<T> {
+    return work.catch((error: unknown) => {
+      throw explain(error);
+    });
+  }
+
+  return {
+    kind: 'redis',
+    description: `Redis at ${address.where}, prefix ${settings.prefix}`,
+    queueName,
+    store: createStore(createRedisOperations(commands, prefix, explain)),
+    openQueue,
+    openWorker: (processor, options) => {
+      workers ??= createClient('blocking');
+      const worker = new Worker<EnrichPayload, EnrichReturn>(queueName, processor, {
+        ...options,
+        connection: workers,
+        prefix,
+      });
+      return logEngineErrors(worker, log, explain);
+    },
+    jobFates: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),
+    counts: () => {
+      counting ??= openQueue();
+      return explained(queueCounts(counting));
+    },
+    close: async () => {
+      await counting?.close().catch(() => undefined);
+      for (const client of open.splice(0)) await endClient(client);
+    },
+  };
+}
+
+async function endClient(client: RedisClient): Promise<void> {
+  if (client.status === 'end') return;
+  if (client.status !== 'ready') return client.disconnect();
+  await client.quit().catch(() => client.disconnect());
+}

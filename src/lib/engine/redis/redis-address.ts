@@ -1,0 +1,61 @@
+import { UsageError } from '../../errors.js';
+
+export type RedisAddress =
+  | { readonly kind: 'single'; readonly url: string; readonly where: string }
+  | ({ readonly kind: 'sentinel'; readonly master: string; readonly db: number } & Hosts)
+  | ({ readonly kind: 'cluster' } & Hosts);
+
+interface Hosts {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly tls: boolean;
+  readonly where: string;
+}
+
+const FORMS =
+  'redis://host:port/db, rediss://…, redis+sentinel://host,host/master-name/db or redis+cluster://host,host';
+
+/**
+ * Understands the forms of REDIS_URL:
+ *
+ *     redis://user:password@host:6379/0                              one server
+ *     rediss://user:password@host:6379/0                             one server, TLS
+ *     redis+sentinel://user:password@h1:26379,h2:26379/mymaster/0    Sentinel; the credentials are those of the servers
+ *     redis+cluster://user:password@h1:6379,h2:6379                  Redis Cluster
+ *     rediss+sentinel://…, rediss+cluster://…                        the same with TLS
+ *
+ * Special characters in user and password are percent-encoded. `where` names hosts for people, without credentials.
+ * Throws UsageError for anything else.
+ */
+export function parseRedisAddress(url: string): RedisAddress {
+  const many = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^@/]*)@)?([^/@]+)(?:\/([^/]*))?(?:\/(\d+))?\/?$/.exec(url);
+  if (many !== null) return manyHosts(many);
+  if (/^rediss?:\/\//.test(url) && URL.canParse(url)) {
+    const { hostname, port, pathname } = new URL(url);
+    const db = pathname.length > 1 ? pathname : '';
+    return { kind: 'single', url, where: `${hostname || '127.0.0.1'}:${port || 6379}${db}` };
+  }
+  throw badAddress();
+}
+
+function manyHosts([, scheme, kind, credentials = '', hostList = '', master = '', db]: RegExpExecArray): RedisAddress {
+  const defaultPort = kind === 'sentinel' ? 26379 : 6379;
+  const nodes = hostList.split(',').map((item) => {
+    const [, host, port] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(item.trim()) ?? [];
+    if (host === undefined) throw badAddress();
+    return { host: host.replaceAll(/[[\]]/g, ''), port: Number(port ?? defaultPort) };
+  });
+  const colon = credentials.indexOf(':');
+  const username = decodeURIComponent(colon < 0 ? credentials : credentials.slice(0, colon)) || undefined;
+  const password = colon < 0 ? undefined : decodeURIComponent(credentials.slice(colon + 1));
+  const names = nodes.map(({ host, port }) => `${host}:${port}`).join(',');
+  const hosts = { nodes, username, password, tls: scheme === 'rediss' };
+  if (kind === 'cluster') return { kind, ...hosts, where: `${names} (cluster)` };
+  if (master === '') throw badAddress();
+  return { kind: 'sentinel', ...hosts, master, db: Number(db ?? 0), where: `${master} of ${names} (sentinel)` };
+}
+
+function badAddress(): UsageError {
+  return new UsageError('BAD_REDIS_URL', `REDIS_URL is not an address of Redis; use one of ${FORMS}.`);
+}

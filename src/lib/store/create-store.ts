@@ -1,0 +1,127 @@
+import type { Control } from '../core/control.js';
+import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import type { LedgerEntry } from '../core/ledger.js';
+import { parseEntryLine } from './entry-line.js';
+import type { Operations } from './operations.js';
+import { admissionOf, callAdmissionOf, entriesOf, reportedOf, settlementOf } from './replies.js';
+import type { CallRequest, Cell, CellName, Store } from './store.js';
+
+/** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
+const CHUNK = 1_000;
+
+/** The store over an engine's operations; nothing here differs between the engines. */
+export function createStore(operations: Operations): Store {
+  const run = operations.run.bind(operations);
+  return {
+    admit: async (request) =>
+      admissionOf(
+        await run('admit', [
+          request.key,
+          request.callId,
+          JSON.stringify(request.sent),
+          ...limitsOf(request),
+          String(request.claimLostAfterMs),
+          slotOf(request),
+        ]),
+      ),
+    admitCall: async (request) =>
+      callAdmissionOf(await run('admit-call', [request.callId, ...limitsOf(request), slotOf(request)])),
+    finishCall: async (callId) => {
+      await run('finish-call', [callId]);
+    },
+
+    settle: async (key, callId, enrichmentId, notes = []) =>
+      settlementOf(await run('settle', [key, callId, enrichmentId, notes.length === 0 ? '' : JSON.stringify(notes)])),
+    release: async (key, callId) => reportedOf(await run('release', [key, callId])),
+    doubt: async (key, callId, reason) => reportedOf(await run('doubt', [key, callId, oneLine(reason)])),
+
+    clear: async (key, callId) => (await run('clear', [key, callId]))[0] === '1',
+    hold: async (key, callId, reason) => (await run('hold', [key, callId, oneLine(reason)]))[0] === '1',
+    expireClaims: async (claimLostAfterMs, limit) =>
+      (await run('expire-claims', [String(claimLostAfterMs), String(limit)])) as readonly IdentityKey[],
+
+    uncertain: async ({ held, limit }) => entriesOf(await run('uncertain', [held ? '1' : '0', String(limit)])),
+    sending: async (limit) => entriesOf(await run('sending', [String(limit)])),
+    owners: async (ids) => {
+      const owners = new Map<EnrichmentId, IdentityKey>();
+      for await (const [id, key] of lookUp(operations, 'owners', ids)) owners.set(id, key as IdentityKey);
+      return owners;
+    },
+    entries: async (keys) => {
+      const entries = new Map<IdentityKey, LedgerEntry>();
+      for await (const [key, line] of lookUp(operations, 'entries', keys)) entries.set(key, parseEntryLine(line));
+      return entries;
+    },
+    counts: async () => {
+      const [scheduled, sending, uncertain, held] = (await run('counts', [])).map(Number);
+      return { scheduled: scheduled ?? 0, sending: sending ?? 0, uncertain: uncertain ?? 0, held: held ?? 0 };
+    },
+
+    heartbeat: async (workerId, callIds, leaseMs) => {
+      const reply = await run('heartbeat', [workerId, String(leaseMs), ...callIds]);
+      return { ...reportedOf(reply), workers: Number(reply[2]) };
+    },
+    leave: async (workerId) => {
+      await run('leave', [workerId]);
+    },
+
+    control: createCell<Control>(operations, 'control'),
+    cell: (name) => createCell(operations, name),
+  };
+}
+
+function limitsOf({ limits }: CallRequest): string[] {
+  return [String(limits.callsPerSecond), String(limits.maxInFlight), String(limits.placeLeaseMs)];
+}
+
+function slotOf({ slotMs }: CallRequest): string {
+  return slotMs === undefined ? '' : String(slotMs);
+}
+
+/** Entries are kept a field a line. */
+function oneLine(reason: string): string {
+  return reason.replaceAll(/\s+/g, ' ');
+}
+
+async function* lookUp<K extends string>(
+  operations: Operations,
+  name: 'owners' | 'entries',
+  keys: readonly K[],
+): AsyncGenerator<readonly [K, string]> {
+  for (let at = 0; at < keys.length; at += CHUNK) {
+    const chunk = keys.slice(at, at + CHUNK);
+    const reply = await operations.run(name, chunk);
+    for (const [index, key] of chunk.entries()) {
+      const found = reply[index];
+      if (found) yield [key, found];
+    }
+  }
+}
+
+function createCell<T>(operations: Operations, name: CellName): Cell<T> {
+  // Each cell is written by the one module that owns its type.
+  const parse = (json = ''): T | null => (json === '' ? null : (JSON.parse(json) as T));
+
+  async function read() {
+    const [json = '', nowMs] = await operations.readCell(name);
+    return { json, nowMs: Number(nowMs) };
+  }
+
+  return {
+    read: async () => {
+      const { json, nowMs } = await read();
+      return { value: parse(json), nowMs };
+    },
+    change: async (next) => {
+      let seen = await read();
+      for (;;) {
+        const value = parse(seen.json);
+        const changed = next(value, seen.nowMs);
+        if (changed === undefined) return { value, nowMs: seen.nowMs, changed: false };
+        const [won, json = '', nowMs] = await operations.changeCell(name, seen.json, JSON.stringify(changed));
+        if (won === '1') return { value: changed, nowMs: Number(nowMs), changed: true };
+        seen = { json, nowMs: Number(nowMs) };
+      }
+    },
+  };
+}

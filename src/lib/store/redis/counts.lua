@@ -1,0 +1,5 @@
+-- Returns scheduled sending uncertain held
+return {
+  whole(redis.call('HLEN', ids)), whole(redis.call('ZCARD', sending)),
+  whole(redis.call('ZCARD', uncertain)), whole(redis.call('ZCARD', held)),
+}

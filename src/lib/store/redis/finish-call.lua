@@ -1,0 +1,3 @@
+-- ARGV: call id
+free_place(ARGV[1])
+return {}

@@ -1,0 +1,3 @@
+-- ARGV: worker id
+redis.call('ZREM', workers, ARGV[1])
+return {}

@@ -1,0 +1,139 @@
+-- Put in front of every script here. All keys share one hash tag, so that a script runs on Redis Cluster.
+--
+-- ledger      hash    identity key -> entry line (see entry-line.ts): nine fields, one a line
+-- ids         hash    enrichment id -> identity key: an id belongs to one key
+-- sending     zset    identity key by time sent: claims
+-- uncertain   zset    identity key by time sent
+-- held        zset    identity key by time sent
+-- pending     zset    identity key by time scheduled: submitted, result not collected yet
+-- inflight    zset    call id by end of its lease
+-- workers     zset    worker id by end of its lease
+-- pace        string  the next free slot, epoch milliseconds
+-- control     string  JSON, the control state
+local ledger, ids, sending, uncertain, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local pending, inflight, workers, pace, control_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+
+-- Node's timers wake early by less than this; a call this early may go.
+local EARLY_MS = 1
+-- A slot used later than this could put limit + 1 calls into a sliding second: 2% of it is all there is to spare.
+local LATE_MS = 12
+-- A clock set back must not make the fleet wait for the old time.
+local FARTHEST_SLOT_MS = 600000
+-- The headroom that keeps any sliding second at Zoho's side within the limit.
+local USED_SHARE = 0.98
+local PROBE_WAIT_MS = 250
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + time[2] / 1000
+end
+
+local function text(ms)
+  return string.format('%.3f', ms)
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+local function read_entry(key)
+  local line = redis.call('HGET', ledger, key)
+  if not line then return nil end
+  local f = {}
+  for field in (line .. '\n'):gmatch('(.-)\n') do f[#f + 1] = field end
+  return {
+    state = f[1], call = f[2], sent_at = tonumber(f[3]), sends = tonumber(f[4]),
+    id = f[5], scheduled_at = f[6], reason = f[7], sent = f[8], notes = f[9],
+  }
+end
+
+-- Writes the entry and keeps the index of its state right.
+local function write_entry(key, e)
+  redis.call('HSET', ledger, key, table.concat({
+    e.state, e.call, whole(e.sent_at), whole(e.sends), e.id, e.scheduled_at, e.reason, e.sent, e.notes,
+  }, '\n'))
+  for state, index in pairs({ sending = sending, uncertain = uncertain, held = held }) do
+    if state == e.state then
+      redis.call('ZADD', index, whole(e.sent_at), key)
+    else
+      redis.call('ZREM', index, key)
+    end
+  end
+end
+
+local function remove_entry(key)
+  redis.call('HDEL', ledger, key)
+  redis.call('ZREM', sending, key)
+  redis.call('ZREM', uncertain, key)
+  redis.call('ZREM', held, key)
+end
+
+local function free_place(call)
+  redis.call('ZREM', inflight, call)
+end
+
+local function read_control()
+  local json = redis.call('GET', control_key)
+  if not json then return { epoch = 0, mode = 'running', holdUntilMs = 0 }, '' end
+  return cjson.decode(json), json
+end
+
+-- An optional number of a decoded document: JSON's null is not Lua's nil.
+local function number_or(value, otherwise)
+  if type(value) == 'number' then return value end
+  return otherwise
+end
+
+local function spacing_ms(rate)
+  return 1000 / (rate * USED_SHARE)
+end
+
+-- The slot to wait for, or nil when the call may go now. The second value is the slot it goes in.
+local function pace_call(now, rate, slot)
+  if rate <= 0 then return nil, nil end
+  if slot then
+    if now < slot - EARLY_MS then return slot, slot end
+    if now <= slot + LATE_MS then return nil, slot end
+  end
+  local next_slot = tonumber(redis.call('GET', pace) or '0')
+  if next_slot > now + FARTHEST_SLOT_MS then next_slot = 0 end
+  slot = math.max(now, next_slot)
+  redis.call('SET', pace, text(slot + spacing_ms(rate)))
+  if slot > now + EARLY_MS then return slot, slot end
+  return nil, slot
+end
+
+-- Only the last reserved slot can be given back: later ones are spoken for.
+local function give_back(rate, slot)
+  if not slot then return end
+  local next_slot = tonumber(redis.call('GET', pace) or '0')
+  if math.abs(next_slot - slot - spacing_ms(rate)) < 0.01 then redis.call('SET', pace, text(slot)) end
+end
+
+local function has_place(now, call)
+  local lease_end = redis.call('ZSCORE', inflight, call)
+  return lease_end and tonumber(lease_end) > now
+end
+
+local function take_place(now, call, places, lease_ms)
+  redis.call('ZREMRANGEBYSCORE', inflight, '-inf', text(now))
+  if not has_place(now, call) and redis.call('ZCARD', inflight) >= places then return false end
+  redis.call('ZADD', inflight, text(now + lease_ms), call)
+  return true
+end
+
+-- Pace and place for a call: nil when it may go, else the answer to give.
+local function start_call(now, call, rate, places, lease_ms, slot)
+  local wait_for, used = pace_call(now, rate, slot)
+  if wait_for then return { 'wait', text(wait_for - now), text(wait_for) } end
+  if not take_place(now, call, places, lease_ms) then
+    give_back(rate, used)
+    return { 'busy' }
+  end
+  return nil
+end
+
+local function report(now, ...)
+  return { redis.call('GET', control_key) or '', text(now), ... }
+end
+

@@ -1,0 +1,20 @@
+-- ARGV: identity key, call id, enrichment id, notes (JSON) or ''
+-- Returns control now settled | control now conflict key id. Frees the place either way: the call is over.
+local key, call, id, notes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local now = clock()
+free_place(call)
+local entry = read_entry(key)
+if entry and entry.state == 'scheduled' then
+  if entry.id == id then return report(now, 'settled') end
+  return report(now, 'conflict', key, entry.id)
+end
+local owner = redis.call('HGET', ids, id)
+if owner and owner ~= key then return report(now, 'conflict', owner, id) end
+-- A row the ledger lost is known by its id alone.
+entry = entry or { call = call, sent_at = math.floor(now), sends = 1, sent = '{"module":""}' }
+local scheduled_at = whole(math.floor(now))
+entry.state, entry.id, entry.scheduled_at, entry.reason, entry.notes = 'scheduled', id, scheduled_at, '', notes
+write_entry(key, entry)
+redis.call('HSET', ids, id, key)
+redis.call('ZADD', pending, scheduled_at, key)
+return report(now, 'settled')

@@ -1,0 +1,71 @@
+import { type Control, INITIAL_CONTROL } from '../core/control.js';
+import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import type { LedgerEntry } from '../core/ledger.js';
+import { parseEntryLine } from './entry-line.js';
+import type { Reply } from './operations.js';
+import type { Admission, CallAdmission, Refusal, Reported, Settlement } from './store.js';
+
+/** The control state of a reply: the empty string is a store that was never told anything. */
+export function controlOf(json = ''): Control {
+  // Only `Store.control` writes this document, and it is typed.
+  return json === '' ? INITIAL_CONTROL : (JSON.parse(json) as Control);
+}
+
+export function admissionOf(reply: Reply): Admission {
+  const [kind, first = '', second = '', third = ''] = reply;
+  switch (kind) {
+    case 'go':
+      return { kind, epoch: Number(first), sentAtMs: Number(second), sends: Number(third) };
+    case 'probe-open':
+      return { kind, control: controlOf(first) };
+    case 'scheduled':
+      return { kind, enrichmentId: first as EnrichmentId };
+    case 'pending':
+      return { kind, waitMs: Number(first) };
+    case 'uncertain':
+      return { kind, held: first === '1' };
+    default:
+      return refusalOf(reply);
+  }
+}
+
+export function callAdmissionOf(reply: Reply): CallAdmission {
+  return reply[0] === 'go' ? { kind: 'go' } : refusalOf(reply);
+}
+
+function refusalOf([kind, first = '', second = '']: Reply): Refusal {
+  switch (kind) {
+    case 'wait':
+      return { kind, waitMs: Number(first), slotMs: Number(second) };
+    case 'busy':
+      return { kind };
+    case 'standby':
+      return { kind, control: controlOf(first), waitMs: second === '' ? null : Number(second) };
+    default:
+      throw new Error(`The store answered an admission with ${String(kind)}, which this version does not know.`);
+  }
+}
+
+export function reportedOf([control, nowMs]: Reply): Reported {
+  return { control: controlOf(control), nowMs: Number(nowMs) };
+}
+
+export function settlementOf(reply: Reply): Settlement {
+  const [, , kind, key, id] = reply;
+  if (kind === 'settled') return { ...reportedOf(reply), kind };
+  return {
+    ...reportedOf(reply),
+    kind: 'conflict',
+    key: key as IdentityKey,
+    enrichmentId: id as EnrichmentId,
+  };
+}
+
+/** Key, entry line, key, entry line, … in that order. */
+export function entriesOf(reply: Reply): ReadonlyMap<IdentityKey, LedgerEntry> {
+  const entries = new Map<IdentityKey, LedgerEntry>();
+  for (let at = 0; at + 1 < reply.length; at += 2) {
+    entries.set(reply[at] as IdentityKey, parseEntryLine(reply[at + 1] ?? ''));
+  }
+  return entries;
+}

@@ -1,0 +1,318 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Control, INITIAL_CONTROL } from '../../src/lib/core/control.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import type { Engine } from '../../src/lib/engine/engine.js';
+import { openEngine } from '../../src/lib/engine/open-engine.js';
+import type { AdmitRequest, Limits, Store } from '../../src/lib/store/store.js';
+import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { setup, type TestScope } from '../support/setup.js';
+import { waitFor } from '../support/wait.js';
+
+const FREE: Limits = { callsPerSecond: 0, maxInFlight: 1_000, placeLeaseMs: 30_000 };
+
+const key = (name: string) => `r1${name}` as IdentityKey;
+const id = (digits: string) => digits as EnrichmentId;
+const ask = (name: string, callId: string, more: Partial<AdmitRequest> = {}): AdmitRequest => ({
+  key: key(name),
+  callId,
+  sent: { module: 'Accounts', name },
+  limits: FREE,
+  claimLostAfterMs: 60_000,
+  ...more,
+});
+
+const control = (change: Partial<Control>) => () => ({ ...INITIAL_CONTROL, ...change });
+
+describe.each(['redis'] as const)('the store on %s', (kind) => {
+  let t: TestScope;
+  let engine: Engine;
+  let store: Store;
+  let other: Store;
+
+  beforeEach(async () => {
+    t = setup();
+    const opened = t.closing(await openTestEngine(kind), (e) => e.close());
+    engine = opened.engine;
+    store = engine.store;
+    other = t.closing(await openEngine(opened.settings, quietLog), (e) => e.close()).store;
+  });
+  afterEach(() => t.close());
+
+  test('lets exactly one of many concurrent callers send a row, and tells the others it is pending', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (n % 2 ? store : other).admit(ask('a', `call-${n}`))),
+    );
+    expect(answers.filter((answer) => answer.kind === 'go')).toHaveLength(1);
+    expect(answers.filter((answer) => answer.kind === 'pending')).toHaveLength(39);
+    const pending = answers.find((answer) => answer.kind === 'pending');
+    expect(pending).toMatchObject({ waitMs: expect.any(Number) });
+    expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0 });
+  });
+
+  test('repeats the same answer to a repeated admission of the same call', async () => {
+    const first = await store.admit(ask('a', 'c1'));
+    expect(first).toMatchObject({ kind: 'go', epoch: 0, sends: 1 });
+    expect(await other.admit(ask('a', 'c1'))).toEqual(first);
+  });
+
+  test('keeps what was sent, byte for byte, with the claim', async () => {
+    const sent = { module: 'Accounts', name: 'Żółć "& Söhne"\n\u0000\ud800 /', email: 'x@y.zz', website: 'a.b/c?d' };
+    const go = await store.admit(ask('a', 'c1', { sent }));
+    const entries = await other.entries([key('a'), key('b')]);
+    expect([...entries]).toEqual([
+      [
+        key('a'),
+        { state: 'sending', callId: 'c1', sends: 1, sent, sentAtMs: go.kind === 'go' ? go.sentAtMs : undefined },
+      ],
+    ]);
+  });
+
+  test('settles a claim: the row is scheduled, its id owned, its notes kept, its place free', async () => {
+    await store.admit(ask('a', 'c1', { limits: { ...FREE, maxInFlight: 1 } }));
+    expect(await store.admit(ask('b', 'c2', { limits: { ...FREE, maxInFlight: 1 } }))).toEqual({ kind: 'busy' });
+    const settled = await store.settle(key('a'), 'c1', id('5725767000003420001'), ['EMAIL_LEFT_OUT']);
+    expect(settled).toMatchObject({ kind: 'settled', control: INITIAL_CONTROL });
+    expect(Math.abs(settled.nowMs - Date.now())).toBeLessThan(5_000);
+    expect(await store.admit(ask('a', 'c3'))).toEqual({ kind: 'scheduled', enrichmentId: '5725767000003420001' });
+    expect((await store.admit(ask('b', 'c2', { limits: { ...FREE, maxInFlight: 1 } }))).kind).toBe('go');
+    const owners = await store.owners([id('5725767000003420001'), id('7')]);
+    expect([...owners]).toEqual([['5725767000003420001', key('a')]]);
+    expect((await store.entries([key('a')])).get(key('a'))).toMatchObject({
+      state: 'scheduled',
+      enrichmentId: '5725767000003420001',
+      scheduledAtMs: expect.any(Number),
+      notes: ['EMAIL_LEFT_OUT'],
+    });
+    expect(await store.counts()).toEqual({ scheduled: 1, sending: 1, uncertain: 0, held: 0 });
+  });
+
+  test('settling the same pair again changes nothing; another id or another owner is a conflict', async () => {
+    await store.admit(ask('a', 'c1'));
+    await store.admit(ask('b', 'c2'));
+    await store.settle(key('a'), 'c1', id('1'));
+    expect(await other.settle(key('a'), 'c1', id('1'))).toMatchObject({ kind: 'settled' });
+    expect(await store.settle(key('a'), 'c1', id('2'))).toMatchObject({
+      kind: 'conflict',
+      key: key('a'),
+      enrichmentId: '1',
+    });
+    expect(await store.settle(key('b'), 'c2', id('1'))).toMatchObject({
+      kind: 'conflict',
+      key: key('a'),
+      enrichmentId: '1',
+    });
+    expect((await store.entries([key('b')])).get(key('b'))?.state).toBe('sending');
+    expect((await store.counts()).scheduled).toBe(1);
+  });
+
+  test('gives an id that two rows claim at once to one of them', async () => {
+    await Promise.all([store.admit(ask('a', 'c1')), store.admit(ask('b', 'c2'))]);
+    const both = await Promise.all([store.settle(key('a'), 'c1', id('9')), other.settle(key('b'), 'c2', id('9'))]);
+    expect(both.map(({ kind: outcome }) => outcome).sort()).toEqual(['conflict', 'settled']);
+  });
+
+  test('adopts a row the ledger does not know', async () => {
+    expect(await store.settle(key('a'), 'sweep', id('1'))).toMatchObject({ kind: 'settled' });
+    expect(await store.admit(ask('a', 'c1'))).toEqual({ kind: 'scheduled', enrichmentId: '1' });
+  });
+
+  test('forgets a released first claim, and clears a released later one', async () => {
+    await store.admit(ask('a', 'c1'));
+    await store.release(key('a'), 'somebody else');
+    expect((await store.admit(ask('a', 'c2'))).kind).toBe('pending');
+    await store.release(key('a'), 'c1');
+    expect((await store.entries([key('a')])).size).toBe(0);
+
+    await store.admit(ask('a', 'c3'));
+    await store.doubt(key('a'), 'c3', 'ETIMEDOUT');
+    await store.clear(key('a'), 'c3');
+    expect(await store.admit(ask('a', 'c4'))).toMatchObject({ kind: 'go', sends: 2 });
+    await store.release(key('a'), 'c4');
+    expect((await store.entries([key('a')])).get(key('a'))).toMatchObject({ state: 'cleared', sends: 1 });
+    expect(await store.admit(ask('a', 'c5'))).toMatchObject({ kind: 'go', sends: 2 });
+  });
+
+  test('refuses an uncertain row until it is cleared, and a held one as held', async () => {
+    await store.admit(ask('a', 'c1'));
+    await store.doubt(key('a'), 'c1', 'ETIMEDOUT');
+    expect(await store.admit(ask('a', 'c2'))).toEqual({ kind: 'uncertain', held: false });
+    expect(await store.hold(key('a'), 'another call', 'X')).toBe(false);
+    expect(await store.hold(key('a'), 'c1', 'NO_READ_SCOPE')).toBe(true);
+    expect(await store.hold(key('a'), 'c1', 'NO_READ_SCOPE')).toBe(true);
+    expect(await store.admit(ask('a', 'c2'))).toEqual({ kind: 'uncertain', held: true });
+    expect((await store.uncertain({ held: false, limit: 10 })).size).toBe(0);
+    expect((await store.uncertain({ held: true, limit: 10 })).get(key('a'))).toMatchObject({
+      state: 'held',
+      reason: 'NO_READ_SCOPE',
+    });
+    expect(await store.counts()).toEqual({ scheduled: 0, sending: 0, uncertain: 0, held: 1 });
+    expect(await store.clear(key('a'), 'another call')).toBe(false);
+    expect(await store.clear(key('a'), 'c1')).toBe(true);
+    expect(await store.clear(key('a'), 'c1')).toBe(true);
+    expect(await store.admit(ask('a', 'c2'))).toMatchObject({ kind: 'go', sends: 2 });
+    expect(await store.clear(key('a'), 'c1')).toBe(false);
+  });
+
+  test('accepts a late answer to a claim already marked as lost', async () => {
+    await store.admit(ask('a', 'c1'));
+    await store.admit(ask('b', 'c2'));
+    expect(await store.expireClaims(-1, 10)).toHaveLength(2);
+    expect(await store.settle(key('a'), 'c1', id('1'))).toMatchObject({ kind: 'settled' });
+    await store.release(key('b'), 'c2');
+    expect((await store.entries([key('b')])).size).toBe(0);
+    expect(await store.counts()).toEqual({ scheduled: 1, sending: 0, uncertain: 0, held: 0 });
+  });
+
+  test('marks only claims older than the limit as lost, oldest first, at most as many as asked for', async () => {
+    for (const name of ['a', 'b', 'c']) {
+      const before = Date.now();
+      await waitFor(() => Date.now() > before);
+      await store.admit(ask(name, `call-${name}`));
+    }
+    expect(await store.expireClaims(60_000, 10)).toEqual([]);
+    expect(await store.expireClaims(-1, 2)).toEqual([key('a'), key('b')]);
+    expect([...(await store.uncertain({ held: true, limit: 10 })).keys()]).toEqual([key('a'), key('b')]);
+    expect([...(await store.sending(10)).keys()]).toEqual([key('c')]);
+    expect((await store.uncertain({ held: false, limit: 1 })).get(key('a'))).toMatchObject({ reason: 'CLAIM_LOST' });
+  });
+
+  test('an admission that finds a lost claim makes it uncertain', async () => {
+    await store.admit(ask('a', 'c1'));
+    expect((await store.admit(ask('a', 'c2'))).kind).toBe('pending');
+    expect(await store.admit(ask('a', 'c2', { claimLostAfterMs: -1 }))).toEqual({ kind: 'uncertain', held: false });
+  });
+
+  describe('the control state', () => {
+    test('a stop refuses rows but not other calls, and every answer carries it', async () => {
+      await store.admit(ask('x', 'cx'));
+      const stop = { code: 'LIMIT_EXCEEDED', message: 'Spent "all".', sinceMs: 1, key: null, line: null };
+      await store.control.change(control({ epoch: 1, mode: 'stopped', stop }));
+      const answer = await other.admit(ask('a', 'c1'));
+      expect(answer).toMatchObject({ kind: 'standby', waitMs: null, control: { epoch: 1, stop } });
+      expect(await other.admitCall({ callId: 'c2', limits: FREE })).toEqual({ kind: 'go' });
+      expect((await other.release(key('x'), 'cx')).control.mode).toBe('stopped');
+      expect((await other.heartbeat('w', [], 1_000)).control.stop).toEqual(stop);
+      expect((await store.entries([key('a')])).size).toBe(0);
+    });
+
+    test('a hold refuses every call until it ends', async () => {
+      await store.control.change((_, nowMs) => ({ ...INITIAL_CONTROL, holdUntilMs: nowMs + 60_000 }));
+      const answer = await store.admit(ask('a', 'c1'));
+      expect(answer.kind).toBe('standby');
+      expect(answer.kind === 'standby' ? answer.waitMs : null).toBeGreaterThan(50_000);
+      expect((await store.admitCall({ callId: 'c2', limits: FREE })).kind).toBe('standby');
+      await store.control.change((_, nowMs) => ({ ...INITIAL_CONTROL, holdUntilMs: nowMs }));
+      expect((await store.admit(ask('a', 'c1'))).kind).toBe('go');
+    });
+
+    test('while probing only the holder of the probe goes, and a dead holder leaves it open', async () => {
+      const probe = { cause: 'resume', key: null, callId: null, leaseUntilMs: 0, passes: 0 } as const;
+      await store.control.change(control({ epoch: 4, mode: 'probing', probe }));
+      expect((await store.admit(ask('a', 'c1'))).kind).toBe('probe-open');
+      await store.control.change((_, nowMs) => ({
+        ...INITIAL_CONTROL,
+        epoch: 4,
+        mode: 'probing',
+        probe: { ...probe, key: key('a'), callId: 'c1', leaseUntilMs: nowMs + 60_000 },
+      }));
+      const standby = await other.admit(ask('b', 'c2'));
+      expect(standby).toMatchObject({ kind: 'standby', waitMs: 250 });
+      expect((await other.admit(ask('a', 'c3'))).kind).toBe('standby');
+      expect(await store.admit(ask('a', 'c1'))).toMatchObject({ kind: 'go', epoch: 4 });
+
+      await store.control.change((current) => ({
+        ...(current ?? INITIAL_CONTROL),
+        probe: { ...probe, key: key('a'), callId: 'c1', leaseUntilMs: 0 },
+      }));
+      expect((await other.admit(ask('b', 'c2'))).kind).toBe('standby');
+      await store.finishCall('c1');
+      expect((await other.admit(ask('b', 'c2'))).kind).toBe('probe-open');
+    });
+
+    test('lowers the places in flight while throttled', async () => {
+      await store.control.change(control({ maxInFlight: 1 }));
+      expect((await store.admit(ask('a', 'c1'))).kind).toBe('go');
+      expect((await store.admit(ask('b', 'c2'))).kind).toBe('busy');
+      expect((await store.admitCall({ callId: 'c3', limits: FREE })).kind).toBe('busy');
+    });
+  });
+
+  describe('places in flight', () => {
+    const two = { ...FREE, maxInFlight: 2, placeLeaseMs: 400 };
+
+    test('are never more than allowed under concurrent callers, rows and other calls together', async () => {
+      const limits = { ...FREE, maxInFlight: 5 };
+      let inFlight = 0;
+      let most = 0;
+      let done = 0;
+      const rows = Array.from({ length: 60 }, (_, n) => n);
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, loop) => {
+          const mine = loop % 2 ? store : other;
+          for (let n = rows.pop(); n !== undefined; n = rows.pop()) {
+            const name = `row-${n}`;
+            await waitFor(async () => {
+              const answer =
+                n % 3 ? await mine.admit(ask(name, name, { limits })) : await mine.admitCall({ callId: name, limits });
+              return answer.kind === 'go';
+            });
+            inFlight += 1;
+            most = Math.max(most, inFlight);
+            await mine.heartbeat(`w${loop}`, [name], 30_000);
+            inFlight -= 1;
+            await mine.release(key(name), name);
+            done += 1;
+          }
+        }),
+      );
+      expect(done).toBe(60);
+      expect(most).toBeLessThanOrEqual(5);
+      expect(most).toBeGreaterThan(1);
+    });
+
+    test('of a dead worker are free again after the lease, those renewed stay', async () => {
+      await store.admitCall({ callId: 'dead', limits: two });
+      await store.admitCall({ callId: 'alive', limits: two });
+      expect((await store.admitCall({ callId: 'c3', limits: two })).kind).toBe('busy');
+      await waitFor(async () => {
+        await other.heartbeat('w', ['alive', 'never admitted'], 60_000);
+        return (await store.admitCall({ callId: 'c3', limits: two })).kind === 'go';
+      });
+      expect((await store.admitCall({ callId: 'c4', limits: two })).kind).toBe('busy');
+      await store.finishCall('alive');
+      expect((await store.admitCall({ callId: 'c4', limits: two })).kind).toBe('go');
+    });
+
+    test('workers are counted while they live', async () => {
+      expect((await store.heartbeat('w1', [], 60_000)).workers).toBe(1);
+      expect((await other.heartbeat('w2', [], 60_000)).workers).toBe(2);
+      await store.leave('w1');
+      expect((await other.heartbeat('w2', [], 1)).workers).toBe(1);
+      expect((await waitFor(async () => (await other.heartbeat('w3', [], 60_000)).workers === 1)) === true).toBe(true);
+    });
+  });
+
+  describe('cells', () => {
+    test('lose no update under concurrent changers', async () => {
+      const counters = [store.cell<{ n: number }>('sweep'), other.cell<{ n: number }>('sweep')];
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, changer) => {
+          for (let round = 0; round < 5; round++) {
+            await counters[changer % 2]?.change((value) => ({ n: (value?.n ?? 0) + 1 }));
+          }
+        }),
+      );
+      expect((await store.cell<{ n: number }>('sweep').read()).value).toEqual({ n: 100 });
+    });
+
+    test('stay as they are when the change declines, and are told apart by name', async () => {
+      await store.cell<string>('account').change(() => 'x');
+      expect(await other.cell<string>('account').change(() => undefined)).toMatchObject({ value: 'x', changed: false });
+      expect((await store.cell<string>('token').read()).value).toBeNull();
+      expect(await other.cell<string>('account').change((value) => `${value}y`)).toMatchObject({
+        value: 'xy',
+        changed: true,
+      });
+    });
+  });
+});
