@@ -186,7 +186,7 @@ function quoted(header: string): string {
 }
 
 function flagName(field: MappedField): string {
-  return field === 'recordId' ? 'record-id' : field;
+  return field === 'recordId' ? 'record_id' : field;
 }
 
 function fieldNames(): string {

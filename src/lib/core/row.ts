@@ -49,10 +49,8 @@ const CONTROL = /[\p{Cc}\uFFFD]/u;
 /** Letters that belong to one script which is not Latin; letters shared by scripts (such as U+02BC) are left to Zoho. */
 const FOREIGN_LETTER = /(?![\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}])\p{L}/u;
 const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.)+(?:\p{L}{2,63}|xn--[a-z0-9-]{1,59})`;
-const EMAIL = new RegExp(
-  String.raw`^[\p{L}\p{N}!#$%&'*+/=?^_\`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_\`{|}~-]+)*@${DOMAIN}$`,
-  'iu',
-);
+const ATOM = String.raw`[\p{L}\p{N}!#$%&'*+/=?^_\x60{|}~-]+`;
+const EMAIL = new RegExp(String.raw`^${ATOM}(?:\.${ATOM})*@${DOMAIN}$`, 'iu');
 const HOST_AND_PORT = new RegExp(String.raw`^${DOMAIN}\.?(?::\d{1,5})?$`, 'iu');
 const HTTP_SCHEME = /^https?:\/\//i;
 const RECORD_ID = new RegExp(String.raw`^\d{1,${MAX_RECORD_ID_DIGITS}}$`);

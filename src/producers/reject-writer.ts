@@ -1,0 +1,113 @@
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, parse } from 'node:path';
+import { stringify } from 'csv-stringify/sync';
+import type { RejectCode } from '../lib/core/row.js';
+import type { CsvRecord, CsvSource } from '../lib/csv/csv-source.js';
+import { UsageError } from '../lib/errors.js';
+
+/** A record that did not become a job, and why. */
+export interface Reject {
+  readonly record: CsvRecord;
+  readonly code: RejectCode;
+  readonly reason: string;
+}
+
+/** Writes the rejects of one run. Call `write` one at a time, then either `finish` or `discard`. */
+export interface RejectWriter {
+  write(rejects: readonly Reject[]): Promise<void>;
+  /** Puts the file in its place, or removes that of an earlier run when nothing was rejected; its path, or null. */
+  finish(): Promise<string | null>;
+  /** Leaves everything as it was before this run. */
+  discard(): Promise<void>;
+}
+
+const ADDED_COLUMNS = ['zia_line', 'zia_error_code', 'zia_error'];
+const BYTE_ORDER_MARK = '\uFEFF';
+
+/** Where rejects go by default: `accounts.rejects.csv` beside `accounts.csv`, `stdin.rejects.csv` for standard input. */
+export function rejectsPathOf(input: string): string {
+  if (input === '-') return 'stdin.rejects.csv';
+  const { dir, name, ext } = parse(input);
+  return join(dir, `${name}.rejects${ext || '.csv'}`);
+}
+
+/**
+ * A writer of the records of `source` to `path`: the original columns in their order, then `zia_line`, `zia_error_code` and
+ * `zia_error`, in UTF-8 with the file's own delimiter and line end. The file appears complete or not at all, and only
+ * when something is rejected. Throws UsageError when its folder cannot be written to.
+ */
+export function createRejectWriter(path: string, source: CsvSource): RejectWriter {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const form = formOf(source);
+  let file: FileHandle | undefined;
+  return {
+    async write(rejects) {
+      if (rejects.length === 0) return;
+      if (file === undefined) {
+        file = await create(temporary, path);
+        await file.appendFile(form.header);
+      }
+      await file.appendFile(form.lines(rejects));
+    },
+    async finish() {
+      await removeLeftovers(path);
+      if (file === undefined) {
+        await rm(path, { force: true });
+        return null;
+      }
+      await file.sync();
+      await file.close();
+      await rename(temporary, path);
+      return path;
+    },
+    async discard() {
+      if (file === undefined) return;
+      await file.close();
+      await rm(temporary, { force: true });
+    },
+  };
+}
+
+function formOf(source: CsvSource): { readonly header: string; lines(rejects: readonly Reject[]): string } {
+  // Columns of an earlier rejects file give way to ours, so a mended file can be enqueued as it is.
+  const kept = Array.from({ length: source.width }, (_, at) => at).filter(
+    (at) => !ADDED_COLUMNS.includes(source.headers[at]?.trim().toLowerCase() ?? ''),
+  );
+  const keep = (cells: readonly string[]) => kept.map((at) => cells[at] ?? '');
+  const text = (rows: readonly (readonly string[])[]) =>
+    stringify(rows as string[][], { delimiter: source.delimiter, record_delimiter: source.lineEnd }); // it only reads
+  // Excel takes UTF-8 without a mark for an old code page.
+  const mark = source.bom || source.encoding !== 'utf-8' ? BYTE_ORDER_MARK : '';
+  return {
+    header: mark + text([[...keep(source.headers), ...ADDED_COLUMNS]]),
+    lines: (rejects) =>
+      text(rejects.map(({ record, code, reason }) => [...keep(record.cells), String(record.lineNumber), code, reason])),
+  };
+}
+
+async function create(temporary: string, path: string): Promise<FileHandle> {
+  return open(temporary, 'w').catch((cause: unknown) => {
+    throw new UsageError(
+      'REJECTS_NOT_WRITABLE',
+      `The rejected rows cannot be written to ${path}: make its folder writable, or work on a copy elsewhere.`,
+      { cause },
+    );
+  });
+}
+
+/** Temporary files of runs that were killed. */
+async function removeLeftovers(path: string): Promise<void> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  for (const name of names) {
+    const pid = name.startsWith(`.${basename(path)}.`) ? /\.(\d+)\.tmp$/.exec(name)?.[1] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(dirname(path), name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // process.kill throws nothing else
+  }
+}
