@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -52,17 +52,22 @@ export async function writeTo(target: Target, text: AsyncIterable<string>, signa
 
 async function writeWhole(path: string, source: Readable, options: { signal?: AbortSignal }): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  const file = await open(temporary, 'w').catch((cause: unknown) => {
-    throw new UsageError('OUT_NOT_WRITABLE', `${path} cannot be written: its folder refuses new files.`, { cause });
-  });
   try {
-    await pipeline(source, file.createWriteStream({ autoClose: false }), options);
-    await file.sync();
-    await file.close();
+    await pipeline(source, createWriteStream(temporary, { flush: true }), options);
     await rename(temporary, path);
   } catch (error) {
-    await file.close().catch(() => undefined);
     await rm(temporary, { force: true });
-    throw error;
+    if (!isRefusal(error)) throw error;
+    throw new UsageError(
+      'OUT_NOT_WRITABLE',
+      `${path} cannot be written: its folder refuses new files (${error.code}).`,
+      {
+        cause: error,
+      },
+    );
   }
+}
+
+function isRefusal(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code));
 }
