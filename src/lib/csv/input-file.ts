@@ -4,7 +4,6 @@ import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { UsageError } from '../errors.js';
 
 /** An open file that can be read from its start as often as needed and that notices when it changes meanwhile. */
@@ -62,7 +61,7 @@ async function spool(from: Readable, name: string): Promise<InputFile> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(join(folder, 'input.csv'), 'wx+', 0o600);
-    await pipeline(from, handle.createWriteStream({ autoClose: false }));
+    await handle.writeFile(from);
     // An open file outlives its name, so not even a killed process leaves customer data behind. Windows says no: `close` does it.
     await remove().catch(() => undefined);
     const stats = await handle.stat({ bigint: true });

@@ -103,7 +103,7 @@ export class RecordCutter {
         quoted = true;
         const quote = this.#closeOf(at, final);
         if (quote.kind === 'unknown') return null;
-        if (quote.kind === 'broken') return this.#damagedLine(start, at, quote.at);
+        if (quote.kind === 'broken') return this.#damagedLine(start, at, quote.at, final);
         lines += this.#newlinesBetween(at, quote.next);
         at = quote.next;
       }
@@ -151,8 +151,9 @@ export class RecordCutter {
     }
   }
 
-  #damagedLine(start: number, open: number, brokenAt: number): Span {
+  #damagedLine(start: number, open: number, brokenAt: number, final: boolean): Span | null {
     const newline = this.#text.indexOf(this.#newlineText, open);
+    if (newline === -1 && !final) return null;
     const at = newline === -1 ? this.#text.length : newline;
     const next = newline === -1 ? at : at + 1;
     return { end: this.#endBefore(start, at), next, width: 1, lines: 1, quoted: true, brokenAt };
