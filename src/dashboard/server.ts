@@ -124,7 +124,7 @@ function bracketed(host: string): string {
 }
 
 function cannotListen(host: string, port: number, cause: unknown): UsageError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'; // net rejects with nothing else
   const reason = code === 'EADDRINUSE' ? 'another program uses it' : code;
   return new UsageError(
     'DASHBOARD_CANNOT_LISTEN',

@@ -50,6 +50,8 @@ export async function writeTo(target: Target, text: AsyncIterable<string>, signa
   }
 }
 
+const REFUSALS: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];
+
 async function writeWhole(path: string, source: Readable, options: { signal?: AbortSignal }): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
@@ -57,17 +59,10 @@ async function writeWhole(path: string, source: Readable, options: { signal?: Ab
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    if (!isRefusal(error)) throw error;
-    throw new UsageError(
-      'OUT_NOT_WRITABLE',
-      `${path} cannot be written: its folder refuses new files (${error.code}).`,
-      {
-        cause: error,
-      },
-    );
+    const { code = '' } = error as NodeJS.ErrnoException; // other errors simply have no code
+    if (!REFUSALS.includes(code)) throw error;
+    throw new UsageError('OUT_NOT_WRITABLE', `${path} cannot be written: its folder refuses new files (${code}).`, {
+      cause: error,
+    });
   }
-}
-
-function isRefusal(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code));
 }
