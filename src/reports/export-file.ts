@@ -1,4 +1,4 @@
-import { parse } from 'node:path';
+import { join, parse } from 'node:path';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import { chunkOutcomes } from './chunk-outcomes.js';
 import { headerLine, type Layout, layoutOf, outcomeLine } from './export-record.js';
@@ -27,7 +27,7 @@ export interface ExportReport {
 export function exportPathOf(input: string): string {
   if (input === '-') return '-';
   const { dir, name, ext } = parse(input);
-  return `${dir === '' || dir.endsWith('/') ? dir : `${dir}/`}${name}.zia${ext || '.csv'}`;
+  return join(dir, `${name}.zia${ext || '.csv'}`);
 }
 
 /**
