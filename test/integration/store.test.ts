@@ -23,7 +23,7 @@ const ask = (name: string, callId: string, more: Partial<AdmitRequest> = {}): Ad
 
 const control = (change: Partial<Control>) => () => ({ ...INITIAL_CONTROL, ...change });
 
-describe.each(['redis'] as const)('the store on %s', (kind) => {
+describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
   let t: TestScope;
   let engine: Engine;
   let store: Store;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -30,7 +31,11 @@ export async function testPlace(kind: EngineKind): Promise<TestPlace> {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const base = { dataDir, prefix, queueName: 'zia-enrich' };
   const removeDir = () => rm(dataDir, { recursive: true, force: true });
-  if (kind === 'embedded') return { settings: base, remove: removeDir };
+  if (kind === 'embedded') {
+    template ??= createTemplate();
+    await cp(await template, dataDir, { recursive: true });
+    return { settings: base, remove: removeDir };
+  }
   const redisUrl = testRedisUrl();
   return {
     settings: { ...base, redisUrl },
@@ -39,6 +44,17 @@ export async function testPlace(kind: EngineKind): Promise<TestPlace> {
       await removeDir();
     },
   };
+}
+
+let template: Promise<string> | undefined;
+
+/** Creating a database takes seconds, copying one does not. Made once a test file. */
+async function createTemplate(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'zia-test-template-'));
+  process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }));
+  const engine = await openEngine({ dataDir, prefix: 'test', queueName: 'zia-enrich' }, quietLog);
+  await engine.close();
+  return dataDir;
 }
 
 /** The Redis of this test run, started by `global-setup.ts`. */

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { openEmbeddedEngine } from './embedded/open-embedded-engine.js';
 import type { Engine } from './engine.js';
 import { openRedisEngine } from './redis/open-redis-engine.js';
 
@@ -13,6 +14,8 @@ export interface EngineSettings {
   readonly queueName: string;
   /** For short commands: give up after about a second when Redis goes away, instead of waiting for a restart. Default false. */
   readonly failFast?: boolean;
+  /** How long the process that hosts the embedded database may take to answer before it is called unreachable. Default 20 s. */
+  readonly hostAnswerMs?: number;
 }
 
 /**
@@ -31,5 +34,8 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
     );
   }
   if (settings.redisUrl) return openRedisEngine({ redisUrl: settings.redisUrl, prefix, queueName, failFast }, log);
-  throw new Error('The embedded engine is not there yet.');
+  return openEmbeddedEngine(
+    { dataDir: settings.dataDir, queueName, hostAnswerMs: settings.hostAnswerMs ?? 20_000 },
+    log,
+  );
 }

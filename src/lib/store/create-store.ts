@@ -80,7 +80,7 @@ function slotOf({ slotMs }: CallRequest): string {
 
 /** Entries are kept a field a line. */
 function oneLine(reason: string): string {
-  return reason.replaceAll(/\s+/g, ' ');
+  return reason.replaceAll(/[\s\p{Cc}]+/gu, ' ');
 }
 
 async function* lookUp<K extends string>(

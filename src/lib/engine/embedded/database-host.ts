@@ -1,0 +1,70 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { runMigrations } from 'bullmq';
+import type { Logger } from '../../logger.js';
+import type { SocketAddress } from './socket-address.js';
+import { serveDatabase } from './socket-server.js';
+
+export interface DatabaseHost {
+  /** Ends the server and the database. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database in `directory` and serves it on the socket. The caller holds the host lock. `onBroken` is called
+ * once when the database stopped working; close the host then.
+ */
+export async function startDatabaseHost(
+  directory: string,
+  socket: SocketAddress,
+  log: Logger,
+  onBroken: () => void,
+): Promise<DatabaseHost> {
+  const db = await PGlite.create({ dataDir: join(directory, 'data') });
+  const closers: (() => unknown)[] = [() => db.close()];
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= runClosers(closers, log);
+    return closing;
+  };
+  try {
+    await prepare(db);
+    rmSync(socket.path, { force: true });
+    const server = await serveDatabase(db, socket.path, (error) => {
+      log.error('engine.broken', { message: error instanceof Error ? error.message : String(error) });
+      onBroken();
+    });
+    closers.push(() => server.stop());
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function prepare(db: PGlite): Promise<void> {
+  await runMigrations({
+    query: async <R>(text: string, values?: readonly unknown[]) => {
+      const result = values === undefined ? (await db.exec(text)).at(-1) : await db.query(text, [...values]);
+      // BullMQ names the row type of its own statement.
+      return { rows: (result?.rows ?? []) as R[] };
+    },
+  });
+  const schema = readFileSync(new URL('../../store/postgres/schema.sql', import.meta.url), 'utf8');
+  await db.transaction(async (tx) => {
+    await tx.exec(schema);
+  });
+  // The database has a single session, so this holds for everybody.
+  await db.exec('set search_path to bullmq, zia, public');
+}
+
+async function runClosers(closers: (() => unknown)[], log: Logger): Promise<void> {
+  for (const closer of closers.splice(0).reverse()) {
+    try {
+      await closer();
+    } catch (error) {
+      log.warn('engine.close_failed', { message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+}

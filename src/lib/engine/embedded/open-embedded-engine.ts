@@ -1,0 +1,101 @@
+import { join, resolve } from 'node:path';
+import { createPostgresBackend, Queue, Worker } from 'bullmq';
+import type { IdentityKey } from '../../core/ids.js';
+import { AppError, StoreUnavailableError } from '../../errors.js';
+import type { Logger } from '../../logger.js';
+import type { EnrichQueue, EnrichWorker } from '../../queues.js';
+import { createStore } from '../../store/create-store.js';
+import { createPostgresOperations } from '../../store/postgres/postgres-operations.js';
+import type { Engine, JobFate } from '../engine.js';
+import { logEngineErrors } from '../log-engine-errors.js';
+import { queueCounts } from '../queue-counts.js';
+import { type DatabaseLink, openDatabaseLink } from './database-link.js';
+import { makePrivate } from './socket-address.js';
+
+export interface EmbeddedEngineSettings {
+  readonly dataDir: string;
+  readonly queueName: string;
+  readonly hostAnswerMs: number;
+}
+
+/** NOTIFY does not cross the database's socket, so an idle worker looks again after this time, in BullMQ's seconds. */
+const DRAIN_DELAY_SECONDS = 0.25;
+const CHUNK = 1_000;
+
+/** Hosts or joins the database in `dataDir`. Rejects with StoreUnavailableError, one sentence for people. */
+export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: Logger): Promise<Engine> {
+  const { queueName } = settings;
+  const dataDir = resolve(settings.dataDir);
+  const directory = join(dataDir, 'pg');
+  makePrivate(directory);
+  const explain = (error: unknown) => embeddedUnavailable(error, dataDir);
+  const link = await openDatabaseLink({ directory, hostAnswerMs: settings.hostAnswerMs }, log).catch(
+    (error: unknown) => {
+      throw explain(error);
+    },
+  );
+  let counting: EnrichQueue | undefined;
+
+  function openQueue(): EnrichQueue {
+    // One class for both engines; only the type of its connection options differs.
+    const queue = new Queue(queueName, { connection: link }, createPostgresBackend) as unknown as EnrichQueue;
+    return logEngineErrors(queue, log, explain);
+  }
+
+  return {
+    kind: 'embedded',
+    description: `embedded in ${dataDir}`,
+    queueName,
+    store: createStore(createPostgresOperations({ query: link.repeatable }, explain)),
+    openQueue,
+    openWorker: (processor, options) => {
+      const worker = new Worker(
+        queueName,
+        processor,
+        { drainDelay: DRAIN_DELAY_SECONDS, ...options, connection: link },
+        createPostgresBackend,
+      );
+      return logEngineErrors(worker as unknown as EnrichWorker, log, explain);
+    },
+    jobFates: (keys) =>
+      jobFates(link, queueName, keys).catch((error: unknown) => {
+        throw explain(error);
+      }),
+    counts: async () => {
+      counting ??= openQueue();
+      return queueCounts(counting).catch((error: unknown) => {
+        throw explain(error);
+      });
+    },
+    close: async () => {
+      await counting?.close().catch(() => undefined);
+      await link.close();
+    },
+  };
+}
+
+async function jobFates(
+  link: DatabaseLink,
+  queueName: string,
+  keys: readonly IdentityKey[],
+): Promise<ReadonlyMap<IdentityKey, JobFate>> {
+  const fates = new Map<IdentityKey, JobFate>(keys.map((key) => [key, { state: 'absent' }]));
+  for (let at = 0; at < keys.length; at += CHUNK) {
+    const { rows } = await link.repeatable(
+      'select id, state, failed_reason as reason from bullmq.job where queue = $1 and id = any ($2::text[])',
+      [queueName, keys.slice(at, at + CHUNK)],
+    );
+    for (const { id, state, reason } of rows as { id: IdentityKey; state: JobFate['state']; reason: string | null }[]) {
+      fates.set(id, state === 'failed' ? { state, reason: reason ?? '' } : { state });
+    }
+  }
+  return fates;
+}
+
+function embeddedUnavailable(error: unknown, dataDir: string): AppError {
+  if (error instanceof AppError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StoreUnavailableError(`The embedded database in ${dataDir} does not work (${reason}); try again.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StoreUnavailableError } from '../../errors.js';
+
+/** What pg calls host and port; together they name a socket: `<host>/.s.PGSQL.<port>`. */
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+/** Systems cut socket paths at 104 to 108 characters. */
+const LONGEST_PATH = 100;
+
+/**
+ * The socket of host number `number` in `directory` (absolute, mode 0700): in the directory itself, or in a private
+ * folder of the system's temporary one when the path would be too long.
+ */
+export function socketAddress(directory: string, number: number): SocketAddress {
+  if (process.platform === 'win32') return address(`//./pipe/zia-${digest(directory)}`, number); // Untested.
+  const near = address(directory, number);
+  if (near.path.length <= LONGEST_PATH) return near;
+  const folder = join(tmpdir(), `zia-${digest(directory)}`);
+  makePrivate(folder);
+  return address(folder, number);
+}
+
+/** Makes a folder only this user can enter; refuses one that belongs to somebody else. */
+export function makePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const found = lstatSync(folder);
+  const owner = process.getuid?.() ?? found.uid;
+  if (!found.isDirectory() || found.uid !== owner) {
+    throw new StoreUnavailableError(`${folder} belongs to somebody else; remove it, or choose another ZIA_DATA_DIR.`);
+  }
+  if ((found.mode & 0o077) !== 0) chmodSync(folder, 0o700);
+}
+
+function address(host: string, port: number): SocketAddress {
+  return { host, port, path: `${host}/.s.PGSQL.${port}` };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

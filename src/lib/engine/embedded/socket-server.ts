@@ -1,0 +1,131 @@
+import { createServer, type Socket } from 'node:net';
+import type { PGlite } from '@electric-sql/pglite';
+import { createFrameReader } from './message-frames.js';
+
+export interface SocketServer {
+  /** Cuts all connections and stops listening. */
+  stop(): Promise<void>;
+}
+
+interface Client {
+  readonly socket: Socket;
+  readonly waiting: (readonly Buffer[])[];
+  gone: boolean;
+}
+
+/** A client that sits on a transaction (frozen, say) while others wait loses it after this time. */
+const TRANSACTION_PATIENCE_MS = 10_000;
+
+/**
+ * Serves PGlite's one session to many clients over a socket: one batch at a time, and nobody else's while a client is
+ * inside a transaction. pglite-socket 0.2.17 will not do: it lets other clients in between the parse and the bind of a
+ * statement that arrives in pieces, which then binds to the other's statement, and it stops for good when PGlite throws.
+ * `onBroken` is called when PGlite throws, which a wrong statement does not make it do.
+ */
+export async function serveDatabase(
+  db: PGlite,
+  path: string,
+  onBroken: (error: unknown) => void,
+): Promise<SocketServer> {
+  const clients = new Set<Client>();
+  let turn: Client[] = [];
+  let holder: Client | undefined;
+  let patience: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let stopped = false;
+
+  function nextClient(): Client | undefined {
+    if (holder === undefined) return turn.shift();
+    const at = turn.indexOf(holder);
+    return at < 0 ? undefined : turn.splice(at, 1)[0];
+  }
+
+  function wake(): void {
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+  }
+
+  async function work(): Promise<void> {
+    try {
+      for (let client = nextClient(); client !== undefined && !stopped; client = nextClient()) {
+        const batch = client.waiting.shift();
+        if (batch !== undefined && !client.gone) await run(client, batch);
+        await keepOrEndTransaction(client);
+      }
+    } catch (error) {
+      stopped = true;
+      if (!db.closed) onBroken(error);
+    }
+  }
+
+  async function run({ socket }: Client, batch: readonly Buffer[]): Promise<void> {
+    await db.runExclusive(async () => {
+      for (const message of batch) {
+        await db.execProtocolRawStream(message, {
+          onRawData: (data) => {
+            // A copy: the data lies in PGlite's memory.
+            if (socket.writable) socket.write(Buffer.from(data));
+          },
+        });
+      }
+    });
+  }
+
+  async function keepOrEndTransaction(client: Client): Promise<void> {
+    clearTimeout(patience);
+    holder = undefined;
+    if (db.closed || !db.isInTransaction()) return;
+    if (client.gone) {
+      await db.exec('rollback');
+      return;
+    }
+    holder = client;
+    patience = setTimeout(() => client.socket.destroy(), TRANSACTION_PATIENCE_MS).unref();
+  }
+
+  function leave(client: Client): void {
+    client.gone = true;
+    clients.delete(client);
+    turn = turn.filter((waiting) => waiting !== client);
+    if (holder !== client || stopped) return;
+    // One more turn, without a batch, to end its transaction.
+    turn.push(client);
+    wake();
+  }
+
+  const server = createServer((socket) => {
+    const client: Client = { socket, waiting: [], gone: false };
+    const read = createFrameReader();
+    clients.add(client);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => leave(client));
+    socket.on('data', (data) => {
+      for (const unit of read(data)) {
+        if (unit.kind === 'end') socket.end();
+        else if (unit.kind === 'no-encryption') socket.write('N');
+        else {
+          client.waiting.push(unit.messages);
+          turn.push(client);
+        }
+      }
+      wake();
+    });
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(patience);
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const { socket } of clients) socket.destroy();
+      await closed;
+      await running;
+    },
+  };
+}

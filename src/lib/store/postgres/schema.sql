@@ -1,0 +1,321 @@
+-- The store on the embedded engine: one function an operation, the same arguments and replies as the Lua scripts in
+-- ../redis (described there). Applied at every start by the process that hosts the database, so it must be repeatable:
+-- add columns with `alter table ... add column if not exists`.
+create schema if not exists zia;
+
+create table if not exists zia.ledger (
+  key           text collate "C" primary key,
+  state         text not null,
+  call_id       text not null,
+  sent_at       bigint not null,
+  sends         integer not null,
+  enrichment_id text unique,
+  scheduled_at  bigint,
+  reason        text not null default '',
+  sent          text not null,
+  notes         text not null default ''
+);
+create index if not exists ledger_open on zia.ledger (state, sent_at, key) where state in ('sending', 'uncertain', 'held');
+
+-- Submitted rows whose result is not collected yet.
+create table if not exists zia.pending (
+  key          text collate "C" primary key,
+  scheduled_at bigint not null
+);
+create index if not exists pending_age on zia.pending (scheduled_at);
+
+create table if not exists zia.inflight (call_id text primary key, lease_end double precision not null);
+create table if not exists zia.worker (worker_id text primary key, lease_end double precision not null);
+create table if not exists zia.cell (name text primary key, value text not null);
+
+-- One row: the next free slot of the pace, and how many rows are scheduled (counting a million rows takes too long).
+create table if not exists zia.gauge (
+  one       boolean primary key default true check (one),
+  next_slot double precision not null default 0,
+  scheduled bigint not null default 0
+);
+insert into zia.gauge default values on conflict do nothing;
+
+create or replace function zia.clock() returns double precision language sql volatile as
+$$ select extract(epoch from clock_timestamp())::double precision * 1000 $$;
+
+create or replace function zia.ms(value double precision) returns text language sql immutable as
+$$ select round(value::numeric, 3)::text $$;
+
+create or replace function zia.control() returns text language sql volatile as
+$$ select coalesce((select value from zia.cell where name = 'control'), '') $$;
+
+create or replace function zia.line(entry zia.ledger) returns text language sql immutable as
+$$ select concat_ws(E'\n', entry.state, entry.call_id, entry.sent_at, entry.sends, coalesce(entry.enrichment_id, ''),
+     coalesce(entry.scheduled_at::text, ''), entry.reason, entry.sent, entry.notes) $$;
+
+create or replace function zia.spacing(rate double precision) returns double precision language sql immutable as
+$$ select 1000 / (rate * 0.98) $$;
+
+-- The slot to wait for, or null when the call may go now; `used` is the slot it goes in.
+create or replace function zia.pace_call(v_now double precision, rate double precision, slot double precision,
+  out wait_for double precision, out used double precision) language plpgsql as $$
+declare
+  early_ms constant double precision := 1;
+  late_ms constant double precision := 12;
+  farthest_slot_ms constant double precision := 600000;
+  v_next double precision;
+begin
+  if rate <= 0 then return; end if;
+  used := slot;
+  if slot is not null then
+    if v_now < slot - early_ms then wait_for := slot; return; end if;
+    if v_now <= slot + late_ms then return; end if;
+  end if;
+  select next_slot into v_next from zia.gauge;
+  if v_next > v_now + farthest_slot_ms then v_next := 0; end if;
+  used := greatest(v_now, v_next);
+  update zia.gauge set next_slot = used + zia.spacing(rate);
+  if used > v_now + early_ms then wait_for := used; end if;
+end $$;
+
+create or replace function zia.has_place(v_now double precision, call text) returns boolean language sql volatile as
+$$ select exists (select from zia.inflight where call_id = call and lease_end > v_now) $$;
+
+create or replace function zia.keep_place(call text, v_end double precision) returns void language sql volatile as
+$$ insert into zia.inflight values (call, v_end) on conflict (call_id) do update set lease_end = excluded.lease_end $$;
+
+create or replace function zia.free_place(call text) returns void language sql volatile as
+$$ delete from zia.inflight where call_id = call $$;
+
+-- Pace and place for a call: null when it may go, else the answer to give.
+create or replace function zia.start_call(v_now double precision, call text, rate double precision, places integer,
+  lease_ms double precision, slot double precision) returns text[] language plpgsql as $$
+declare
+  v_pace record;
+begin
+  v_pace := zia.pace_call(v_now, rate, slot);
+  if v_pace.wait_for is not null then
+    return array['wait', zia.ms(v_pace.wait_for - v_now), zia.ms(v_pace.wait_for)];
+  end if;
+  delete from zia.inflight where lease_end <= v_now;
+  if not zia.has_place(v_now, call) and (select count(*) from zia.inflight) >= places then
+    update zia.gauge set next_slot = v_pace.used where abs(next_slot - v_pace.used - zia.spacing(nullif(rate, 0))) < 0.01;
+    return array['busy'];
+  end if;
+  perform zia.keep_place(call, v_now + lease_ms);
+  return null;
+end $$;
+
+create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
+declare
+  v_key constant text := args[1];
+  v_call constant text := args[2];
+  v_places integer := args[5];
+  v_lease_ms constant double precision := args[6];
+  v_lost_after_ms constant double precision := args[7];
+  v_now constant double precision := zia.clock();
+  v_json constant text := zia.control();
+  v_control constant json := nullif(v_json, '')::json;
+  v_epoch constant text := coalesce(v_control ->> 'epoch', '0');
+  v_hold_until constant double precision := coalesce((v_control ->> 'holdUntilMs')::double precision, 0);
+  v_probe json;
+  v_entry zia.ledger;
+  v_refused text[];
+  v_left double precision;
+begin
+  select * into v_entry from zia.ledger where key = v_key;
+  if v_entry.state = 'scheduled' then return array['scheduled', v_entry.enrichment_id]; end if;
+  if v_entry.state = 'uncertain' then return array['uncertain', '0']; end if;
+  if v_entry.state = 'held' then return array['uncertain', '1']; end if;
+  if v_entry.state = 'sending' then
+    if v_entry.call_id = v_call then
+      perform zia.keep_place(v_call, v_now + v_lease_ms);
+      return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text];
+    end if;
+    v_left := v_entry.sent_at + v_lost_after_ms - v_now;
+    if v_left > 0 then return array['pending', zia.ms(v_left)]; end if;
+    update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST' where key = v_key;
+    return array['uncertain', '0'];
+  end if;
+
+  if v_control ->> 'mode' = 'stopped' then return array['standby', v_json, '']; end if;
+  if v_hold_until > v_now then return array['standby', v_json, zia.ms(v_hold_until - v_now)]; end if;
+  v_probe := v_control -> 'probe';
+  if v_control ->> 'mode' = 'probing' and json_typeof(v_probe) = 'object' then
+    if v_probe ->> 'key' is null then return array['probe-open', v_json]; end if;
+    if v_probe ->> 'key' <> v_key or v_probe ->> 'callId' <> v_call then
+      if (v_probe ->> 'leaseUntilMs')::double precision < v_now and not zia.has_place(v_now, v_probe ->> 'callId') then
+        return array['probe-open', v_json];
+      end if;
+      return array['standby', v_json, zia.ms(250)];
+    end if;
+  end if;
+
+  v_places := least(v_places, (v_control ->> 'maxInFlight')::integer);
+  v_refused := zia.start_call(v_now, v_call, args[4]::double precision, v_places, v_lease_ms,
+    nullif(args[8], '')::double precision);
+  if v_refused is not null then return v_refused; end if;
+  insert into zia.ledger (key, state, call_id, sent_at, sends, sent)
+    values (v_key, 'sending', v_call, floor(v_now), 1, args[3])
+    on conflict (key) do update set state = 'sending', call_id = excluded.call_id, sent_at = excluded.sent_at,
+      sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = ''
+    returning * into v_entry;
+  return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text];
+end $$;
+
+create or replace function zia.admit_call(args text[]) returns text[] language plpgsql as $$
+declare
+  v_call constant text := args[1];
+  v_lease_ms constant double precision := args[4];
+  v_now constant double precision := zia.clock();
+  v_json constant text := zia.control();
+  v_control constant json := nullif(v_json, '')::json;
+  v_hold_until constant double precision := coalesce((v_control ->> 'holdUntilMs')::double precision, 0);
+begin
+  if zia.has_place(v_now, v_call) then
+    perform zia.keep_place(v_call, v_now + v_lease_ms);
+    return array['go'];
+  end if;
+  if v_hold_until > v_now then return array['standby', v_json, zia.ms(v_hold_until - v_now)]; end if;
+  return coalesce(zia.start_call(v_now, v_call, args[2]::double precision,
+    least(args[3]::integer, (v_control ->> 'maxInFlight')::integer), v_lease_ms, nullif(args[5], '')::double precision),
+    array['go']);
+end $$;
+
+create or replace function zia.finish_call(args text[]) returns text[] language plpgsql as $$
+begin
+  perform zia.free_place(args[1]);
+  return '{}';
+end $$;
+
+create or replace function zia.settle(args text[]) returns text[] language plpgsql as $$
+declare
+  v_key constant text := args[1];
+  v_id constant text := args[3];
+  v_now constant double precision := zia.clock();
+  v_entry zia.ledger;
+  v_owner text;
+begin
+  perform zia.free_place(args[2]);
+  select * into v_entry from zia.ledger where key = v_key;
+  if v_entry.state = 'scheduled' then
+    if v_entry.enrichment_id = v_id then return array[zia.control(), zia.ms(v_now), 'settled']; end if;
+    return array[zia.control(), zia.ms(v_now), 'conflict', v_key, v_entry.enrichment_id];
+  end if;
+  select key into v_owner from zia.ledger where enrichment_id = v_id;
+  if v_owner <> v_key then return array[zia.control(), zia.ms(v_now), 'conflict', v_owner, v_id]; end if;
+  insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, sent, notes)
+    values (v_key, 'scheduled', args[2], floor(v_now), 1, v_id, floor(v_now), '{"module":""}', args[4])
+    on conflict (key) do update set state = 'scheduled', enrichment_id = excluded.enrichment_id,
+      scheduled_at = excluded.scheduled_at, reason = '', notes = excluded.notes;
+  insert into zia.pending values (v_key, floor(v_now)) on conflict (key) do nothing;
+  update zia.gauge set scheduled = scheduled + 1;
+  return array[zia.control(), zia.ms(v_now), 'settled'];
+end $$;
+
+create or replace function zia.release(args text[]) returns text[] language plpgsql as $$
+declare
+  v_now constant double precision := zia.clock();
+begin
+  perform zia.free_place(args[2]);
+  delete from zia.ledger
+    where key = args[1] and call_id = args[2] and state in ('sending', 'uncertain') and sends = 1;
+  update zia.ledger set state = 'cleared', sends = sends - 1, reason = ''
+    where key = args[1] and call_id = args[2] and state in ('sending', 'uncertain');
+  return array[zia.control(), zia.ms(v_now)];
+end $$;
+
+create or replace function zia.doubt(args text[]) returns text[] language plpgsql as $$
+declare
+  v_now constant double precision := zia.clock();
+begin
+  perform zia.free_place(args[2]);
+  update zia.ledger set state = 'uncertain', reason = args[3]
+    where key = args[1] and call_id = args[2] and state = 'sending';
+  return array[zia.control(), zia.ms(v_now)];
+end $$;
+
+create or replace function zia.clear(args text[]) returns text[] language plpgsql as $$
+begin
+  update zia.ledger set state = 'cleared', reason = ''
+    where key = args[1] and call_id = args[2] and state in ('uncertain', 'held', 'cleared');
+  return array[case when found then '1' else '0' end];
+end $$;
+
+create or replace function zia.hold(args text[]) returns text[] language plpgsql as $$
+begin
+  update zia.ledger set state = 'held', reason = case state when 'held' then reason else args[3] end
+    where key = args[1] and call_id = args[2] and state in ('uncertain', 'held');
+  return array[case when found then '1' else '0' end];
+end $$;
+
+create or replace function zia.expire_claims(args text[]) returns text[] language plpgsql as $$
+declare
+  v_keys text[];
+begin
+  select coalesce(array_agg(key), '{}') into v_keys from (
+    select key from zia.ledger where state = 'sending' and sent_at <= zia.clock() - args[1]::double precision
+    order by sent_at, key limit args[2]::integer) lost;
+  update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST' where key = any (v_keys);
+  return v_keys;
+end $$;
+
+create or replace function zia.uncertain(args text[]) returns text[] language sql volatile as $$
+  select coalesce(array_agg(item order by n, part), '{}') from (
+    select row_number() over (order by sent_at, key) as n, key, zia.line(ledger) as line from zia.ledger
+    where state = 'uncertain' or (args[1] = '1' and state = 'held')
+    order by sent_at, key limit args[2]::integer) found,
+  lateral (values (1, key), (2, line)) parts (part, item)
+$$;
+
+create or replace function zia.sending(args text[]) returns text[] language sql volatile as $$
+  select coalesce(array_agg(item order by n, part), '{}') from (
+    select row_number() over (order by sent_at, key) as n, key, zia.line(ledger) as line from zia.ledger
+    where state = 'sending'
+    order by sent_at, key limit args[1]::integer) found,
+  lateral (values (1, key), (2, line)) parts (part, item)
+$$;
+
+create or replace function zia.owners(args text[]) returns text[] language sql volatile as $$
+  select array_agg(coalesce(key, '') order by n)
+  from unnest(args) with ordinality asked (id, n) left join zia.ledger on enrichment_id = id
+$$;
+
+create or replace function zia.entries(args text[]) returns text[] language sql volatile as $$
+  select array_agg(case when ledger.key is null then '' else zia.line(ledger) end order by n)
+  from unnest(args) with ordinality asked (id, n) left join zia.ledger on ledger.key = id
+$$;
+
+create or replace function zia.counts(args text[]) returns text[] language sql volatile as $$
+  select array[(select scheduled from zia.gauge)::text,
+    count(*) filter (where state = 'sending')::text,
+    count(*) filter (where state = 'uncertain')::text,
+    count(*) filter (where state = 'held')::text]
+  from zia.ledger where state in ('sending', 'uncertain', 'held')
+$$;
+
+create or replace function zia.heartbeat(args text[]) returns text[] language plpgsql as $$
+declare
+  v_now constant double precision := zia.clock();
+  v_end constant double precision := v_now + args[2]::double precision;
+begin
+  update zia.inflight set lease_end = v_end where call_id = any (args[3:]) and lease_end > v_now;
+  delete from zia.worker where lease_end <= v_now;
+  insert into zia.worker values (args[1], v_end) on conflict (worker_id) do update set lease_end = v_end;
+  return array[zia.control(), zia.ms(v_now), (select count(*) from zia.worker)::text];
+end $$;
+
+create or replace function zia.leave(args text[]) returns text[] language plpgsql as $$
+begin
+  delete from zia.worker where worker_id = args[1];
+  return '{}';
+end $$;
+
+create or replace function zia.read_cell(args text[]) returns text[] language sql volatile as $$
+  select array[coalesce((select value from zia.cell where name = args[1]), ''), zia.ms(zia.clock())]
+$$;
+
+create or replace function zia.change_cell(args text[]) returns text[] language plpgsql as $$
+declare
+  v_current constant text := coalesce((select value from zia.cell where name = args[1]), '');
+begin
+  if v_current <> args[2] then return array['0', v_current, zia.ms(zia.clock())]; end if;
+  insert into zia.cell values (args[1], args[3]) on conflict (name) do update set value = excluded.value;
+  return array['1', args[3], zia.ms(zia.clock())];
+end $$;

@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DelayedError, UnrecoverableError, WaitingError, type WorkerOptions } from 'bullmq';
+import type { IdentityKey } from '../../src/lib/core/ids.js';
+import type { Engine } from '../../src/lib/engine/engine.js';
+import { openEngine } from '../../src/lib/engine/open-engine.js';
+import { type EnrichJob, type EnrichQueue, type EnrichReturn, JOB_NAME, jobOptions } from '../../src/lib/queues.js';
+import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { setup, type TestScope } from '../support/setup.js';
+import { waitFor } from '../support/wait.js';
+
+const key = (name: string) => `r1${name}` as IdentityKey;
+
+describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
+  let t: TestScope;
+  let engine: Engine;
+  let queue: EnrichQueue;
+
+  beforeEach(async () => {
+    t = setup();
+    engine = t.closing(await openTestEngine(kind), (e) => e.close()).engine;
+    queue = t.closing(engine.openQueue(), (q) => q.close());
+  });
+  afterEach(() => t.close());
+
+  const add = (...names: string[]) =>
+    queue.addBulk(
+      names.map((name) => ({
+        name: JOB_NAME,
+        data: { v: 1 as const, module: 'Accounts', name },
+        opts: jobOptions(key(name), 3),
+      })),
+    );
+
+  function work(
+    processor: (job: EnrichJob, token: string) => Promise<EnrichReturn>,
+    options: Partial<WorkerOptions> = {},
+    on = engine,
+  ) {
+    const worker = on.openWorker((job, token) => processor(job, token ?? ''), {
+      concurrency: 1,
+      settings: { backoffStrategy: () => 1 },
+      ...options,
+    });
+    return t.closing(worker, (w) => w.close());
+  }
+
+  const fate = async (name: string) => (await engine.jobFates([key(name)])).get(key(name));
+  const counts = { waiting: 0, active: 0, delayed: 0, completed: 0, failed: 0 };
+
+  test('keeps one job an id and hands jobs out in file order', async () => {
+    await add('a', 'b', 'c');
+    await add('b', 'd', 'a');
+    expect(await engine.counts()).toEqual({ ...counts, waiting: 4 });
+    const seen: (string | undefined)[] = [];
+    work(async (job) => {
+      seen.push(job.data.name);
+      return { id: '1' };
+    });
+    await waitFor(async () => (await engine.counts()).completed === 4);
+    expect(seen).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('keeps unusual text of a row as it is', async () => {
+    const name = 'Żółć "& Söhne"\n😀 \\u0000 /';
+    await add(name);
+    const seen: (string | undefined)[] = [];
+    work(async (job) => {
+      seen.push(job.data.name);
+      return { id: '1' };
+    });
+    await waitFor(() => seen.length === 1);
+    expect(seen).toEqual([name]);
+  });
+
+  test('counts the rows of a paused queue as waiting and works them after the resume', async () => {
+    await queue.pause();
+    await add('a', 'b');
+    work(async () => ({ id: '1' }));
+    expect(await engine.counts()).toEqual({ ...counts, waiting: 2 });
+    expect(await fate('a')).toEqual({ state: 'waiting' });
+    await queue.resume();
+    await waitFor(async () => (await engine.counts()).completed === 2);
+  });
+
+  test('puts a row back without spending an attempt', async () => {
+    await add('a', 'b');
+    const seen: string[] = [];
+    work(async (job, token) => {
+      seen.push(`${job.data.name}${job.attemptsMade}`);
+      if (seen.length > 3) return { id: '1' };
+      await job.moveToWait(token);
+      throw new WaitingError();
+    });
+    await waitFor(async () => (await engine.counts()).completed === 2);
+    // To the head of the queue on Redis, to its end on the embedded engine: BullMQ's backends differ.
+    expect(new Set(seen)).toEqual(new Set(['a0', 'b0']));
+    expect(seen).toHaveLength(5);
+  });
+
+  test('defers a row without spending an attempt', async () => {
+    await add('a');
+    const attempts: number[] = [];
+    let due = 0;
+    work(async (job, token) => {
+      attempts.push(job.attemptsMade);
+      if (attempts.length > 1) return { id: '1' };
+      due = Date.now() + 300;
+      await job.moveToDelayed(due, token);
+      throw new DelayedError();
+    });
+    await waitFor(async () => (await fate('a'))?.state === 'delayed');
+    expect(await engine.counts()).toEqual({ ...counts, delayed: 1 });
+    await waitFor(async () => (await fate('a'))?.state === 'completed');
+    expect(Date.now()).toBeGreaterThanOrEqual(due);
+    expect(attempts).toEqual([0, 0]);
+  });
+
+  test('retries with the backoff asked for until the attempts are spent, then tells the reason', async () => {
+    await add('a');
+    const attempts: number[] = [];
+    const backoffs: number[] = [];
+    work(
+      async (job) => {
+        attempts.push(job.attemptsMade);
+        throw new Error('no luck');
+      },
+      {
+        settings: {
+          backoffStrategy: (attempt) => {
+            backoffs.push(attempt);
+            return 5;
+          },
+        },
+      },
+    );
+    await waitFor(async () => (await fate('a'))?.state === 'failed');
+    expect(await fate('a')).toEqual({ state: 'failed', reason: 'no luck' });
+    expect(attempts).toEqual([0, 1, 2]);
+    expect(backoffs).toEqual([1, 2]);
+  });
+
+  test('tells the fate of a job in every state as BullMQ does', async () => {
+    const names = ['waiting', 'completed', 'failed', 'retrying', 'active', 'deferred', 'promoted', 'again', 'put-back'];
+    await add(...names.filter((name) => name !== 'waiting'));
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const worker = work(
+      async (job, token) => {
+        switch (job.data.name) {
+          case 'failed':
+          case 'again':
+            throw new UnrecoverableError('BAD');
+          case 'retrying':
+            throw new Error('later');
+          case 'deferred':
+          case 'promoted':
+            await job.moveToDelayed(Date.now() + 60_000, token);
+            throw new DelayedError();
+          case 'put-back':
+            await queue.pause();
+            await job.moveToWait(token);
+            throw new WaitingError();
+          case 'active':
+            await gate;
+        }
+        return { id: '1' };
+      },
+      { concurrency: 20, settings: { backoffStrategy: () => 60_000 } },
+    );
+    t.closing(release, (open) => open());
+    await waitFor(async () => {
+      const { active, delayed, completed, failed } = await engine.counts();
+      return active === 1 && delayed === 3 && completed === 1 && failed === 2;
+    });
+    await waitFor(async () => (await fate('put-back'))?.state === 'waiting');
+    await queue.getJob(key('promoted')).then((job) => job?.promote());
+    await queue.getJob(key('again')).then((job) => job?.retry('failed', { resetAttemptsMade: true }));
+    await add('waiting');
+
+    const fates = await engine.jobFates([...names, 'absent'].map(key));
+    expect(Object.fromEntries([...fates].map(([k, { state }]) => [k.slice(2), state]))).toEqual({
+      waiting: 'waiting',
+      completed: 'completed',
+      failed: 'failed',
+      retrying: 'delayed',
+      active: 'active',
+      deferred: 'delayed',
+      promoted: 'waiting',
+      again: 'waiting',
+      'put-back': 'waiting',
+      absent: 'absent',
+    });
+    for (const [k, { state }] of fates) {
+      expect(await queue.getJobState(k)).toBe(state === 'absent' ? 'unknown' : state);
+    }
+    release();
+    await worker.close();
+  });
+
+  test('answers for thousands of keys', async () => {
+    const names = Array.from({ length: 2_500 }, () => randomUUID());
+    await add(...names);
+    const fates = await engine.jobFates([...names, 'x'].map(key));
+    expect(fates.size).toBe(2_501);
+    expect([...fates.values()].filter(({ state }) => state === 'waiting')).toHaveLength(2_500);
+  });
+
+  test('closes twice without complaint', async () => {
+    await queue.close();
+    await engine.close();
+    await engine.close();
+  });
+});
+
+test('a Redis that does not answer is named, without its password, and nothing else is opened', async () => {
+  const settings = {
+    dataDir: '/nonexistent',
+    prefix: 'zia',
+    queueName: 'q',
+    redisUrl: 'redis://me:secret@127.0.0.1:1/0',
+  };
+  await expect(openEngine(settings, quietLog)).rejects.toMatchObject({
+    name: 'StoreUnavailableError',
+    message: 'Redis at 127.0.0.1:1/0 cannot be reached (ECONNREFUSED); start it, or correct REDIS_URL.',
+  });
+});
