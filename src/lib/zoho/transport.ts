@@ -1,0 +1,150 @@
+import type http from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { got, type Request } from 'got';
+import type { Answer, AnswerHeaders } from '../core/answer.js';
+import { LONGEST_RETRY_AFTER_MS } from '../core/classify.js';
+import { createFencedAgents, type Fence, fencedRequest } from './fenced-agent.js';
+
+export interface TransportSettings {
+  /** From the start of a call to the last byte of its answer. */
+  readonly requestTimeoutMs: number;
+  /** Default: 5 s, or the request timeout when that is shorter. */
+  readonly connectTimeoutMs?: number;
+  /** Default: 3 s. */
+  readonly idleSocketMs?: number;
+  readonly userAgent: string;
+  /** Certificates trusted instead of the usual ones (PEM). */
+  readonly ca?: string;
+}
+
+export interface TransportRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Default: always. */
+  readonly mayStillSend?: () => boolean;
+}
+
+/** One HTTP exchange a call: no retries, no redirects; every outcome is an `Answer`, nothing is thrown. */
+export interface Transport {
+  send(request: TransportRequest): Promise<Answer>;
+  /** Destroys idle sockets. Safe to call twice. */
+  close(): void;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const IDLE_SOCKET_MS = 3_000;
+const MAX_BODY_BYTES = 1_000_000;
+
+export function createTransport(settings: TransportSettings): Transport {
+  const { requestTimeoutMs, userAgent, ca } = settings;
+  const agents = createFencedAgents({
+    connectTimeoutMs: settings.connectTimeoutMs ?? Math.min(CONNECT_TIMEOUT_MS, requestTimeoutMs),
+    idleSocketMs: settings.idleSocketMs ?? IDLE_SOCKET_MS,
+    ...(ca === undefined ? {} : { ca }),
+  });
+  const client = got.extend({
+    retry: { limit: 0 },
+    followRedirect: false,
+    throwHttpErrors: false,
+    decompress: true,
+    timeout: { request: requestTimeoutMs },
+    headers: { 'user-agent': userAgent },
+    agent: agents,
+  });
+
+  return {
+    send: ({ method, url, headers, body, mayStillSend = always }) => {
+      const fence: Fence = { mayStillSend, handedOver: false };
+      const stream = client.stream(url, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body }),
+        request: async (target, options) => {
+          // One turn of the event loop lets a socket that the server has closed leave the pool.
+          await nextTurn();
+          return fencedRequest(target, { ...options, fence } as Parameters<typeof fencedRequest>[1]);
+        },
+      });
+      return readAnswer(stream, fence);
+    },
+    close: () => {
+      for (const agent of [agents.http, agents.https]) {
+        for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+      }
+    },
+  };
+}
+
+const always = (): boolean => true;
+
+async function readAnswer(stream: Request, fence: Fence): Promise<Answer> {
+  let head: http.IncomingMessage | undefined;
+  stream.once('response', (response: http.IncomingMessage) => {
+    head = response;
+  });
+  // Errors are read from the iteration below; one that comes later tells nothing new.
+  stream.on('error', () => undefined);
+  let body: unknown;
+  let code = 'ECONNRESET';
+  try {
+    body = parseJson(await readBody(stream));
+  } catch (error) {
+    code = codeOf(error);
+  }
+  if (head?.statusCode === undefined) return { kind: 'no-response', sent: fence.handedOver, code };
+  return { kind: 'response', status: head.statusCode, headers: answerHeaders(head.headers), body };
+}
+
+/** Undefined when it is larger than the cap: leaving the loop destroys the stream and its socket. */
+async function readBody(stream: Request): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parseJson(bytes: Buffer | undefined): unknown {
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)); // the decoder takes a byte order mark away
+  } catch {
+    return undefined;
+  }
+}
+
+function answerHeaders(headers: http.IncomingHttpHeaders): AnswerHeaders {
+  const dateMs = parseDate(headers.date);
+  return {
+    retryAfterMs: parseRetryAfter(headers['retry-after'], dateMs),
+    creditsRemaining: parseWhole(headers['x-api-credits-remaining']),
+    dateMs,
+  };
+}
+
+/** Seconds, or a date; a date is compared with the server's own clock where it tells the time. */
+function parseRetryAfter(text: string | undefined, serverNowMs: number | null): number | null {
+  const seconds = parseWhole(text);
+  const untilMs = seconds === null ? parseDate(text) : null;
+  if (seconds === null && untilMs === null) return null;
+  const waitMs = seconds === null ? (untilMs ?? 0) - (serverNowMs ?? Date.now()) : seconds * 1_000;
+  return Math.min(Math.max(0, waitMs), LONGEST_RETRY_AFTER_MS);
+}
+
+function parseDate(text: string | undefined): number | null {
+  const ms = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+function parseWhole(value: string | string[] | undefined): number | null {
+  return typeof value === 'string' && /^\d{1,15}$/.test(value.trim()) ? Number(value) : null;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+}
