@@ -120,9 +120,12 @@ test('reports bad values and unknown names all at once', () => {
   ]);
 });
 
-test('suggests the name that an unknown ZIA_ name is closest to', () => {
-  const [problem] = problemsOf({ ZIA_MAX_INFLIGHT: '5' });
-  expect(problem?.expectation).toContain('did you mean ZIA_MAX_IN_FLIGHT?');
+test.each([
+  ['ZIA_MAX_INFLIGHT', 'ZIA_MAX_IN_FLIGHT'],
+  ['ZIA_RATE_LIMIT', 'ZIA_RATE_LIMIT_PER_SECOND'],
+  ['ZIA_DC', 'ZOHO_DC'],
+])('for the unknown name %s suggests %s', (name, suggested) => {
+  expect(problemsOf({ [name]: '5' })[0]?.expectation).toContain(`did you mean ${suggested}?`);
 });
 
 test('leaves unknown names without ZIA_ alone', () => {

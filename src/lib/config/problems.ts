@@ -35,6 +35,8 @@ export function unknownName(name: string): ConfigProblem {
 }
 
 function nearest(name: string): VariableInfo | null {
+  const longer = VARIABLES.find((info) => info.name.startsWith(`${name}_`));
+  if (longer !== undefined) return longer;
   const limit = Math.max(3, Math.floor(name.length / 3));
   const ranked = VARIABLES.map((info) => ({ info, distance: editDistance(name, info.name) }))
     .filter(({ distance }) => distance <= limit)

@@ -128,7 +128,7 @@ export const SCHEMA = z.object({
   ZIA_METRICS_PORT: about(port().default(9_464), 'Port of a worker’s metrics.', WATCH),
   LOG_LEVEL: about(oneOf(LOG_LEVELS).optional(), `Least severe events logged: ${LOG_LEVELS.join(', ')}.`, {
     ...WATCH,
-    unset: 'info; warn for commands that end by themselves',
+    unset: 'info for services, less for commands that end',
   }),
 });
 

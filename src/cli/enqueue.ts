@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import type { EnqueueReport } from '../producers/csv-producer.js';
+import { enqueueFile } from '../producers/enqueue-file.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { type InputFlags, typedPath } from './input.js';
+import { engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
+import { createProgress } from './progress.js';
+import { type Session, withSession } from './session.js';
+import { count, printResult, rows } from './terminal.js';
+
+export interface EnqueueFlags extends InputFlags {
+  readonly limit?: number;
+  readonly rejects?: string;
+}
+
+interface Flags extends EnqueueFlags {
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `enqueue`: validates the rows of a file and queues the new ones. */
+export function define(command: Command): Run {
+  command
+    .argument('<file>', 'a CSV file with a header row; - reads stdin')
+    .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
+    .option('--rejects <file>', 'write refused records here instead of beside the input')
+    .addOption(mapFlag())
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run enqueue accounts.csv', 'npm run enqueue accounts.csv -- --limit 5 --map "name=Firm"');
+  return () => {
+    const flags: Flags = command.opts();
+    return withSession({ engine: flags.engine, kind: 'batch' }, (session) =>
+      run(session, command.args[0] ?? '-', flags),
+    );
+  };
+}
+
+async function run(session: Session, file: string, flags: Flags): Promise<number> {
+  const report = await enqueue(session, typedPath(file), flags);
+  const { fieldsLeftOut: _told, ...document } = report;
+  printResult(flags.json ?? false, document, () => enqueueSummary(report));
+  return EXIT.done;
+}
+
+/** Queues the new rows of a file, with the progress on the terminal. */
+export async function enqueue(
+  { engine, config, shutdown }: Pick<Session, 'engine' | 'config' | 'shutdown'>,
+  path: string,
+  flags: EnqueueFlags,
+): Promise<EnqueueReport> {
+  const queue = engine.openQueue();
+  const progress = createProgress('enqueue');
+  try {
+    return await enqueueFile({
+      path,
+      mapFlags: flags.map ?? [],
+      engine,
+      queue,
+      module: config.work.module,
+      maxAttempts: config.work.maxAttempts,
+      limit: flags.limit,
+      rejectsPath: flags.rejects === undefined ? undefined : typedPath(flags.rejects),
+      signal: shutdown.signal,
+      onProgress: ({ rows: done, total }) => progress.update(done, total),
+    });
+  } finally {
+    progress.stop();
+    await queue.close();
+  }
+}
+
+export function enqueueSummary(report: EnqueueReport): string {
+  const { file, enqueued, duplicates, known, rejected, rejectsFile, fieldsLeftOut } = report;
+  const lines = [
+    `${file}: ${rows(report.rows)}, ${count(enqueued)} enqueued, ${count(duplicates)} repeated in the file, ${count(known)} known already, ${count(rejected)} rejected.`,
+  ];
+  if (rejectsFile !== null) lines.push(`The rejected records and why: ${rejectsFile}`);
+  if (fieldsLeftOut > 0) lines.push(`${count(fieldsLeftOut)} unusable values were left out of rows that had others.`);
+  return lines.join('\n');
+}

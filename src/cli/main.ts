@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { AppError, UsageError } from '../lib/errors.js';
+import { redactText } from '../lib/redaction.js';
+import type { Define } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { lineWithoutSwallowedFlags, startedByNpm } from './npm.js';
+import { version } from './version.js';
+
+interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  /** Only the command that was asked for is loaded. */
+  readonly load: () => Promise<{ readonly define: Define }>;
+}
+
+const COMMANDS: readonly Entry[] = [
+  { name: 'enqueue', summary: 'validate the rows of a file and queue them', load: () => import('./enqueue.js') },
+  { name: 'status', summary: 'show the queue, or the rows of one file by outcome', load: () => import('./status.js') },
+  { name: 'pause', summary: 'stop all workers from sending', load: () => import('./pause.js') },
+  { name: 'resume', summary: 'lift a stop, starting with a single row', load: () => import('./resume.js') },
+  { name: 'export', summary: 'write a file with the outcome of each row', load: () => import('./export.js') },
+  { name: 'dashboard', summary: 'serve the web dashboard', load: () => import('./dashboard.js') },
+];
+
+async function main(words: readonly string[]): Promise<number> {
+  const program = new Command('zia-enrich')
+    .description('Enriches a CSV of companies with Zoho CRM’s Zia: every row once, none paid for twice, none lost.')
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError('(--help says what is possible)')
+    .configureHelp({ sortSubcommands: false })
+    .addHelpText('after', '\nExample:\n  zia-enrich run accounts.csv');
+  let exitCode: number = EXIT.done;
+  const asked = words.find((word) => !word.startsWith('-') && word !== 'help');
+  for (const entry of COMMANDS) {
+    const command = program.command(entry.name).description(entry.summary);
+    if (entry.name !== asked) continue;
+    const run = (await entry.load()).define(command);
+    refuseSwallowedFlags(command, words.slice(words.indexOf(asked) + 1));
+    command.action(async () => {
+      exitCode = await run();
+    });
+  }
+  await program.parseAsync(words, { from: 'user' });
+  return exitCode;
+}
+
+function refuseSwallowedFlags(command: Command, words: readonly string[]): void {
+  if (!startedByNpm(process.env, process.cwd())) return;
+  const line = lineWithoutSwallowedFlags(command, words, process.env);
+  if (line === null) return;
+  throw new UsageError(
+    'FLAGS_KEPT_BY_NPM',
+    `npm kept flags of this command for itself; type them after \`--\`: ${line}`,
+  );
+}
+
+/** The only place where an error becomes an exit code. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage; // it printed its own message
+  if (error instanceof AppError) {
+    process.stderr.write(`error: ${redactText(error.message)}\n`);
+    if (process.env.LOG_LEVEL === 'debug' && error.cause !== undefined) writeStack(error.cause);
+    return error.exitCode;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: ${redactText(message)} (unexpected; run with LOG_LEVEL=debug for details)\n`);
+  if (process.env.LOG_LEVEL === 'debug') writeStack(error);
+  return EXIT.failed;
+}
+
+function writeStack(error: unknown): void {
+  process.stderr.write(`${redactText(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
+}
+
+/** Something that was not closed must not keep a finished command alive. */
+const LINGER_MS = 3_000;
+
+// `status | head` closes the pipe early, which is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  throw error;
+});
+process.exitCode = await main(process.argv.slice(2)).catch(exitCodeOf);
+setTimeout(() => process.exit(), LINGER_MS).unref();

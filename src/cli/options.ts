@@ -1,0 +1,27 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** Flags that several commands share. They have no defaults: an absent flag leaves the environment's say. */
+export const engineFlag = (): Option =>
+  new Option('--engine <engine>', 'confirm a change of engine or store').choices(['redis', 'embedded']);
+
+export const jsonFlag = (): Option => new Option('--json', 'print one JSON document');
+
+export const mapFlag = (): Option =>
+  new Option(
+    '--map <field=header>',
+    'use this column for a field (name, email, website, record_id); `field=` leaves the field out; repeatable',
+  ).argParser<readonly string[]>((text, soFar = []) => [...soFar, text]);
+
+/** A whole number of at least `min`. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min) return value;
+    throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
+  };
+}
+
+export function example(command: Command, ...lines: readonly string[]): void {
+  const plural = lines.length === 1 ? 'Example' : 'Examples';
+  command.addHelpText('after', `\n${plural}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}

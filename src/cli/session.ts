@@ -1,0 +1,92 @@
+import { readEnvironment } from '../lib/config/environment.js';
+import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
+import type { Engine } from '../lib/engine/engine.js';
+import { openEngine } from '../lib/engine/open-engine.js';
+import { createLogger, type Logger } from '../lib/logger.js';
+import { createShutdown, type Shutdown, signalExitCode } from '../lib/shutdown.js';
+import { accountOf, bindAccount } from './account.js';
+import { chooseEngine, type EngineKind, rememberEngine } from './last-engine.js';
+import { isWatched, note } from './terminal.js';
+
+export interface SessionOptions {
+  readonly engine?: EngineKind | undefined;
+  readonly kind: CommandKind;
+  /** The command talks to Zoho: it does not start without credentials. */
+  readonly needsAccount?: boolean;
+}
+
+/**
+ * A `service` runs until told to end and tells what it does; a `batch` ends by itself, and both wait for an engine that
+ * went away to come back; a `question` gives up soon.
+ */
+export type CommandKind = 'service' | 'batch' | 'question';
+
+/** What a command works with: configuration, engine, log and the end of it all. */
+export interface Session {
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  /** The account, when the command needs it or the credentials are there. */
+  readonly account: ZohoAccount | null;
+}
+
+/** After the first signal, what the worker's own deadline does not cover: closing queues and the engine. */
+const CLOSING_MS = 10_000;
+
+/** Opens a session from the environment, runs `work` with it, and closes everything it opened, whatever happens. */
+export async function withSession(
+  options: SessionOptions,
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
+  const config = loadConfig(readEnvironment());
+  const account = accountOf(config.zoho, options.needsAccount ?? false);
+  const engineConfig = await chooseEngine(config.engine, options.engine);
+  return withEngine({ ...config, engine: engineConfig }, options.kind, async (opened) => {
+    await rememberEngine(engineConfig, opened.log);
+    if (account !== null) await bindAccount(opened.engine.store, account);
+    return work({ ...opened, account });
+  });
+}
+
+/** The part of a session that depends on nothing but a configuration. */
+export async function withEngine(
+  config: Config,
+  kind: CommandKind,
+  work: (opened: Omit<Session, 'account'>) => Promise<number>,
+): Promise<number> {
+  const log = await openLog(config, kind);
+  const shutdown = createShutdown({ deadlineMs: config.work.shutdownDeadlineMs + CLOSING_MS, log });
+  try {
+    const engine = await openEngine({ ...config.engine, failFast: kind === 'question' }, log);
+    shutdown.onClose('engine', () => engine.close());
+    note(`engine: ${engine.description}, queue ${engine.queueName}`);
+    return await work({ config, engine, log, shutdown });
+  } catch (error) {
+    if (shutdown.received === null || !isAbort(error)) throw error;
+    note('Interrupted; the same command goes on where it was.');
+    return signalExitCode(shutdown.received);
+  } finally {
+    await shutdown.close();
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+/** Commands that end by themselves tell only what goes wrong; a question's own failure is its error message. */
+const LOG_LEVELS = { service: 'info', batch: 'warn', question: 'error' } as const;
+
+/** The log of a command. */
+export function openLog(config: Config, kind: CommandKind): Promise<Logger> {
+  return createLogger({
+    level: config.logLevel ?? LOG_LEVELS[kind],
+    pretty: isWatched(),
+    secrets: [config.zoho.clientSecret, config.zoho.refreshToken, config.dashboard.password].filter(isText),
+  });
+}
+
+function isText(value: string | undefined): value is string {
+  return value !== undefined;
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { UsageError } from '../lib/errors.js';
+import type { FileCounts } from '../reports/file-counts.js';
+import { fileStatus, type ReportedFile } from '../reports/file-status.js';
+import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { fileTable } from './file-table.js';
+import { type InputFlags, withInput } from './input.js';
+import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { type Session, withSession } from './session.js';
+import { printResult, table } from './terminal.js';
+
+interface Flags extends InputFlags {
+  readonly watch?: boolean;
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+type Status = QueueStatus & { readonly file?: FileCounts };
+
+const WATCH_EVERY_MS = 1_000;
+const CLEAR_SCREEN = '\x1b[2J\x1b[H';
+
+/** `status`: the queue, and one file's rows by outcome. Changes nothing. */
+export function define(command: Command): Run {
+  command
+    .argument('[file]', 'show the rows of this CSV file too; - reads stdin')
+    .option('--watch', 'show it again and again until Ctrl-C')
+    .addOption(mapFlag())
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run status accounts.csv', 'npm run -s status -- --json');
+  return () => {
+    const flags: Flags = command.opts();
+    if (flags.watch && flags.json) {
+      throw new UsageError(
+        'WATCH_WITH_JSON',
+        '--json prints one document, so it does not go with --watch; leave one of them out.',
+      );
+    }
+    return withSession({ engine: flags.engine, kind: 'question' }, (session) =>
+      status(session, command.args[0], flags),
+    );
+  };
+}
+
+async function status(session: Session, file: string | undefined, flags: Flags): Promise<number> {
+  if (file === undefined) return show(session, null, flags);
+  return withInput(session, file, flags, (input) => show(session, input, flags));
+}
+
+async function show(
+  { engine, shutdown: { signal } }: Session,
+  input: ReportedFile | null,
+  flags: Flags,
+): Promise<number> {
+  do {
+    const queue = await queueStatus(engine);
+    const status: Status = input === null ? queue : { ...queue, file: await fileStatus(input) };
+    if (flags.watch) process.stdout.write(process.stdout.isTTY ? CLEAR_SCREEN : '\n');
+    printResult(flags.json ?? false, status, () => textOf(status, input?.source.path));
+    if (flags.watch) await sleep(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  } while (flags.watch && !signal.aborted);
+  return EXIT.done;
+}
+
+function textOf({ queue, uncertain, held, stop, file }: Status, name: string | undefined): string {
+  const parts = [
+    `Queue\n${table([
+      ['  waiting', queue.waiting],
+      ['  active', queue.active],
+      ['  delayed', queue.delayed],
+      ['  submitted', queue.completed],
+      ['  failed', queue.failed],
+      ['  uncertain', uncertain],
+      ['  held', held],
+    ])}`,
+    stop === null ? 'Not stopped.' : `STOPPED since ${stop.since} (${stop.code}): ${stop.message}`,
+  ];
+  if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
+  return parts.join('\n\n');
+}
