@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import type { ZohoAccount } from '../config.js';
+import type { TokenState } from '../core/token-lease.js';
+import type { Logger } from '../logger.js';
+import type { Cell } from '../store/store.js';
+import type { AccessTokens } from './access-tokens.js';
+import type { ZohoClient } from './client.js';
+import { serversOf } from './data-centers.js';
+import { createAccessTokens } from './fleet-tokens.js';
+import { createZohoClient } from './got-client.js';
+import { credentialsId, refreshAccessToken } from './oauth.js';
+import { createZohoReadApi, type ZohoReadApi } from './read-api.js';
+import { createTransport, type TransportSettings } from './transport.js';
+
+export interface OpenZoho {
+  readonly zoho: ZohoClient;
+  readonly readApi: ZohoReadApi;
+  readonly tokens: AccessTokens;
+  /** Destroys idle sockets. Safe to call twice. */
+  close(): void;
+}
+
+/** On top of the longest refresh: turns of the event loop, the store's round trip. */
+const LEASE_MARGIN_MS = 5_000;
+
+/** An account's API and its token. `cell` is the store's `token` cell, shared by the whole fleet. */
+export function openZoho(
+  account: ZohoAccount,
+  settings: TransportSettings,
+  { cell, log }: { readonly cell: Cell<TokenState>; readonly log: Logger },
+): OpenZoho {
+  const servers = serversOf(account);
+  const transport = createTransport(settings);
+  const zoho = createZohoClient({ ...settings, apiVersion: account.apiVersion });
+  const readApi = createZohoReadApi({ ...settings, apiVersion: account.apiVersion });
+  const tokens = createAccessTokens({
+    cell,
+    refresh: () => refreshAccessToken({ transport, servers }, account),
+    credentialsId: credentialsId(servers, account),
+    defaultApiDomain: servers.defaultApiDomain,
+    workerId: randomUUID(),
+    leaseMs: settings.requestTimeoutMs + LEASE_MARGIN_MS,
+    random: Math.random,
+    log,
+  });
+  return {
+    zoho,
+    readApi,
+    tokens,
+    close: () => {
+      for (const opened of [transport, zoho, readApi]) opened.close();
+    },
+  };
+}
