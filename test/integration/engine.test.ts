@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DelayedError, UnrecoverableError, WaitingError, type WorkerOptions } from 'bullmq';
+import { Redis } from 'ioredis';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
+import { parseRedisAddress } from '../../src/lib/engine/redis/redis-address.js';
 import { type EnrichJob, type EnrichQueue, type EnrichReturn, JOB_NAME, jobOptions } from '../../src/lib/queues.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { endRedis, startRedis } from '../support/redis.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
 
@@ -226,4 +229,77 @@ test('a Redis that does not answer is named, without its password, and nothing e
     name: 'StoreUnavailableError',
     message: 'Redis at 127.0.0.1:1/0 cannot be reached (ECONNREFUSED); start it, or correct REDIS_URL.',
   });
+});
+
+test('commands wait for a Redis that restarts, and find everything there', async () => {
+  await using t = setup();
+  const first = await startRedis();
+  const port = Number(new URL(first.url).port);
+  let server = first.server;
+  t.closing(null, () => server && endRedis(server));
+  const settings = { dataDir: '/nonexistent', prefix: 'zia', queueName: 'q', redisUrl: first.url };
+  const engine = t.closing(await openEngine(settings, quietLog), (e) => e.close());
+  await engine.store.settle(key('a'), 'c1', '1' as never);
+  process.kill(server?.pid ?? 0, 'SIGKILL');
+  const counts = engine.store.counts();
+  server = (await startRedis(undefined, { port, dir: server?.dir ?? '' })).server;
+  expect(await counts).toMatchObject({ scheduled: 1 });
+});
+
+test('a Redis that refuses is told with the reason and what to do', async () => {
+  await using t = setup();
+  const { url, server } = await startRedis();
+  t.closing(server, (own) => own && endRedis(own));
+  const settings = { dataDir: '/nonexistent', prefix: 'zia', queueName: 'q', redisUrl: url };
+  const where = url.replace('redis://', '');
+  const engine = t.closing(await openEngine(settings, quietLog), (e) => e.close());
+  const client = t.closing(new Redis(url), (c) => c.disconnect());
+  await client.config('SET', 'maxmemory', '1');
+  await expect(engine.store.cell<string>('account').change(() => 'x')).rejects.toMatchObject({
+    name: 'StoreUnavailableError',
+    message: `Redis at ${where} is out of memory; raise its maxmemory, with the policy noeviction, then start again.`,
+  });
+  const wrong = { ...settings, redisUrl: `redis://me:secret@${where}` };
+  await expect(openEngine(wrong, quietLog)).rejects.toMatchObject({
+    message: `Redis at ${where} refuses the password; check user and password in REDIS_URL.`,
+  });
+});
+
+test.each([
+  ['redis://:p%40ss@h', { kind: 'single', where: 'h:6379' }],
+  ['rediss://u:p@h:1/2', { kind: 'single', where: 'h:1/2' }],
+  [
+    'redis+sentinel://u:p%40ss@h1:1,h2/mine/3',
+    {
+      kind: 'sentinel',
+      nodes: [
+        { host: 'h1', port: 1 },
+        { host: 'h2', port: 26_379 },
+      ],
+      master: 'mine',
+      db: 3,
+      username: 'u',
+      password: 'p@ss',
+      tls: false,
+      where: 'mine of h1:1,h2:26379 (sentinel)',
+    },
+  ],
+  [
+    'rediss+cluster://h1,[::1]:2',
+    {
+      kind: 'cluster',
+      nodes: [
+        { host: 'h1', port: 6_379 },
+        { host: '::1', port: 2 },
+      ],
+      tls: true,
+      where: 'h1:6379,::1:2 (cluster)',
+    },
+  ],
+])('REDIS_URL %s is understood', (url, address) => {
+  expect(parseRedisAddress(url)).toMatchObject(address);
+});
+
+test.each(['h:6379', 'http://h', 'redis+sentinel://h1', 'redis+cluster://'])('REDIS_URL %s is refused', (url) => {
+  expect(() => parseRedisAddress(url)).toThrow('REDIS_URL is not an address of Redis; use one of redis://');
 });

@@ -32,10 +32,16 @@ export async function findRedis(env: NodeJS.ProcessEnv): Promise<TestRedis> {
   return startRedis(binary);
 }
 
-/** Starts a Redis of its own on a free loopback port, durable as in production. End it with `endRedis`. */
-export async function startRedis(binary = onPath() ?? 'redis-server', port?: number): Promise<TestRedis> {
-  const dir = await mkdtemp(join(tmpdir(), 'zia-test-redis-'));
-  const listen = port ?? (await freePort());
+/**
+ * Starts a Redis of its own on a free loopback port, durable as in production; `again` starts one that was killed.
+ * End it with `endRedis`.
+ */
+export async function startRedis(
+  binary = onPath() ?? 'redis-server',
+  again?: { readonly port: number; readonly dir: string },
+): Promise<TestRedis> {
+  const dir = again?.dir ?? (await mkdtemp(join(tmpdir(), 'zia-test-redis-')));
+  const listen = again?.port ?? (await freePort());
   const settings = {
     port: String(listen),
     bind: '127.0.0.1',

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { INITIAL_CONTROL, type Probe } from '../../src/lib/core/control.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import type { Limits, Store } from '../../src/lib/store/store.js';
+import { openTestEngine } from '../support/engines.js';
+import { setup } from '../support/setup.js';
+
+const t = setup();
+let redis: Store;
+let embedded: Store;
+
+beforeAll(async () => {
+  redis = t.closing(await openTestEngine('redis'), (e) => e.close()).engine.store;
+  embedded = t.closing(await openTestEngine('embedded'), (e) => e.close()).engine.store;
+}, 60_000);
+afterAll(() => t.close());
+
+const DAY_MS = 86_400_000;
+const limits: Limits = { callsPerSecond: 0, maxInFlight: 3, placeLeaseMs: DAY_MS };
+
+/** Each run has rows and ids of its own in the same two stores. */
+let runs = 0;
+const own = <S extends string>(name: S) => `${name}.${runs}` as S;
+const ROWS = ['r10', 'r11', 'r12', 'r13', 'r19'] as IdentityKey[];
+const CALLS = ['c0', 'c1', 'c2', 'c3'];
+
+const nth = (prefix: string, count: number) => fc.integer({ min: 0, max: count - 1 }).map((n) => `${prefix}${n}`);
+const key = nth('r1', 4) as fc.Arbitrary<IdentityKey>;
+const call = nth('c', 4);
+const id = nth('900', 3) as fc.Arbitrary<EnrichmentId>;
+const probe = (probeKey: string | null, callId: string | null) => ({
+  cause: 'outage' as const,
+  key: probeKey,
+  callId,
+  leaseUntilMs: 0,
+  passes: 0,
+});
+
+const ownProbe = (given: Probe | null) =>
+  given === null || given.key === null ? given : { ...given, key: own(given.key) };
+
+type Step = readonly [name: string, run: (store: Store) => Promise<unknown>];
+
+/** Times and leases are chosen so far apart that the two engines' clocks cannot make a difference. */
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.tuple(key, call, fc.boolean()).map(
+    ([k, c, lost]): Step => [
+      `admit ${k} ${c} ${lost}`,
+      (s) =>
+        s.admit({
+          key: own(k),
+          callId: c,
+          sent: { module: 'M', name: `é"${k}` },
+          limits,
+          claimLostAfterMs: lost ? -DAY_MS : DAY_MS,
+        }),
+    ],
+  ),
+  call.map((c): Step => [`admitCall ${c}`, (s) => s.admitCall({ callId: c, limits })]),
+  call.map((c): Step => [`finishCall ${c}`, (s) => s.finishCall(c)]),
+  fc
+    .tuple(key, call, id, fc.array(fc.constantFrom('A', 'é'), { maxLength: 2 }))
+    .map(([k, c, i, notes]): Step => [`settle ${k} ${c} ${i}`, (s) => s.settle(own(k), c, own(i), notes)]),
+  fc.tuple(key, call).map(([k, c]): Step => [`release ${k} ${c}`, (s) => s.release(own(k), c)]),
+  fc.tuple(key, call).map(([k, c]): Step => [`doubt ${k} ${c}`, (s) => s.doubt(own(k), c, 'LOST')]),
+  fc.tuple(key, call).map(([k, c]): Step => [`clear ${k} ${c}`, (s) => s.clear(own(k), c)]),
+  fc.tuple(key, call).map(([k, c]): Step => [`hold ${k} ${c}`, (s) => s.hold(own(k), c, 'SAME ECHO')]),
+  fc
+    .boolean()
+    .map(
+      (lost): Step => [`expire ${lost}`, async (s) => [...(await s.expireClaims(lost ? -DAY_MS : DAY_MS, 9))].sort()],
+    ),
+  fc.array(id, { maxLength: 3 }).map((ids): Step => [`owners ${ids}`, (s) => s.owners(ids.map(own))]),
+  nth('w', 3).chain((w) =>
+    fc
+      .array(call, { maxLength: 3 })
+      .map((calls): Step => [`heartbeat ${w} ${calls}`, (s) => s.heartbeat(w, calls, DAY_MS)]),
+  ),
+  nth('w', 3).map((w): Step => [`leave ${w}`, (s) => s.leave(w)]),
+  fc
+    .constantFrom(
+      INITIAL_CONTROL,
+      { ...INITIAL_CONTROL, epoch: 3, maxInFlight: 1 },
+      { ...INITIAL_CONTROL, epoch: 4, mode: 'stopped' as const },
+      { ...INITIAL_CONTROL, epoch: 5, mode: 'probing' as const, probe: probe(null, null) },
+      { ...INITIAL_CONTROL, epoch: 6, mode: 'probing' as const, probe: probe('r10', 'c0') },
+      { ...INITIAL_CONTROL, holdUntilMs: 2e15 },
+    )
+    .map(
+      (control): Step => [
+        `control ${JSON.stringify(control)}`,
+        (s) => s.control.change(() => ({ ...control, probe: ownProbe(control.probe) })),
+      ],
+    ),
+);
+
+const snapshot: Step = [
+  'snapshot',
+  async (s) => ({
+    counts: await s.counts(),
+    entries: sorted(await s.entries(ROWS.map(own))),
+    sending: sorted(await s.sending(9)),
+    uncertain: sorted(await s.uncertain({ held: false, limit: 9 })),
+    held: sorted(await s.uncertain({ held: true, limit: 9 })),
+  }),
+];
+
+const sorted = <V>(map: ReadonlyMap<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** Clock readings differ between engines; everything else must not. */
+function comparable(value: unknown): unknown {
+  if (value instanceof Map) return comparable([...value]);
+  if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== 'object' || value === null) return value;
+  const CLOCK = new Set(['nowMs', 'sentAtMs', 'scheduledAtMs', 'waitMs']);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, CLOCK.has(name) ? typeof inner : comparable(inner)]),
+  );
+}
+
+test('Lua and SQL give the same answers to the same random operations', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
+      runs += 1;
+      const reset: Step = [
+        'reset',
+        async (s) => {
+          await s.control.change(() => INITIAL_CONTROL);
+          for (const callId of CALLS) await s.finishCall(callId);
+        },
+      ];
+      const seen: string[] = [];
+      for (const [name, run] of [reset, ...steps, snapshot]) {
+        seen.push(name);
+        const [onRedis, onEmbedded] = await Promise.all([run(redis), run(embedded)]);
+        expect({ seen, answer: comparable(onEmbedded) }).toEqual({ seen, answer: comparable(onRedis) });
+      }
+    }),
+    { seed: 20_260, numRuns: 60, endOnFailure: true },
+  );
+  expect(runs).toBeGreaterThanOrEqual(60);
+}, 120_000);

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { IdentityKey } from '../../src/lib/core/ids.js';
+import { openEngine } from '../../src/lib/engine/open-engine.js';
+import type { Limits, Store } from '../../src/lib/store/store.js';
+import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { setup, type TestScope } from '../support/setup.js';
+
+const limitsOf = (callsPerSecond: number): Limits => ({ callsPerSecond, maxInFlight: 1_000, placeLeaseMs: 60_000 });
+
+describe.each(ENGINE_KINDS)('the pace on %s', (kind) => {
+  let t: TestScope;
+  let stores: readonly Store[];
+
+  beforeEach(async () => {
+    t = setup();
+    const first = t.closing(await openTestEngine(kind), (e) => e.close());
+    const second = t.closing(await openEngine(first.settings, quietLog), (e) => e.close());
+    stores = [first.engine.store, second.store];
+  });
+  afterEach(() => t.close());
+
+  /** Asks for admission until it is granted, as a worker does; returns the times on the store's clock. */
+  async function callAll(rate: number, loops: number, forMs: number): Promise<number[]> {
+    const limits = limitsOf(rate);
+    const times: number[] = [];
+    const end = performance.now() + forMs;
+    await Promise.all(
+      Array.from({ length: loops }, async (_, loop) => {
+        const store = stores[loop % stores.length] as Store;
+        for (let call = 0; performance.now() < end; call++) {
+          const name = `${loop}.${call}`;
+          const request = { key: `r1${name}` as IdentityKey, callId: name, limits, sent: { module: 'A' } };
+          let answer = await store.admit({ ...request, claimLostAfterMs: 60_000 });
+          while (answer.kind === 'wait') {
+            await sleep(answer.waitMs);
+            answer = await store.admit({ ...request, slotMs: answer.slotMs, claimLostAfterMs: 60_000 });
+          }
+          if (answer.kind !== 'go') throw new Error(`Not admitted: ${answer.kind}`);
+          times.push(performance.now());
+        }
+      }),
+    );
+    return times.sort((a, b) => a - b);
+  }
+
+  test('evenly spaced slots: within the limit in any sliding second, and at least 97% of it reached', async () => {
+    const limit = 50;
+    const times = await callAll(limit, 30, 4_000);
+    let most = 0;
+    for (const [index, from] of times.entries()) {
+      most = Math.max(most, times.filter((at, other) => other >= index && at < from + 1_000).length);
+    }
+    const reached = ((times.length - 1) * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
+    expect(most).toBeLessThanOrEqual(limit);
+    expect(reached).toBeGreaterThanOrEqual(0.97 * limit);
+  });
+
+  test('reserves one slot a caller, each a spacing after the one before, and keeps them when asked again', async () => {
+    const [store] = stores as [Store];
+    const limits = limitsOf(10);
+    expect(await store.admitCall({ callId: 'c0', limits })).toEqual({ kind: 'go' });
+    const [first, second] = [
+      await store.admitCall({ callId: 'c1', limits }),
+      await store.admitCall({ callId: 'c2', limits }),
+    ];
+    if (first.kind !== 'wait' || second.kind !== 'wait') throw new Error('Both should wait.');
+    expect(second.slotMs - first.slotMs).toBeCloseTo(1_000 / 9.8, 1);
+    expect(await store.admitCall({ callId: 'c1', limits, slotMs: first.slotMs })).toMatchObject({
+      kind: 'wait',
+      slotMs: first.slotMs,
+    });
+  });
+
+  test('a caller much too late for its slot takes a new one', async () => {
+    const [store] = stores as [Store];
+    const limits = limitsOf(10);
+    const { nowMs } = await store.control.read();
+    await store.admitCall({ callId: 'c0', limits });
+    const late = await store.admitCall({ callId: 'c1', limits, slotMs: nowMs - 500 });
+    expect(late).toMatchObject({ kind: 'wait' });
+  });
+
+  test('gives the slot back when no place in flight is free', async () => {
+    const [store] = stores as [Store];
+    const limits = { ...limitsOf(10), maxInFlight: 0 };
+    expect(await store.admitCall({ callId: 'c0', limits })).toEqual({ kind: 'busy' });
+    expect(await store.admitCall({ callId: 'c1', limits: limitsOf(10) })).toEqual({ kind: 'go' });
+    expect(await store.admitCall({ callId: 'c2', limits: limitsOf(10) })).toMatchObject({ kind: 'wait' });
+  });
+});
