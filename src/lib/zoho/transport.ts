@@ -8,7 +8,7 @@ import { createFencedAgents, type Fence, fencedRequest } from './fenced-agent.js
 export interface TransportSettings {
   /** From the start of a call to the last byte of its answer. */
   readonly requestTimeoutMs: number;
-  /** Default: 5 s, or the request timeout when that is shorter. */
+  /** Default 5 s; never more than the request timeout. */
   readonly connectTimeoutMs?: number;
   /** Default: 3 s. */
   readonly idleSocketMs?: number;
@@ -40,7 +40,8 @@ const MAX_BODY_BYTES = 1_000_000;
 export function createTransport(settings: TransportSettings): Transport {
   const { requestTimeoutMs, userAgent, ca } = settings;
   const agents = createFencedAgents({
-    connectTimeoutMs: settings.connectTimeoutMs ?? Math.min(CONNECT_TIMEOUT_MS, requestTimeoutMs),
+    // Node does not end a request that has no socket yet, so the request timeout alone would wait for this one.
+    connectTimeoutMs: Math.min(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, requestTimeoutMs),
     idleSocketMs: settings.idleSocketMs ?? IDLE_SOCKET_MS,
     ...(ca === undefined ? {} : { ca }),
   });
