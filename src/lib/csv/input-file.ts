@@ -61,7 +61,7 @@ async function spool(from: Readable, name: string): Promise<InputFile> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(join(folder, 'input.csv'), 'wx+', 0o600);
-    await handle.writeFile(from);
+    for await (const chunk of from as AsyncIterable<Buffer | string>) await handle.appendFile(chunk); // a byte stream holds nothing else
     // An open file outlives its name, so not even a killed process leaves customer data behind. Windows says no: `close` does it.
     await remove().catch(() => undefined);
     const stats = await handle.stat({ bigint: true });
