@@ -15,7 +15,9 @@ interface Entry {
 }
 
 const COMMANDS: readonly Entry[] = [
+  { name: 'run', summary: 'enqueue a file, work it off, export it: all in one', load: () => import('./run.js') },
   { name: 'enqueue', summary: 'validate the rows of a file and queue them', load: () => import('./enqueue.js') },
+  { name: 'worker', summary: 'submit queued rows to Zoho', load: () => import('./worker.js') },
   { name: 'status', summary: 'show the queue, or the rows of one file by outcome', load: () => import('./status.js') },
   { name: 'pause', summary: 'stop all workers from sending', load: () => import('./pause.js') },
   { name: 'resume', summary: 'lift a stop, starting with a single row', load: () => import('./resume.js') },

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { isWatched } from './terminal.js';
+import { count, isWatched, note } from './terminal.js';
 
 export interface Progress {
   update(done: number, total: number): void;
@@ -7,10 +7,13 @@ export interface Progress {
   stop(): void;
 }
 
-/** A bar on stderr when somebody watches, from the first update on; else nothing. */
+/** Progress on stderr: a bar when somebody watches, else a line now and then. */
 export function createProgress(label: string): Progress {
-  if (!isWatched()) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar(
+  return isWatched() ? bar(label) : lines(label);
+}
+
+function bar(label: string): Progress {
+  const single = new SingleBar(
     {
       format: `${label} {bar} {percentage}% · {value} of {total} · {eta_formatted} left`,
       stream: process.stderr,
@@ -21,10 +24,24 @@ export function createProgress(label: string): Progress {
   return {
     update: (done, total) => {
       if (total === 0) return;
-      if (!bar.isActive) bar.start(total, 0);
-      bar.setTotal(total);
-      bar.update(Math.min(done, total));
+      if (!single.isActive) single.start(total, 0);
+      single.setTotal(total);
+      single.update(Math.min(done, total));
     },
-    stop: () => bar.stop(),
+    stop: () => single.stop(),
+  };
+}
+
+const LINE_EVERY_MS = 2_000;
+
+function lines(label: string): Progress {
+  let shownAt = performance.now();
+  return {
+    update: (done, total) => {
+      if (performance.now() - shownAt < LINE_EVERY_MS) return;
+      shownAt = performance.now();
+      note(`${label}: ${count(done)} of ${count(total)}`);
+    },
+    stop: () => undefined,
   };
 }

@@ -107,9 +107,10 @@ export function requireCredentials(zoho: ZohoConfig): ZohoAccount {
   }
   const wanted = { ZOHO_CLIENT_ID: clientId, ZOHO_CLIENT_SECRET: clientSecret, ZOHO_REFRESH_TOKEN: refreshToken };
   const missing = Object.entries(wanted).flatMap(([name, value]) => (value === undefined ? [name] : []));
+  const names = new Intl.ListFormat('en').format(missing);
   throw new UsageError(
     'CREDENTIALS_MISSING',
-    `This needs a Zoho account, but ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set: put ${missing.length === 1 ? 'it' : 'them'} into .env (docs/configuration.md says where to get ${missing.length === 1 ? 'it' : 'them'}).`,
+    `This needs a Zoho account, but .env and the environment lack ${names}; docs/configuration.md says where to get them, and \`npm run sandbox\` serves a stand-in that needs none.`,
   );
 }
 

@@ -1,0 +1,21 @@
+import type { TokenState } from '../lib/core/token-lease.js';
+import { openZoho } from '../lib/zoho/open-zoho.js';
+import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
+import type { WorkerReport } from '../workers/watch-queue.js';
+import type { Session } from './session.js';
+import { version } from './version.js';
+
+/** Runs one worker of this session until `options` or a signal end it. */
+export async function work(
+  { engine, config, log, shutdown, account }: Session,
+  options: Pick<RunWorkerOptions, 'untilIdle' | 'onProgress'>,
+): Promise<WorkerReport> {
+  if (account === null) throw new Error('A worker needs an account.');
+  const { zoho, tokens, close } = openZoho(
+    account,
+    { requestTimeoutMs: config.work.requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
+    { cell: engine.store.cell<TokenState>('token'), log },
+  );
+  shutdown.onClose('zoho', close);
+  return runWorker({ engine, zoho, tokens, settings: config.work, log, stopSignal: shutdown.signal, ...options });
+}

@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import { UsageError } from '../lib/errors.js';
+import { signalExitCode } from '../lib/shutdown.js';
+import type { EnqueueReport } from '../producers/csv-producer.js';
+import type { ExportReport } from '../reports/export-file.js';
+import type { WorkerReport } from '../workers/watch-queue.js';
+import type { Run } from './command.js';
+import { work } from './compose.js';
+import { type EnqueueFlags, enqueue, enqueueSummary } from './enqueue.js';
+import { EXIT } from './exit-codes.js';
+import { writeExport } from './export.js';
+import { fileTable } from './file-table.js';
+import { typedPath } from './input.js';
+import { engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
+import { createProgress } from './progress.js';
+import { type Session, withSession } from './session.js';
+import { note, printResult } from './terminal.js';
+import { workSummary } from './worker.js';
+
+export interface RunFlags extends EnqueueFlags {
+  readonly out?: string;
+}
+
+interface Flags extends RunFlags {
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** What one run did; `export` is null when it was interrupted before. */
+export interface RunReport {
+  readonly enqueue: EnqueueReport;
+  readonly work: WorkerReport;
+  readonly export: ExportReport | null;
+}
+
+/** `run`: enqueue, work and export in one process. */
+export function define(command: Command): Run {
+  command
+    .argument('<file>', 'a CSV file with a header row')
+    .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
+    .option('--rejects <file>', 'write refused records here instead of beside the input')
+    .option('--out <file>', 'write the export here instead of beside the input')
+    .addOption(mapFlag())
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm start -- accounts.csv', 'npm start -- accounts.csv --limit 5');
+  return () => {
+    const flags: Flags = command.opts();
+    const file = command.args[0] ?? '-';
+    if (file === '-') {
+      throw new UsageError('RUN_NEEDS_FILE', 'run reads its file twice, so it cannot read stdin; name a file.');
+    }
+    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
+      const report = await runFile(session, typedPath(file), flags);
+      printResult(flags.json ?? false, report, () => summary(report));
+      return exitCodeOf(report, session);
+    });
+  };
+}
+
+/** Enqueues a file, works until idle, stopped or interrupted, and exports; the progress goes to the terminal. */
+export async function runFile(session: Session, path: string, flags: RunFlags): Promise<RunReport> {
+  const enqueued = await enqueue(session, path, flags);
+  note(enqueueSummary(enqueued));
+  const worked = await workOff(session);
+  const exported = worked.ended === 'signal' ? null : await writeExport(session, path, flags);
+  return { enqueue: enqueued, work: worked, export: exported };
+}
+
+/** The bar counts what was in the queue at the start, rows of other files included. */
+async function workOff(session: Session): Promise<WorkerReport> {
+  const progress = createProgress('submit');
+  let most = 0;
+  try {
+    return await work(session, {
+      untilIdle: true,
+      onProgress: ({ queue }) => {
+        const left = queue.waiting + queue.active + queue.delayed;
+        most = Math.max(most, left);
+        progress.update(most - left, most);
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+function summary({ work: worked, export: exported }: RunReport): string {
+  if (exported === null) return `${workSummary(worked)}\nInterrupted; the same command goes on where it was.`;
+  return `${workSummary(worked)}\n${exported.out}\n${fileTable(exported.counts)}`;
+}
+
+function exitCodeOf({ work: worked, export: exported }: RunReport, { shutdown }: Session): number {
+  if (exported === null) return shutdown.received === null ? EXIT.failed : signalExitCode(shutdown.received);
+  if (worked.ended === 'stopped') return EXIT.stopped;
+  const { rejected, failed, uncertain } = exported.counts;
+  return rejected + failed + uncertain > 0 ? EXIT.rowsLeftOut : EXIT.done;
+}

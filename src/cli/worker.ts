@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { signalExitCode } from '../lib/shutdown.js';
+import type { WorkerReport } from '../workers/watch-queue.js';
+import type { Run } from './command.js';
+import { work } from './compose.js';
+import { EXIT } from './exit-codes.js';
+import { engineFlag, example, jsonFlag } from './options.js';
+import { type Session, withSession } from './session.js';
+import { printResult, rows } from './terminal.js';
+
+interface Flags {
+  readonly untilIdle?: boolean;
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `worker`: submits queued rows until told to end, or until idle. */
+export function define(command: Command): Run {
+  command
+    .option('--until-idle', 'end when nothing is left to do (exit 0; 3 if rows failed or are held) or when stopped (4)')
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run worker', 'npm run worker -- --until-idle');
+  return () =>
+    withSession({ engine: command.opts<Flags>().engine, kind: 'service', needsAccount: true }, (session) =>
+      run(session, command.opts()),
+    );
+}
+
+async function run(session: Session, { untilIdle = false, json = false }: Flags): Promise<number> {
+  const report = await work(session, { untilIdle });
+  printResult(json, report, () => workSummary(report));
+  const { received } = session.shutdown;
+  // A service that is told to end has done its work; one that was to go on until idle has not.
+  if (report.ended === 'signal') return untilIdle && received !== null ? signalExitCode(received) : EXIT.done;
+  return exitCodeOf(report);
+}
+
+/** The exit code of work that ended by itself. */
+export function exitCodeOf(report: WorkerReport): number {
+  if (report.ended === 'stopped') return EXIT.stopped;
+  return report.failed + report.held > 0 ? EXIT.rowsLeftOut : EXIT.done;
+}
+
+export function workSummary({ submitted, failed, held, uncertain, stop }: WorkerReport): string {
+  const parts = [`submitted ${rows(submitted)}`];
+  if (failed > 0) parts.push(`${rows(failed)} failed`);
+  if (held > 0) parts.push(`${rows(held)} held`);
+  if (uncertain > 0) parts.push(`${rows(uncertain)} uncertain`);
+  const summary = `${parts.join(', ')}.`;
+  if (stop === null) return summary;
+  return `${summary}\nSTOPPED (${stop.code}): ${stop.message}\nNothing else was sent; \`npm run resume\` goes on.`;
+}
