@@ -1,5 +1,4 @@
 import type { BigIntStats } from 'node:fs';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,8 +36,8 @@ export async function openInputFile(path: string, stdin: Readable): Promise<Inpu
     await handle.close();
     throw error;
   }
-  await handle.close();
-  return spool(createReadStream(path), path);
+  // Not opened anew: a pipe's writer gives up when its first reader goes. The stream closes the handle.
+  return spool(handle.createReadStream(), path);
 }
 
 async function openForReading(path: string): Promise<FileHandle> {
