@@ -1,0 +1,107 @@
+/** What the stand-in pretends to be. Every option can be changed while it runs. */
+export interface SandboxOptions {
+  /** Enrichments the org may schedule in all; null is no limit. */
+  readonly quota: number | null;
+  /** Time from a request's arrival to its answer, in milliseconds: fixed, or evenly spread over a range. */
+  readonly latencyMs: number | readonly [number, number];
+  /** API calls in any sliding second beyond which calls are answered 429; null is no limit. */
+  readonly ratePerSecond: number | null;
+  /** API calls in flight beyond which calls are answered 429; null is no limit. */
+  readonly concurrency: number | null;
+  /** API credits left; told in a header once set, and 0 answers 429. Null: plenty, no header. */
+  readonly credits: number | null;
+  /** Time an enrichment takes; it is RUNNING in the second half of it. */
+  readonly completeAfterMs: number;
+  /** Share of enrichments that find nothing, and that fail; decided by the values sent, the same on every run. */
+  readonly notFoundShare: number;
+  readonly failedShare: number;
+  readonly tokenLifeSeconds: number;
+  /** Access tokens a refresh token may get in 10 minutes; null is no limit. Zoho's own is 10. */
+  readonly tokensPerTenMinutes: number | null;
+  /** Zoho's "too many requests" on the token endpoint, whatever the count. */
+  readonly tokenThrottled: boolean;
+  /** Fields without a mapping in the enrichment configuration: a submission with one is NOT_ALLOWED. */
+  readonly unmapped: readonly ('name' | 'email' | 'website')[];
+  readonly modules: readonly string[];
+  readonly featureEnabled: boolean;
+  readonly edition: string;
+  readonly permission: boolean;
+  /** Users of the org, for the estimate of an allowance. */
+  readonly users: number;
+  /** Whether `__features/data_enrichment` tells the allowance. */
+  readonly allowanceKnown: boolean;
+  readonly scopes: readonly string[];
+  /** Added to the server's clock: its Date header and the times of its enrichments. */
+  readonly clockOffsetMs: number;
+  readonly faults: readonly Fault[];
+  /** Decides latencies and which calls a fault with a share hits. */
+  readonly seed: number;
+}
+
+export const FAULT_KINDS = [
+  /** 500 INTERNAL_SERVER_ERROR, nothing accepted. */
+  'http-500',
+  'http-502-html',
+  'http-408',
+  '429',
+  /** The connection is destroyed, nothing accepted. */
+  'cut-before',
+  /** Accepted, then the connection is destroyed. */
+  'cut-after',
+  'never-answer-before',
+  'never-answer-after',
+  /** 200 with a body that says nothing, nothing accepted. */
+  'garbage-2xx',
+  /** Accepted, then 200 with a body that says nothing. */
+  'accepted-garbage',
+  /** Accepted, then 500. */
+  'accepted-500',
+  /** Answered as usual, 2 s late. */
+  'slow',
+  /** `status` and `body` as given, nothing accepted. */
+  'status',
+] as const;
+
+export interface Fault {
+  readonly kind: (typeof FAULT_KINDS)[number];
+  readonly on: 'post' | 'list' | 'get' | 'token';
+  /** Share of matching calls it hits, 0 to 1. */
+  readonly share: number;
+  /** Hits at most so many calls. */
+  readonly times?: number;
+  /** Only calls whose name field holds this text. */
+  readonly match?: string;
+  readonly status?: number;
+  readonly body?: unknown;
+}
+
+export const DEFAULT_OPTIONS: SandboxOptions = {
+  quota: null,
+  latencyMs: 0,
+  ratePerSecond: null,
+  concurrency: null,
+  credits: null,
+  completeAfterMs: 1_000,
+  notFoundShare: 0.05,
+  failedShare: 0.01,
+  tokenLifeSeconds: 3_600,
+  tokensPerTenMinutes: null,
+  tokenThrottled: false,
+  unmapped: [],
+  modules: ['Leads', 'Contacts', 'Accounts', 'Vendors'],
+  featureEnabled: true,
+  edition: 'enterprise',
+  permission: true,
+  users: 20,
+  allowanceKnown: true,
+  scopes: [
+    'ZohoCRM.settings.intelligence.ALL',
+    'ZohoCRM.Zia.enrichment.READ',
+    'ZohoCRM.org.READ',
+    'ZohoCRM.users.READ',
+    'ZohoCRM.features.READ',
+  ],
+  clockOffsetMs: 0,
+  faults: [],
+  seed: 1,
+};
