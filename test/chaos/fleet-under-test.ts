@@ -1,0 +1,91 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Sandbox, startSandbox } from '../../src/sandbox/server.js';
+import { cli } from '../support/cli.js';
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { type DurableRedis, openDurableRedis } from './durable-redis.js';
+import { createMember, type Member, removeFolder } from './member.js';
+
+export type ChaosEngine = 'redis' | 'embedded';
+
+/** Everything one run of the suite is made of: a store, Zoho's stand-in, and the processes between them. */
+export interface FleetUnderTest {
+  readonly engine: ChaosEngine;
+  readonly dir: string;
+  readonly sandbox: Sandbox;
+  /** Null on the embedded engine. */
+  readonly redis: DurableRedis | null;
+  readonly toRedis: TcpProxy | null;
+  readonly toZoho: TcpProxy;
+  readonly workers: readonly Member[];
+  readonly producer: Member;
+  /** Runs a command of the program that is not part of the fleet, such as `resume`. */
+  command(words: readonly string[]): ReturnType<typeof cli>;
+  close(): Promise<void>;
+}
+
+export interface FleetOptions {
+  readonly engine: ChaosEngine;
+  readonly rows: number;
+  readonly workers: number;
+  readonly seed: number;
+}
+
+/** Short enough that a frozen worker outlives every lock within seconds. */
+const REQUEST_TIMEOUT_MS = 1_500;
+
+export async function openFleet({ engine, rows, workers, seed }: FleetOptions): Promise<FleetUnderTest> {
+  const dir = await mkdtemp(join(tmpdir(), 'zia-chaos-'));
+  await writeFile(join(dir, 'accounts.csv'), csvOf(rows));
+  const sandbox = await startSandbox({ seed, latencyMs: [5, 60], tokenLifeSeconds: 20 });
+  const redis = engine === 'redis' ? await openDurableRedis() : null;
+  const toZoho = await openTcpProxy({ host: '127.0.0.1', port: sandbox.port });
+  const toRedis = redis && (await openTcpProxy({ host: '127.0.0.1', port: redis.port }));
+  const account = {
+    ZOHO_CLIENT_ID: 'sandbox',
+    ZOHO_CLIENT_SECRET: 'sandbox',
+    ZOHO_REFRESH_TOKEN: 'sandbox',
+    ZOHO_ACCOUNTS_URL: sandbox.url,
+    // The workers reach Zoho's stand-in through a proxy that can fail.
+    ZOHO_API_DOMAIN: `http://127.0.0.1:${toZoho.port}`,
+    ZIA_RATE_LIMIT_PER_SECOND: '200',
+    ZIA_MAX_IN_FLIGHT: '12',
+    ZIA_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),
+    ZIA_BACKOFF_BASE_MS: '200',
+    ZIA_BACKOFF_CAP_MS: '3000',
+    LOG_LEVEL: 'info',
+  };
+  const direct = { cwd: dir, env: { ...account, ...(redis && { REDIS_URL: redis.url }) } };
+  const proxied = { cwd: dir, env: { ...account, ...(toRedis && { REDIS_URL: `redis://127.0.0.1:${toRedis.port}` }) } };
+  const members = Array.from({ length: engine === 'redis' ? workers : 1 }, (_, index) =>
+    createMember(`worker ${index + 1}`, ['worker', '--engine', engine], proxied),
+  );
+  const producer = createMember('producer', ['enqueue', 'accounts.csv', '--engine', engine, '--yes'], proxied);
+  return {
+    engine,
+    dir,
+    sandbox,
+    redis,
+    toRedis,
+    toZoho,
+    workers: members,
+    producer,
+    command: (words) => cli([...words, '--engine', engine], direct),
+    close: async () => {
+      await Promise.all([...members, producer].map((member) => member.kill()));
+      await Promise.all([toZoho.close(), toRedis?.close()]);
+      await redis?.close();
+      await sandbox.close();
+      await removeFolder(dir);
+    },
+  };
+}
+
+function csvOf(rows: number): string {
+  const lines = Array.from({ length: rows }, (_, index) => {
+    const id = String(index + 1).padStart(6, '0');
+    return `Company ${id},info@company-${id}.example,www.company-${id}.example`;
+  });
+  return ['Name,Email,Website', ...lines, ''].join('\n');
+}

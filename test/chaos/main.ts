@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+import type { ChaosEngine } from './fleet-under-test.js';
+import { runSeed, type SeedResult } from './run-seed.js';
+
+const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--json]
+
+Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw. A seed decides what happens when.
+
+  --seeds N     how many runs (default 5)
+  --rows N      rows a run (default 500)
+  --engine E    redis (default) or embedded
+  --first N     the first seed (default 1)
+  --seconds N   how long things go wrong in each run (default 25)
+  --json        one JSON document instead of the table
+
+Exit code 0 when no row was lost, accepted twice, failed or held in any run; 1 otherwise.`;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '5' },
+    rows: { type: 'string', default: '500' },
+    engine: { type: 'string', default: 'redis' },
+    first: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '25' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  console.log(USAGE);
+} else {
+  process.exitCode = await main();
+}
+
+async function main(): Promise<number> {
+  const engine = values.engine === 'embedded' ? 'embedded' : ('redis' satisfies ChaosEngine);
+  const results: SeedResult[] = [];
+  if (!values.json) console.log(tableLine(COLUMNS.map(([title]) => title)));
+  for (let seed = Number(values.first); seed < Number(values.first) + Number(values.seeds); seed++) {
+    const result = await runSeed({
+      engine,
+      seed,
+      rows: Number(values.rows),
+      troubleMs: Number(values.seconds) * 1_000,
+      healMs: 240_000,
+      onMishap: (name) => console.error(`seed ${seed}: ${name}`),
+    });
+    results.push(result);
+    if (!values.json) console.log(tableLine(COLUMNS.map(([, of]) => of(result))));
+  }
+  if (values.json) console.log(JSON.stringify(results));
+  return results.every(isClean) ? 0 : 1;
+}
+
+const COLUMNS: readonly (readonly [string, (result: SeedResult) => string | number])[] = [
+  ['engine', ({ engine }) => engine],
+  ['seed', ({ seed }) => seed],
+  ['rows', ({ rows }) => rows],
+  ['accepted once', ({ acceptedOnce }) => acceptedOnce],
+  ['accepted twice', ({ acceptedTwice }) => acceptedTwice],
+  ['lost', ({ lost }) => lost],
+  ['failed wrongly', ({ failedWrongly }) => failedWrongly],
+  ['held', ({ held }) => held],
+  ['misreported', ({ misreported }) => misreported],
+  ['mishaps', ({ mishaps }) => Object.values(mishaps).reduce((sum, count) => sum + count, 0)],
+  ['seconds', ({ seconds }) => seconds],
+];
+
+function tableLine(cells: readonly (string | number)[]): string {
+  return cells.map((cell, index) => String(cell).padStart(COLUMNS[index]?.[0].length ?? 0)).join('  ');
+}
+
+function isClean({ acceptedTwice, lost, failedWrongly, held, misreported }: SeedResult): boolean {
+  return acceptedTwice + lost + failedWrongly + held + misreported === 0;
+}

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '../support/wait.js';
+import { type ChaosEngine, type FleetUnderTest, openFleet } from './fleet-under-test.js';
+import { judge, type Verdict } from './judge.js';
+import { mishapsOf } from './mishaps.js';
+import { createDice } from './random.js';
+
+export interface SeedOptions {
+  readonly engine: ChaosEngine;
+  readonly seed: number;
+  readonly rows: number;
+  /** How long things go wrong, in milliseconds. */
+  readonly troubleMs: number;
+  /** How long the fleet may take afterwards to finish. */
+  readonly healMs: number;
+  readonly onMishap?: (name: string) => void;
+}
+
+export interface SeedResult extends Verdict {
+  readonly engine: ChaosEngine;
+  readonly seed: number;
+  readonly rows: number;
+  readonly seconds: number;
+  readonly mishaps: Readonly<Record<string, number>>;
+}
+
+const WORKERS = 3;
+/** At most this many things go wrong at the same time. */
+const AT_ONCE = 3;
+
+/** One run: start everything, let the seed's mishaps happen, heal, wait for the end, and judge by the stand-in's own log. */
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const { engine, seed, rows } = options;
+  const startedAt = performance.now();
+  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed });
+  try {
+    for (const member of [fleet.producer, ...fleet.workers]) member.start();
+    const mishaps = await makeTrouble(fleet, options);
+    await heal(fleet);
+    await finish(fleet, options.healMs);
+    const verdict = await judge(fleet, rows);
+    await Promise.all(fleet.workers.map((worker) => worker.end()));
+    const seconds = Math.round((performance.now() - startedAt) / 1_000);
+    return { engine, seed, rows, seconds, mishaps, ...verdict };
+  } finally {
+    await fleet.close();
+  }
+}
+
+async function makeTrouble(
+  fleet: FleetUnderTest,
+  { engine, seed, troubleMs, onMishap }: SeedOptions,
+): Promise<Record<string, number>> {
+  const dice = createDice(seed);
+  const mishaps = mishapsOf(engine);
+  const happened: Record<string, number> = {};
+  const underWay = new Set<Promise<void>>();
+  const until = performance.now() + troubleMs;
+  while (performance.now() < until) {
+    await sleep(dice.between(150, 900));
+    if (underWay.size >= AT_ONCE) await Promise.race(underWay);
+    const mishap = dice.pick(mishaps);
+    happened[mishap.name] = (happened[mishap.name] ?? 0) + 1;
+    onMishap?.(mishap.name);
+    const happening = mishap.happen(fleet, dice).finally(() => underWay.delete(happening));
+    underWay.add(happening);
+  }
+  await Promise.all(underWay);
+  return happened;
+}
+
+/** Everything that can be put right by an operator is put right; what the program has to mend itself is left to it. */
+async function heal(fleet: FleetUnderTest): Promise<void> {
+  fleet.sandbox.configure({ faults: [], quota: null });
+  await fleet.redis?.start();
+  await fleet.toRedis?.setMode('pass');
+  await fleet.toZoho.setMode('pass');
+  for (const worker of fleet.workers) {
+    if (worker.isFrozen()) worker.thaw();
+    worker.start();
+  }
+  // The producer may have been told that the store is away: it is simply started again.
+  await waitFor(
+    async () => {
+      const { code } = await fleet.command(['enqueue', 'accounts.csv', '--yes', '--json']);
+      return code === 0;
+    },
+    { timeoutMs: 60_000, what: 'the producer to finish' },
+  );
+}
+
+async function finish(fleet: FleetUnderTest, healMs: number): Promise<void> {
+  await waitFor(
+    async () => {
+      const status = await readStatus(fleet);
+      if (status === null) return false;
+      if (status.stop !== null) await fleet.command(['resume']);
+      const { waiting, active, delayed } = status.queue;
+      if (waiting + active + delayed === 0) return true;
+      await sleep(1_000);
+      return false;
+    },
+    { timeoutMs: healMs, what: 'the fleet to finish' },
+  );
+}
+
+interface Status {
+  readonly stop: unknown;
+  readonly queue: { readonly waiting: number; readonly active: number; readonly delayed: number };
+}
+
+async function readStatus(fleet: FleetUnderTest): Promise<Status | null> {
+  const { code, stdout } = await fleet.command(['status', '--json']);
+  return code === 0 ? (JSON.parse(stdout) as Status) : null;
+}
