@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Command, Option } from 'commander';
 import type { Environment } from '../lib/config.js';
 
@@ -30,7 +30,8 @@ export function lineWithoutSwallowedFlags(command: Command, words: readonly stri
   const kept = firstFlag < 0 ? [] : words.slice(firstFlag);
   const swallowed = swallowedFlags(command, bare, env);
   if (swallowed.length === 0) return null;
-  const flags = swallowed.flatMap((flag) => flagWords(flag, bare, command.registeredArguments.length));
+  const folder = env.INIT_CWD ?? '';
+  const flags = swallowed.flatMap((flag) => flagWords(flag, bare, command.registeredArguments.length, folder));
   const script = env.npm_lifecycle_event ?? command.name();
   const start = script === 'start' ? ['npm', 'start', '--', ...bare] : ['npm', 'run', script, ...bare, '--'];
   return [...start, ...flags, ...kept].map(quoted).join(' ');
@@ -61,7 +62,11 @@ function swallowedFlags(command: Command, bare: readonly string[], env: Environm
 
 /** The settings npm passes on that do not come from an .npmrc file, in the order typed. */
 function typedSettings(env: Environment): ReadonlyMap<string, string> {
-  const files = [env.npm_config_userconfig, env.npm_config_globalconfig, besideManifest(env)];
+  const files = [
+    env.npm_config_userconfig ?? env.NPM_CONFIG_USERCONFIG,
+    env.npm_config_globalconfig ?? env.NPM_CONFIG_GLOBALCONFIG,
+    besideManifest(env),
+  ];
   const written = new Set(files.flatMap((file) => (file === undefined ? [] : namesIn(file))));
   const settings = Object.entries(env).flatMap(([key, value]): [string, string][] => {
     const name = /^npm_config_(.+)$/.exec(key)?.[1]?.replaceAll('_', '-');
@@ -84,7 +89,12 @@ function namesIn(file: string): readonly string[] {
 }
 
 /** The flag as it should be typed; takes its value out of `bare` when npm made a bare word of it. */
-function flagWords({ option, value, looksLike }: Swallowed, bare: string[], wanted: number): readonly string[] {
+function flagWords(
+  { option, value, looksLike }: Swallowed,
+  bare: string[],
+  wanted: number,
+  folder: string,
+): readonly string[] {
   const name = option.long ?? option.flags;
   if (!option.required && !option.optional) return [name];
   if (value !== 'true') return [name, value];
@@ -93,7 +103,11 @@ function flagWords({ option, value, looksLike }: Swallowed, bare: string[], want
     for (const word of values) bare.splice(bare.indexOf(word), 1);
     return values.flatMap((word) => [name, word]);
   }
-  const index = bare.findLastIndex((word) => looksLike?.test(word) ?? bare.length > wanted);
+  // Nobody can tell any more which word stood behind the flag; an existing file is rather the input than what is written.
+  const mayBe = (word: string) => looksLike?.test(word) ?? bare.length > wanted;
+  const isNew = (word: string) => !existsSync(resolve(folder, word));
+  const surest = bare.findLastIndex((word) => mayBe(word) && isNew(word));
+  const index = surest >= 0 ? surest : bare.findLastIndex(mayBe);
   const word = index < 0 ? undefined : bare.splice(index, 1)[0];
   return [name, word ?? option.flags.replace(/^.*?(<.*>|\[.*\])$/, '$1')];
 }
