@@ -17,7 +17,7 @@ export interface RawRecord {
   readonly width: number;
   /** Whether there is a quote in it: only then cells are more than a split. */
   readonly quoted: boolean;
-  /** A quote that was opened is not closed as it should be; the record is this one physical line, its cells unknown. */
+  /** A quote is not closed as it should be; the record ends with the line that opens it, its cells are unknown. */
   readonly damaged: boolean;
 }
 
@@ -103,7 +103,7 @@ export class RecordCutter {
         quoted = true;
         const quote = this.#closeOf(at, final);
         if (quote.kind === 'unknown') return null;
-        if (quote.kind === 'broken') return this.#damagedLine(start, at, quote.at, final);
+        if (quote.kind === 'broken') return this.#damaged({ start, open: at, lines, brokenAt: quote.at }, final);
         lines += this.#newlinesBetween(at, quote.next);
         at = quote.next;
       }
@@ -151,12 +151,14 @@ export class RecordCutter {
     }
   }
 
-  #damagedLine(start: number, open: number, brokenAt: number, final: boolean): Span | null {
-    const newline = this.#text.indexOf(this.#newlineText, open);
+  /** The record up to the end of the line that opens the broken quote. */
+  #damaged(from: { start: number; open: number; lines: number; brokenAt: number }, final: boolean): Span | null {
+    const newline = this.#text.indexOf(this.#newlineText, from.open);
     if (newline === -1 && !final) return null;
     const at = newline === -1 ? this.#text.length : newline;
     const next = newline === -1 ? at : at + 1;
-    return { end: this.#endBefore(start, at), next, width: 1, lines: 1, quoted: true, brokenAt };
+    const end = this.#endBefore(from.start, at);
+    return { end, next, width: 1, lines: from.lines + 1, quoted: true, brokenAt: from.brokenAt };
   }
 
   #isLineEnd(at: number): boolean {
