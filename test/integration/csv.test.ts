@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFile, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -375,6 +375,39 @@ describe('standard input and pipes', () => {
     const source = await open(path);
     await new Promise((resolve) => (writer.exitCode === null ? writer.on('close', resolve) : resolve(null)));
     expect(await cellsIn(source)).toEqual(ROWS);
+  });
+});
+
+describe('the example file', () => {
+  const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+
+  test('becomes of each row what its first column expects', async () => {
+    const source = await open(example('accounts.csv'));
+    const seen = new Set<string>();
+    const outcomes = (await rowsOf(source)).map(({ key, lineNumber, cells }) => {
+      const outcome = key === undefined ? 'rejected' : seen.has(key) ? 'duplicate' : 'submitted';
+      if (key !== undefined) seen.add(key);
+      return { lineNumber, expected: cells[0], outcome };
+    });
+    expect(outcomes.filter((row) => row.outcome !== row.expected)).toEqual([]);
+    const count = (outcome: string) => outcomes.filter((row) => row.outcome === outcome).length;
+    expect(JSON.parse(await readFile(example('accounts.expected.json'), 'utf8'))).toEqual({
+      rows: source.rowCount,
+      submitted: count('submitted'),
+      duplicate: count('duplicate'),
+      rejected: count('rejected'),
+    });
+  });
+
+  test('has a byte order mark, accents, quoted commas and line breaks, and ragged rows', async () => {
+    const source = await open(example('accounts.csv'));
+    const records = await recordsOf(source);
+    expect(source).toMatchObject({ bom: true, lineEnd: '\r\n' });
+    expect(source.rowCount).toBeGreaterThanOrEqual(200);
+    for (const feature of [/[äöüéøłñ]/i, /"[^"]*,[^"]*"/, /"[^"]*\n[^"]*"/]) {
+      expect(records.some((record) => feature.test(record.raw))).toBe(true);
+    }
+    expect(new Set(records.map((record) => record.cells.length))).toEqual(new Set([2, 8, 11]));
   });
 });
 
