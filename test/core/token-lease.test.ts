@@ -178,7 +178,7 @@ test('whatever happens, at most one lease is alive and a throttled fleet is sile
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      let state: TokenState | null = null;
+      let state = null as TokenState | null;
       let nowMs = 0;
       let silentUntilMs = 0;
       for (const { holder, act, afterMs, random } of steps) {

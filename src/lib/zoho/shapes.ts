@@ -142,7 +142,7 @@ const TOKEN_BODY = z
     expires_in: seconds,
     expires_in_sec: seconds,
     error: optionalText,
-    error_description: z.unknown(),
+    error_description: z.unknown().optional(),
     status: optionalText,
   })
   .transform((body): TokenBody => {

@@ -63,8 +63,7 @@ export function createTransport(settings: TransportSettings): Transport {
         headers,
         ...(body === undefined ? {} : { body }),
         request: async (target, options) => {
-          // One turn of the event loop lets a socket that the server has closed leave the pool.
-          await nextTurn();
+          await closedSocketsLeft();
           return fencedRequest(target, { ...options, fence } as Parameters<typeof fencedRequest>[1]);
         },
       });
@@ -79,6 +78,14 @@ export function createTransport(settings: TransportSettings): Transport {
 }
 
 const always = (): boolean => true;
+
+/**
+ * Lets sockets that the server closed leave the pool before one is taken from it: after a busy moment the news waits in
+ * the kernel. Polling for it, ending the socket and destroying it take a turn of the event loop each.
+ */
+async function closedSocketsLeft(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await nextTurn();
+}
 
 async function readAnswer(stream: Request, fence: Fence): Promise<Answer> {
   let head: http.IncomingMessage | undefined;
