@@ -15,6 +15,11 @@ interface Entry {
 }
 
 const COMMANDS: readonly Entry[] = [
+  {
+    name: 'quickstart',
+    summary: 'try everything on a bundled example, without an account',
+    load: () => import('./quickstart.js'),
+  },
   { name: 'run', summary: 'enqueue a file, work it off, export it: all in one', load: () => import('./run.js') },
   { name: 'enqueue', summary: 'validate the rows of a file and queue them', load: () => import('./enqueue.js') },
   { name: 'worker', summary: 'submit queued rows to Zoho', load: () => import('./worker.js') },
@@ -23,6 +28,7 @@ const COMMANDS: readonly Entry[] = [
   { name: 'resume', summary: 'lift a stop, starting with a single row', load: () => import('./resume.js') },
   { name: 'export', summary: 'write a file with the outcome of each row', load: () => import('./export.js') },
   { name: 'dashboard', summary: 'serve the web dashboard', load: () => import('./dashboard.js') },
+  { name: 'sandbox', summary: 'serve a local stand-in for Zoho', load: () => import('./sandbox.js') },
 ];
 
 async function main(words: readonly string[]): Promise<number> {

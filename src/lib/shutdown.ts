@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events';
+import { type EventEmitter, setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import type { Logger } from './logger.js';
 
@@ -45,6 +45,8 @@ export function signalExitCode(signal: EndSignal): number {
 export function createShutdown(options: ShutdownOptions): Shutdown {
   const { log, signals = process, exit = (code) => process.exit(code) } = options;
   const controller = new AbortController();
+  // Every row a worker holds may wait for the end at the same time.
+  setMaxListeners(0, controller.signal);
   const closers: { readonly name: string; readonly closer: Closer }[] = [];
   let received: EndSignal | null = null;
   let receivedAt = 0;
