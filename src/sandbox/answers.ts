@@ -37,7 +37,15 @@ export const EMPTY: SandboxAnswer = { status: 204, code: 'NO_CONTENT' };
 export const ok = (body: unknown, code = 'OK'): SandboxAnswer => ({ status: 200, code, body });
 
 export const FEATURE_NOT_ENABLED = bareError(400, 'FEATURE_NOT_ENABLED', {}, 'Data Enrichment feature not enabled');
-export const NO_PERMISSION = bareError(
+/** Of a feature the org lacks; reading one enrichment alone answers FEATURE_NOT_ENABLED in envelope A. */
+export const FEATURE_NOT_SUPPORTED = bareError(
+  400,
+  'FEATURE_NOT_SUPPORTED',
+  {},
+  'Your License does not support this feature',
+);
+export const NO_PERMISSION = bareError(403, 'NO_PERMISSION', {}, 'No permission to access this feature');
+export const NO_CONFIGURATION_PERMISSION = bareError(
   403,
   'NO_PERMISSION',
   { permissions: ['Crm_Implied_Manage_Data_Enrichment', 'Crm_Implied_View_Data_Enrichment'] },
@@ -51,6 +59,12 @@ export const INVALID_URL_PATTERN = bareError(
   'INVALID_URL_PATTERN',
   {},
   'Please check if the URL trying to access is a correct one',
+);
+export const INVALID_REQUEST_METHOD = bareError(
+  400,
+  'INVALID_REQUEST_METHOD',
+  {},
+  'The http request method type is not a valid one',
 );
 export const TOO_MANY_REQUESTS = bareError(429, 'TOO_MANY_REQUESTS', {}, 'Please try again after sometime');
 export const INTERNAL_ERROR = bareError(500, 'INTERNAL_SERVER_ERROR', {}, 'internal error');

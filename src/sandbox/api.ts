@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import {
   AUTHENTICATION_FAILURE,
   bareError,
+  INVALID_REQUEST_METHOD,
   INVALID_TOKEN,
   INVALID_URL_PATTERN,
   NO_PERMISSION,
@@ -15,7 +16,7 @@ import type { SandboxEvent } from './effects.js';
 import type { EnrichmentBook } from './enrichments.js';
 import type { FaultChooser, FaultCourse } from './faults.js';
 import type { Fault, SandboxOptions } from './options.js';
-import { answerOrg, scopeOf } from './org.js';
+import { answerOrg, isOrgPath, scopeOf } from './org.js';
 import type { TokenDesk } from './tokens.js';
 
 /** The API server: who may call, how often, and what comes of it. */
@@ -37,6 +38,7 @@ export interface ApiCall {
 
 const VERSIONED = /^\/crm\/v(\d+(?:\.\d+)?)\/(.+)$/;
 const FIRST_VERSION = 7;
+const LAST_VERSION = 8;
 const INTELLIGENCE = 'ZohoCRM.settings.intelligence';
 
 export function createApi({
@@ -64,7 +66,7 @@ export function createApi({
 
   function gate({ request, target, event, log, options }: ApiCall): SandboxAnswer | undefined {
     const version = Number(VERSIONED.exec(target.pathname)?.[1] ?? Number.NaN);
-    if (Number.isNaN(version)) return INVALID_URL_PATTERN;
+    if (!(version <= LAST_VERSION)) return INVALID_URL_PATTERN;
     if (version < FIRST_VERSION) {
       return bareError(
         400,
@@ -79,9 +81,12 @@ export function createApi({
       return TOO_MANY_REQUESTS;
     const token = /^Zoho-oauthtoken (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined) return AUTHENTICATION_FAILURE;
-    if (!tokens.isValid(token)) return INVALID_TOKEN;
+    if (!tokens.isValid(token) || options.wrongDataCenter === 'api') return INVALID_TOKEN;
+    if (event.kind === 'other' && !isOrgPath(pathOf(target) ?? '')) return INVALID_URL_PATTERN;
+    if (request.method !== (event.kind === 'post' ? 'POST' : 'GET')) return INVALID_REQUEST_METHOD;
     if (!options.scopes.some((scope) => wantedScopes(event, target).includes(scope))) return SCOPE_MISMATCH;
-    return options.permission ? undefined : NO_PERMISSION;
+    // The org's own answers say themselves what a missing permission hides.
+    return options.permission || event.kind === 'other' ? undefined : NO_PERMISSION;
   }
 
   function submit({ target, body, event, options }: ApiCall): ReturnType<Api['answer']> {
@@ -101,8 +106,10 @@ export function createApi({
     if (event.kind === 'list')
       return { answer: book.list(target, options), course: faults.choose('list', undefined, options) };
     if (event.kind === 'get') {
-      const id = decodeURIComponent(path.slice(RESOURCE.length + 1));
-      return { answer: book.get(id, options), course: faults.choose('get', undefined, options) };
+      return {
+        answer: book.get(path.slice(RESOURCE.length + 1), options),
+        course: faults.choose('get', undefined, options),
+      };
     }
     return { answer: answerOrg(path, target, book.all().length, options) ?? INVALID_URL_PATTERN, course: undefined };
   }

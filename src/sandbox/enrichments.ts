@@ -1,4 +1,13 @@
-import { bareError, EMPTY, FEATURE_NOT_ENABLED, listedError, ok, RESOURCE, type SandboxAnswer } from './answers.js';
+import {
+  bareError,
+  EMPTY,
+  FEATURE_NOT_ENABLED,
+  FEATURE_NOT_SUPPORTED,
+  listedError,
+  ok,
+  RESOURCE,
+  type SandboxAnswer,
+} from './answers.js';
 import { nowMs, type SandboxEnrichment, type SentValues } from './effects.js';
 import { enrichedDataOf, finalStatusOf } from './enriched-data.js';
 import type { SandboxOptions } from './options.js';
@@ -18,16 +27,18 @@ export type Judgement =
   | { readonly kind: 'acceptable'; readonly sent: SentValues; readonly accept: () => SandboxEnrichment };
 
 const FIELDS = ['name', 'email', 'website'] as const;
-const FIRST_ID = 554_023_000_000_400_001n;
 const PER_PAGE = 100;
+const EDITIONS = ['enterprise', 'ultimate'];
 const STATUSES = ['SCHEDULED', 'RUNNING', 'UPDATED', 'COMPLETED', 'FAILED', 'DATA_NOT_FOUND'];
 
 export function createEnrichmentBook(): EnrichmentBook {
   const accepted: SandboxEnrichment[] = [];
+  let nextId = firstId();
   const byId = new Map<string, SandboxEnrichment>();
 
   function accept(sent: SentValues): SandboxEnrichment {
-    const enrichment = { id: String(FIRST_ID + BigInt(accepted.length) * 7n), sent, createdAtMs: nowMs() };
+    const enrichment = { id: String(nextId), sent, createdAtMs: nowMs() };
+    nextId += 7n;
     accepted.push(enrichment);
     byId.set(enrichment.id, enrichment);
     return enrichment;
@@ -43,11 +54,9 @@ export function createEnrichmentBook(): EnrichmentBook {
       return { kind: 'acceptable', sent: parsed.sent, accept: () => accept(parsed.sent) };
     },
     list: (url, options) => {
+      const refusal = featureFault(options) ?? listFault(url);
+      if (refusal !== undefined) return refusal;
       const wanted = url.searchParams.get('status');
-      if (wanted !== null && !STATUSES.includes(wanted)) {
-        const details = { param: 'status', supported_values: STATUSES };
-        return bareError(400, 'INVALID_DATA', details, 'the given status is invalid');
-      }
       const perPage = Math.min(PER_PAGE, positive(url.searchParams.get('per_page')) ?? PER_PAGE);
       const page = positive(url.searchParams.get('page')) ?? 1;
       const matching = wanted === null ? accepted : accepted.filter((one) => statusOf(one, options) === wanted);
@@ -57,6 +66,9 @@ export function createEnrichmentBook(): EnrichmentBook {
       return ok({ [RESOURCE]: items.map((one) => listed(one, options)), info });
     },
     get: (id, options) => {
+      if (!options.featureEnabled) return listedError('FEATURE_NOT_ENABLED', {}, 'Data Enrichment feature not enabled');
+      const refusal = featureFault(options);
+      if (refusal !== undefined) return refusal;
       const enrichment = byId.get(id);
       return enrichment === undefined ? EMPTY : ok({ [RESOURCE]: [detailed(enrichment, options)] });
     },
@@ -66,6 +78,29 @@ export function createEnrichmentBook(): EnrichmentBook {
       byId.clear();
     },
   };
+}
+
+/** 19 digits, above 2^53; another start for every process, because a ledger outlives the stand-in that fills it. */
+function firstId(): bigint {
+  const tenMs = Math.floor(nowMs() / 10) % 1e10;
+  return BigInt(`4${String(tenMs).padStart(10, '0')}00000001`);
+}
+
+function featureFault({ featureEnabled, edition }: SandboxOptions): SandboxAnswer | undefined {
+  if (!featureEnabled) return FEATURE_NOT_ENABLED;
+  return EDITIONS.includes(edition) ? undefined : FEATURE_NOT_SUPPORTED;
+}
+
+/** What a list call may ask for: Zoho documents the refusal of a status only, the others are made alike. */
+function listFault({ searchParams }: URL): SandboxAnswer | undefined {
+  const allowed = { status: STATUSES, sort_by: ['created_time'], sort_order: ['asc', 'desc'] };
+  for (const [param, supported_values] of Object.entries(allowed)) {
+    const given = searchParams.get(param);
+    if (given !== null && !supported_values.includes(given)) {
+      return bareError(400, 'INVALID_DATA', { param, supported_values }, `${param} value invalid`);
+    }
+  }
+  return undefined;
 }
 
 /** A page without turning the whole list round: a look at its newest end must stay cheap. */
@@ -85,10 +120,8 @@ type Parsed = { readonly sent: SentValues } | { readonly answer: SandboxAnswer; 
 
 function parseSubmission(url: URL, body: string, options: SandboxOptions): Parsed {
   const refuse = (answer: SandboxAnswer, sent: SentValues | null = null): Parsed => ({ answer, sent });
-  if (!options.featureEnabled) return refuse(FEATURE_NOT_ENABLED);
-  if (!['enterprise', 'ultimate'].includes(options.edition)) {
-    return refuse(bareError(400, 'FEATURE_NOT_SUPPORTED', {}, 'Your License does not support this feature'));
-  }
+  const refusal = featureFault(options);
+  if (refusal !== undefined) return refuse(refusal);
   const module = url.searchParams.get('module');
   if (!module) {
     return refuse(

@@ -54,6 +54,7 @@ export function createFaultChooser(random: () => number): FaultChooser {
     choose: (on, name, { faults }) => {
       const fault = faults.find((one) => isHit(one, on, name));
       if (fault === undefined) return undefined;
+      if (fault.kind === 'slow') return { ...COURSES.slow, extraMs: fault.delayMs ?? SLOW_MS };
       if (fault.kind !== 'status') return COURSES[fault.kind];
       const status = fault.status ?? 500;
       return {

@@ -20,6 +20,10 @@ export interface SandboxOptions {
   readonly tokensPerTenMinutes: number | null;
   /** Zoho's "too many requests" on the token endpoint, whatever the count. */
   readonly tokenThrottled: boolean;
+  /** The accounts server answers every call with a 503 page. */
+  readonly accountsOutage: boolean;
+  /** What an account of another data center meets: unknown at the accounts server, or with tokens the API refuses. */
+  readonly wrongDataCenter: 'accounts' | 'api' | null;
   /** Fields without a mapping in the enrichment configuration: a submission with one is NOT_ALLOWED. */
   readonly unmapped: readonly ('name' | 'email' | 'website')[];
   readonly modules: readonly string[];
@@ -56,7 +60,7 @@ export const FAULT_KINDS = [
   'accepted-garbage',
   /** Accepted, then 500. */
   'accepted-500',
-  /** Answered as usual, 2 s late. */
+  /** Answered as usual, `delayMs` (2 s) late. */
   'slow',
   /** `status` and `body` as given, nothing accepted. */
   'status',
@@ -73,6 +77,7 @@ export interface Fault {
   readonly match?: string;
   readonly status?: number;
   readonly body?: unknown;
+  readonly delayMs?: number;
 }
 
 export const DEFAULT_OPTIONS: SandboxOptions = {
@@ -87,6 +92,8 @@ export const DEFAULT_OPTIONS: SandboxOptions = {
   tokenLifeSeconds: 3_600,
   tokensPerTenMinutes: null,
   tokenThrottled: false,
+  accountsOutage: false,
+  wrongDataCenter: null,
   unmapped: [],
   modules: ['Leads', 'Contacts', 'Accounts', 'Vendors'],
   featureEnabled: true,

@@ -1,4 +1,11 @@
-import { bareError, EMPTY, FEATURE_NOT_ENABLED, NO_PERMISSION, ok, type SandboxAnswer } from './answers.js';
+import {
+  bareError,
+  EMPTY,
+  FEATURE_NOT_ENABLED,
+  NO_CONFIGURATION_PERMISSION,
+  ok,
+  type SandboxAnswer,
+} from './answers.js';
 import type { SandboxOptions } from './options.js';
 
 /** What the org tells of itself: configuration, features, edition, users. Undefined for a path it does not know. */
@@ -17,6 +24,18 @@ export function answerOrg(path: string, url: URL, used: number, options: Sandbox
     default:
       return undefined;
   }
+}
+
+const PATHS = [
+  'settings/zia/data_enrichment',
+  '__features/data_enrichment',
+  '__features/user_licenses',
+  'org',
+  'users/actions/count',
+];
+
+export function isOrgPath(path: string): boolean {
+  return PATHS.includes(path);
 }
 
 /** The scope a path needs, by the family names of Zoho's documentation. */
@@ -50,7 +69,7 @@ const ENRICH_FIELDS = [
 
 function configuration({ featureEnabled, permission, modules, unmapped }: SandboxOptions): SandboxAnswer {
   if (!featureEnabled) return FEATURE_NOT_ENABLED;
-  if (!permission) return NO_PERMISSION;
+  if (!permission) return NO_CONFIGURATION_PERMISSION;
   if (modules.length === 0) return EMPTY;
   const mapping = ENRICH_FIELDS.map(({ enrich, label, field, crm }) => ({
     enrich_field: { name: enrich, display_label: label },

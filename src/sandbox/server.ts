@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerAdmin, isAdmin } from './admin.js';
-import type { SandboxAnswer } from './answers.js';
+import { INTERNAL_ERROR, type SandboxAnswer } from './answers.js';
 import { createApi } from './api.js';
 import { nowMs, type SandboxEnrichment, type SandboxEvent } from './effects.js';
 import { createEnrichmentBook } from './enrichments.js';
@@ -88,7 +88,10 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
     const event = record('token', request, target, 0);
     const params = formParams(target, request.headers['content-type'] ?? '', body);
     const course = api.faultOf('token', undefined, options);
-    const answer = target.pathname.endsWith('/revoke') ? tokens.revoke(params) : tokens.answer(params, options, url);
+    const act = () =>
+      target.pathname.endsWith('/revoke') ? tokens.revoke(params) : tokens.answer(params, options, url);
+    // A fault that answers instead of Zoho issues no token and uses up no grant code.
+    const answer = course === undefined || course.accepts ? act() : INTERNAL_ERROR;
     await leave(response, event, answer, course);
   }
 
@@ -134,7 +137,7 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
     course: FaultCourse | undefined,
   ): Promise<void> {
     const delayMs = latency() + (course?.extraMs ?? 0);
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     if (course?.leaves === 'nothing') return;
     if (course?.leaves === 'cut') {
       response.destroy();

@@ -47,8 +47,10 @@ export function createTokenDesk(): TokenDesk {
 
   return {
     answer: (params, options, apiDomain) => {
+      if (options.accountsOutage) return OUTAGE;
       if (isThrottled(options)) return THROTTLED;
-      if (params.get('client_id') !== ACCOUNT) return refusal('invalid_client');
+      if (params.get('client_id') !== ACCOUNT || options.wrongDataCenter === 'accounts')
+        return refusal('invalid_client');
       if (params.get('client_secret') !== ACCOUNT) return refusal('invalid_client_secret');
       const grant = params.get('grant_type');
       if (grant === 'refresh_token') {
@@ -79,6 +81,8 @@ export function createTokenDesk(): TokenDesk {
 }
 
 const refusal = (error: string): SandboxAnswer => ({ status: 200, code: error, body: { error } });
+
+const OUTAGE: SandboxAnswer = { status: 503, code: 'HTTP_503', body: '<html>Service Unavailable</html>' };
 
 const THROTTLED: SandboxAnswer = {
   status: 400,
