@@ -1,0 +1,48 @@
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { type CsvRecord, type CsvSource, openCsv } from '../../src/lib/csv/csv-source.js';
+import { cli, startCli } from '../support/cli.js';
+import { withScratch } from '../support/scratch.js';
+import { waitFor } from '../support/wait.js';
+
+test(
+  'quickstart needs nothing, leaves an export with every row of the example, and cleans up',
+  () =>
+    withScratch(async (cwd) => {
+      const { code, stdout, stderr } = await cli(['quickstart'], { cwd, env: { TMPDIR: cwd, ZIA_NONSENSE: '1' } });
+      expect([code, stderr]).toEqual([0, expect.stringContaining('197 enqueued')]);
+      expect(stdout).toContain(join(cwd, 'quickstart.zia.csv'));
+      expect((await readdir(cwd)).sort()).toEqual(['quickstart.rejects.csv', 'quickstart.zia.csv']);
+
+      const exported = openCsv(join(cwd, 'quickstart.zia.csv'));
+      const example = openCsv(resolve('examples/accounts.csv'));
+      const [output, input] = await Promise.all([recordsOf(await exported), recordsOf(await example)]);
+      expect(input.length).toBeGreaterThanOrEqual(200);
+      expect(output.map(({ cells }) => cells.slice(0, 2))).toEqual(input.map(({ cells }) => cells.slice(0, 2)));
+    }),
+  60_000,
+);
+
+test('sandbox prints how to point a .env at it, serves, and ends with a summary', () =>
+  withScratch(async (cwd) => {
+    const words = ['sandbox', '--port', '0', '--quota', '3', '--latency', '1-2', '--fault', '429:post:0.5:2'];
+    const sandbox = startCli(words, { cwd });
+    const url = await waitFor(() => /ZOHO_API_DOMAIN=(\S+)/.exec(sandbox.stderr())?.[1], { what: 'the address' });
+    expect(await (await fetch(`${url}/__sandbox/options`)).json()).toMatchObject({
+      quota: 3,
+      latencyMs: [1, 2],
+      faults: [{ kind: '429', on: 'post', share: 0.5, times: 2 }],
+    });
+    sandbox.child.kill('SIGTERM');
+    const { code, stderr } = await sandbox.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('0 submissions');
+  }));
+
+async function recordsOf(source: CsvSource): Promise<readonly CsvRecord[]> {
+  const records: CsvRecord[] = [];
+  for await (const batch of source.batches()) records.push(...batch);
+  await source.close();
+  return records;
+}

@@ -1,0 +1,112 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { cli } from '../support/cli.js';
+import { withScratch } from '../support/scratch.js';
+
+const COMMANDS = [
+  'quickstart',
+  'run',
+  'enqueue',
+  'worker',
+  'status',
+  'pause',
+  'resume',
+  'export',
+  'dashboard',
+  'sandbox',
+];
+
+test('--help lists every command and an example, and exits 0', () =>
+  withScratch(async (cwd) => {
+    const { code, stdout, stderr } = await cli(['--help'], { cwd });
+    expect([code, stderr]).toEqual([0, '']);
+    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect(stdout).toContain('Example:');
+  }));
+
+test.each(COMMANDS)('%s --help shows an example and touches nothing', (command) =>
+  withScratch(async (cwd) => {
+    const { code, stdout, stderr } = await cli([command, '--help'], { cwd });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/Examples?:\n {2}\S/);
+    expect(await readdir(cwd)).toEqual([]);
+  }),
+);
+
+describe('wrong usage exits 2 with one line that says so', () => {
+  test.each([
+    [[], /Usage:/],
+    [['bogus'], /unknown command 'bogus'/],
+    [['export'], /missing required argument 'file'/],
+    [['export', 'a.csv', 'b.csv'], /too many arguments/],
+    [['status', '--colour'], /unknown option '--colour'/],
+    [['enqueue', 'a.csv', '--limit', '0'], /whole number of at least 1/],
+    [['status', '--engine', 'sqlite'], /Allowed choices are redis, embedded/],
+    [['status', '--watch', '--json'], /--json prints one document/],
+    [['run', '-'], /cannot read stdin/],
+    [['sandbox', '--fault', 'explode'], /Expected kind/],
+    [['sandbox', '--latency', 'slow'], /Expected milliseconds/],
+    [['status', '--engine', 'redis'], /needs REDIS_URL/],
+  ])('%j', (words, message) =>
+    withScratch(async (cwd) => {
+      const { code, stdout, stderr } = await cli(words, { cwd });
+      expect(stderr).toMatch(message);
+      expect([code, stdout]).toEqual([2, '']);
+    }),
+  );
+});
+
+describe('configuration', () => {
+  test('all mistakes are reported at once, before anything starts, and no secret is shown', () =>
+    withScratch(async (cwd) => {
+      await writeFile(join(cwd, '.env'), 'ZIA_MAX_IN_FLIGHT=many\nREDIS_URL=http://:hunter22@host\n');
+      const { code, stdout, stderr } = await cli(['status'], { cwd, env: { ZIA_RATE_LIMT_PER_SECOND: '5' } });
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain('error: 3 settings are wrong:');
+      expect(stderr).toContain('ZIA_MAX_IN_FLIGHT: expected a whole number from 1 to 19, received "many"');
+      expect(stderr).toContain('did you mean ZIA_RATE_LIMIT_PER_SECOND?');
+      expect(stderr).toContain('REDIS_URL');
+      expect(stderr).not.toContain('hunter22');
+      expect(await readdir(cwd)).toEqual(['.env']);
+    }));
+
+  test.each(['worker', 'run a.csv'])('%s without credentials names those that are missing', (words) =>
+    withScratch(async (cwd) => {
+      const { code, stderr } = await cli(words.split(' '), { cwd, env: { ZOHO_CLIENT_ID: '1000.X' } });
+      expect(stderr).toMatch(/^error: .*lack ZOHO_CLIENT_SECRET and ZOHO_REFRESH_TOKEN;.*\n$/);
+      expect(code).toBe(2);
+    }),
+  );
+
+  test('a Redis that cannot be reached is an error that says so, and nothing falls back', () =>
+    withScratch(async (cwd) => {
+      const env = { REDIS_URL: 'redis://:hunter22@127.0.0.1:1' };
+      const { code, stdout, stderr } = await cli(['status'], { cwd, env });
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(/^error: Redis at 127\.0\.0\.1:1 cannot be reached .*\n$/);
+      expect(await readdir(cwd)).toEqual([]);
+    }));
+});
+
+describe('input that cannot be used exits 2 with one sentence', () => {
+  test.each([
+    ['missing.csv', /no file missing\.csv/],
+    ['folder', /is a directory/],
+    ['empty.csv', /empty/i],
+    ['header.csv', /row/i],
+    ['other.csv', /"Colour"/],
+  ])('%s', (file, message) =>
+    withScratch(async (cwd) => {
+      await mkdir(join(cwd, 'folder'));
+      await writeFile(join(cwd, 'empty.csv'), '');
+      await writeFile(join(cwd, 'header.csv'), 'Company\n');
+      await writeFile(join(cwd, 'other.csv'), 'Colour\nred\n');
+      const env = { REDIS_URL: process.env.TEST_REDIS_URL ?? '', ZIA_PREFIX: `t-${process.pid}-usage` };
+      const { code, stdout, stderr } = await cli(['enqueue', file], { cwd, env });
+      expect(stderr).toMatch(message);
+      expect(stderr.split('\n').filter((line) => line.startsWith('error: '))).toHaveLength(1);
+      expect([code, stdout]).toEqual([2, '']);
+    }),
+  );
+});
