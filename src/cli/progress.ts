@@ -18,6 +18,7 @@ function bar(label: string): Progress {
       format: `${label} {bar} {percentage}% · {value} of {total} · {eta_formatted} left`,
       stream: process.stderr,
       hideCursor: true,
+      formatTime: duration,
     },
     Presets.shades_classic,
   );
@@ -30,6 +31,14 @@ function bar(label: string): Progress {
     },
     stop: () => single.stop(),
   };
+}
+
+/** `45s`, `12m`, `3h20m`; the library's estimate is no number before the first step. */
+function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  if (seconds < 100) return `${Math.round(seconds)}s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 100 ? `${minutes}m` : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
 }
 
 const LINE_EVERY_MS = 2_000;
