@@ -1,7 +1,7 @@
 import { bareError, ok, type SandboxAnswer } from './answers.js';
 import { summarise } from './effects.js';
-import { DEFAULT_OPTIONS, type SandboxOptions } from './options.js';
-import type { Sandbox } from './server.js';
+import { parseOptionsPatch } from './options-patch.js';
+import type { Sandbox } from './sandbox.js';
 
 const ROOT = '/__sandbox/';
 
@@ -37,20 +37,17 @@ export function answerAdmin(method: string, target: URL, body: string, sandbox: 
 }
 
 function patch(body: string, sandbox: Controls): SandboxAnswer {
-  const given = parseObject(body);
-  if (given === undefined) return bareError(400, 'INVALID', {}, 'send a JSON object of options');
-  const unknown = Object.keys(given).filter((name) => !(name in DEFAULT_OPTIONS));
-  if (unknown.length > 0) return bareError(400, 'INVALID', { unknown }, 'no such options');
-  sandbox.configure(given as Partial<SandboxOptions>); // names were checked; values are the tester's own
+  const parsed = parseOptionsPatch(parseJson(body));
+  if (parsed.kind === 'refused') {
+    return bareError(400, 'INVALID', { problems: parsed.problems }, 'send a JSON object of options');
+  }
+  sandbox.configure(parsed.patch);
   return ok(sandbox.options);
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -4,28 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { answerAdmin, isAdmin } from './admin.js';
 import { INTERNAL_ERROR, type SandboxAnswer } from './answers.js';
 import { createApi } from './api.js';
-import { nowMs, type SandboxEnrichment, type SandboxEvent } from './effects.js';
+import { nowMs, type SandboxEvent } from './effects.js';
 import { createEnrichmentBook } from './enrichments.js';
 import { createFaultChooser, type FaultCourse } from './faults.js';
 import { DEFAULT_OPTIONS, type SandboxOptions } from './options.js';
+import type { Sandbox } from './sandbox.js';
 import { createTokenDesk, formParams } from './tokens.js';
 
-/** A local stand-in for Zoho's OAuth and enrichment endpoints: accounts server and API server in one. */
-export interface Sandbox {
-  readonly url: string;
-  readonly port: number;
-  readonly options: SandboxOptions;
-  /** Changes options while it runs. */
-  configure(patch: Partial<SandboxOptions>): void;
-  /** Everything it saw, in order of arrival. */
-  log(): readonly SandboxEvent[];
-  /** Everything it accepted, in order. */
-  enrichments(): readonly SandboxEnrichment[];
-  /** Forgets log, enrichments and tokens; keeps the options. */
-  reset(): void;
-  /** Destroys open connections. Safe to call twice. */
-  close(): Promise<void>;
-}
+export type { Sandbox } from './sandbox.js';
 
 export type StartOptions = Partial<SandboxOptions> & { readonly port?: number; readonly host?: string };
 

@@ -1,0 +1,19 @@
+import type { SandboxEnrichment, SandboxEvent } from './effects.js';
+import type { SandboxOptions } from './options.js';
+
+/** A local stand-in for Zoho's OAuth and enrichment endpoints: accounts server and API server in one. */
+export interface Sandbox {
+  readonly url: string;
+  readonly port: number;
+  readonly options: SandboxOptions;
+  /** Changes options while it runs. */
+  configure(patch: Partial<SandboxOptions>): void;
+  /** Everything it saw, in order of arrival. */
+  log(): readonly SandboxEvent[];
+  /** Everything it accepted, in order. */
+  enrichments(): readonly SandboxEnrichment[];
+  /** Forgets log, enrichments and tokens; keeps the options. */
+  reset(): void;
+  /** Destroys open connections. Safe to call twice. */
+  close(): Promise<void>;
+}
