@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -100,6 +100,16 @@ describe('openCsv reads every usual form of a file', () => {
       const source = await openText(content);
       expect(source.encoding).toBe(encoding);
       expect(new Set((await recordsOf(source)).map((record) => record.raw))).toEqual(new Set(['Łódź 株式 🚀,Kraków']));
+    }
+  });
+
+  test('UTF-16 that was cut in the middle of a character', async () => {
+    for (const mark of [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])]) {
+      const text = Buffer.from('Company\nAcme Ltd\nBeta Lt', 'utf16le');
+      const source = await openText(
+        Buffer.concat([mark, mark[0] === 0xff ? text : text.swap16(), Buffer.from([0x64])]),
+      );
+      expect((await rowsOf(source)).map((row) => row.parsed.ok)).toEqual([true, false]);
     }
   });
 
@@ -331,9 +341,14 @@ describe('a file that changes while it is read', () => {
   test.each(['replaced', 'removed'])('is an error when it is %s', async (how) => {
     const path = join(scratch, 'changing.csv');
     await writeFile(path, big);
+    await utimes(path, 1_700_000_000, 1_700_000_000);
     const source = await open(path);
+    const { atime, mtime } = await stat(path);
     await rename(path, join(scratch, 'old.csv'));
-    if (how === 'replaced') await writeFile(path, big);
+    if (how === 'replaced') {
+      await writeFile(path, big);
+      await utimes(path, atime, mtime);
+    }
     await expect(recordsOf(source)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
   });
 

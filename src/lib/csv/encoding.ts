@@ -18,7 +18,8 @@ export function encodingMark(head: Uint8Array): EncodingMark {
   return { encoding: 'utf-8', bomBytes: 0 };
 }
 
-/** Turns a file's bytes, in order, into text; characters cut by a chunk's end are completed by the next. */
+/** Turns a file's bytes, in order, into text; characters cut by a chunk's end are completed by the next.
+ * Chunks of UTF-16 have an even length. */
 export interface Decoder {
   /** Throws `NotUtf8Error` when the encoding is UTF-8 and the bytes are not. */
   decode(bytes: Buffer, final: boolean): string;
@@ -62,15 +63,13 @@ function utf8Decoder(): Decoder {
 
 function utf16Decoder(bigEndian: boolean): Decoder {
   const decoder = new StringDecoder('utf16le');
-  let odd: Buffer = Buffer.alloc(0);
   return {
     decode(bytes, final) {
-      const whole = Buffer.concat([odd, bytes]);
-      const even = whole.length - (whole.length % 2);
-      odd = whole.subarray(even);
-      const pairs = whole.subarray(0, even);
-      const text = decoder.write(bigEndian ? pairs.swap16() : pairs);
-      return final ? text + decoder.end() : text;
+      const even = bytes.length - (bytes.length % 2);
+      const pairs = bytes.subarray(0, even);
+      const text = decoder.write(bigEndian ? pairs.swap16() : pairs) + (final ? decoder.end() : '');
+      // Chunks are even, so a byte is over only where a file was cut short.
+      return even < bytes.length ? `${text}\uFFFD` : text;
     },
   };
 }
