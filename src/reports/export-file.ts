@@ -4,7 +4,7 @@ import { chunkOutcomes } from './chunk-outcomes.js';
 import { headerLine, type Layout, layoutOf, outcomeLine } from './export-record.js';
 import { createTally, type FileCounts } from './file-counts.js';
 import type { ReportedFile } from './file-status.js';
-import { createFirstLines, type FirstLines } from './first-lines.js';
+import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
 import type { RowOutcome } from './row-outcome.js';
 import { resolveTarget, writeTo } from './write-file.js';
 

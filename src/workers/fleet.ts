@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   afterAnswer,
   type Control,
@@ -77,9 +78,9 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   let workers = 0;
   let working = true;
   let notBefore = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let nap = new AbortController();
   let closed = false;
-  let beat: Promise<void> = Promise.resolve();
+  let beating: Promise<void> = Promise.resolve();
 
   function observe(next: Control): void {
     if (next.epoch < control.epoch) return;
@@ -104,14 +105,14 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     }
   }
 
-  function schedule(): void {
-    if (closed) return;
-    timer = setTimeout(
-      () => {
-        beat = heartbeat().finally(schedule);
-      },
-      working ? HEARTBEAT_MS : STANDBY_HEARTBEAT_MS,
-    );
+  async function beatUntilClosed(): Promise<void> {
+    while (!closed) {
+      nap = new AbortController();
+      await sleep(working ? HEARTBEAT_MS : STANDBY_HEARTBEAT_MS, undefined, { signal: nap.signal }).catch(
+        () => undefined,
+      );
+      if (!closed) await heartbeat();
+    }
   }
 
   async function report(event: FleetEvent, call: FleetCall): Promise<void> {
@@ -158,19 +159,20 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     observe,
     standby: (waitMs) => {
       if (waitMs !== null) notBefore = Math.max(notBefore, performance.now() + waitMs);
+      if (!working) return;
       allow(false);
-      clearTimeout(timer);
-      schedule();
+      // The next beat comes at the pace of standing still, also when the last one was a moment ago.
+      nap.abort();
     },
     start: async () => {
       await heartbeat();
-      schedule();
+      beating = beatUntilClosed();
     },
     close: async () => {
       if (closed) return;
       closed = true;
-      clearTimeout(timer);
-      await beat;
+      nap.abort();
+      await beating;
       await store.leave(workerId).catch(() => undefined);
     },
   };

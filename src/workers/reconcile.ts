@@ -1,13 +1,13 @@
 import { assertNever } from '../lib/core/assert-never.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry } from '../lib/core/ledger.js';
-import { compareWithZoho, isEchoOf, type LookupFinding } from '../lib/core/reconcile.js';
+import { compareWithZoho, isEchoOf, isEmptyEcho, type LookupFinding } from '../lib/core/reconcile.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import type { Cell } from '../lib/store/store.js';
 import type { Look, LookAtZoho } from './look-at-zoho.js';
-import type { SweepSettings, SweepState } from './sweep.js';
+import type { SweepSettings, SweepState } from './sweep-state.js';
 import type { ZohoReads } from './zoho-reads.js';
 
 export interface ReconcilerDeps {
@@ -140,7 +140,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const [id, key] = known;
     const entry = (await store.entries([key])).get(key);
     const read = await deps.reads.echo(id);
-    if (entry === undefined || read.kind !== 'read' || read.value === null) return 'unknown';
+    if (entry === undefined || read.kind !== 'read' || read.value === null || isEmptyEcho(read.value)) return 'unknown';
     const echo = isEchoOf(read.value, entry.sent) ? 'shown' : 'differs';
     await deps.cell.change((state) => (state === null ? undefined : { ...state, echo }));
     log.info('lookup.proven', { echo });

@@ -12,7 +12,7 @@ export async function settleJob(outcome: Outcome, job: EnrichJob, token: string,
     case 'done':
       return { id: outcome.enrichmentId };
     case 'dead':
-      // Export and status read code and message back from this form: see failedReasonOf.
+      // Export and status read code and message back from this form.
       throw new UnrecoverableError(`${outcome.code}: ${outcome.message}`);
     case 'standby':
       await job.moveToWait(token);

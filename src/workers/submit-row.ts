@@ -3,7 +3,7 @@ import { assertNever } from '../lib/core/assert-never.js';
 import { classifySubmission } from '../lib/core/classify.js';
 import type { FleetCall, FleetEvent } from '../lib/core/control.js';
 import { identityKey } from '../lib/core/identity.js';
-import type { IdentityKey } from '../lib/core/ids.js';
+import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField, parseRow } from '../lib/core/row.js';
@@ -136,18 +136,8 @@ async function judge(
   });
   const release = () => store.release(submission.key, claim.callId);
   switch (verdict.kind) {
-    case 'scheduled': {
-      const settled = await store.settle(submission.key, claim.callId, verdict.enrichmentId, submission.notes);
-      if (settled.kind === 'conflict') {
-        log.error('ledger.conflict', {
-          jobId: submission.key,
-          enrichmentId: verdict.enrichmentId,
-          known: settled.enrichmentId,
-        });
-      }
-      await fleet.reported({ kind: 'accepted' }, call, settled);
-      return outcome({ kind: 'done', enrichmentId: verdict.enrichmentId, known: false });
-    }
+    case 'scheduled':
+      return accepted(submission, call, verdict.enrichmentId, deps);
     case 'row': {
       await fleet.reported({ kind: 'row-refused', code: verdict.code }, call, await release());
       const smaller = verdict.field === null ? null : without(submission, verdict.field, verdict.code);
@@ -165,7 +155,7 @@ async function judge(
     case 'throttled':
       await fleet.report({ kind: 'throttled', code: verdict.code, retryAfterMs: verdict.retryAfterMs }, call);
       await release();
-      return outcome({ kind: 'standby', code: verdict.code, waitMs: SHORT_STANDBY_MS });
+      return outcome({ kind: 'standby', code: verdict.code, waitMs: null });
     case 'outage':
       return neverSent(submission, call, verdict.code, deps);
     case 'uncertain':
@@ -185,6 +175,23 @@ async function judge(
     default:
       return assertNever(verdict);
   }
+}
+
+async function accepted(
+  submission: Submission,
+  call: FleetCall,
+  id: EnrichmentId,
+  { store, fleet, log }: SubmitDeps,
+): Promise<Step> {
+  const { key } = submission;
+  const settled = await store.settle(key, call.callId, id, submission.notes);
+  await fleet.reported({ kind: 'accepted' }, call, settled);
+  if (settled.kind === 'settled') return outcome({ kind: 'done', enrichmentId: id, known: false });
+  log.error('ledger.conflict', { jobId: key, enrichmentId: id, knownKey: settled.key, knownId: settled.enrichmentId });
+  // The row was accepted before, or the id is another row's: the ledger's word stands, and a look-up settles the rest.
+  if (settled.key === key) return outcome({ kind: 'done', enrichmentId: settled.enrichmentId, known: true });
+  await store.doubt(key, call.callId, 'ID_OF_ANOTHER_ROW');
+  return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.uncertainRecheckMs });
 }
 
 async function answerAlwaysLost(submission: Submission, claim: Claim, { store, fleet }: SubmitDeps): Promise<Step> {

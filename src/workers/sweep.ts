@@ -1,25 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Lease, leaseTaken } from '../lib/core/lease.js';
+import { leaseTaken } from '../lib/core/lease.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { createLookAtZoho } from './look-at-zoho.js';
 import { createReconciler } from './reconcile.js';
+import type { SweepSettings, SweepState } from './sweep-state.js';
 import type { ZohoReads } from './zoho-reads.js';
-
-/** What the sweep of this store remembers, whoever leads it. */
-export interface SweepState {
-  readonly leader: Lease | null;
-  /** The positive control: this account has shown that a known id is listed and that its echo equals what was sent. */
-  readonly echo: 'unknown' | 'shown' | 'differs';
-}
-
-export interface SweepSettings {
-  readonly workerId: string;
-  readonly claimLostAfterMs: number;
-  /** What happens to a row that was looked up and not found: sent again, or left to a person. */
-  readonly onUncertain: 'resend' | 'hold';
-}
 
 export interface SweepDeps {
   readonly engine: Engine;

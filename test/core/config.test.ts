@@ -93,7 +93,7 @@ test.each([
   ['ZIA_MODULE', 'My Module'],
   ['ZIA_RATE_LIMIT_PER_SECOND', '0'],
   ['ZIA_RATE_LIMIT_PER_SECOND', '1e3'],
-  ['ZIA_MAX_IN_FLIGHT', '20'],
+  ['ZIA_MAX_IN_FLIGHT', '251'],
   ['ZIA_MAX_IN_FLIGHT', '2.5'],
   ['ZIA_MAX_ATTEMPTS', '-1'],
   ['ZIA_ON_UNCERTAIN', 'guess'],

@@ -1,4 +1,5 @@
 import type { Answer } from './answer.js';
+import { parseReply } from './reply.js';
 
 /** What the answer to a read means. Reads may be repeated freely, so everything unclear is `unavailable`: try again later. */
 export type ReadMeaning =
@@ -22,16 +23,8 @@ export function classifyRead(answer: Answer): ReadMeaning {
       ? { kind: 'unavailable', code: 'UNREADABLE' }
       : { kind: 'body', body: answer.body, dateMs };
   }
-  const code = errorCode(answer.body) ?? `HTTP_${answer.status}`;
+  const code = parseReply(answer.body)?.code ?? `HTTP_${answer.status}`;
   if (FORBIDDEN.has(code) || answer.status === 403) return { kind: 'forbidden', code };
   if (REFUSED_TOKEN.has(code) || answer.status === 401) return { kind: 'token', code };
   return { kind: 'unavailable', code };
-}
-
-/** The code in either of Zoho's two error envelopes. */
-function errorCode(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  if ('code' in body) return typeof body.code === 'string' ? body.code : undefined;
-  const [first] = Object.values(body);
-  return Array.isArray(first) ? errorCode(first[0]) : undefined;
 }

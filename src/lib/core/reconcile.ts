@@ -48,6 +48,11 @@ export function isEchoOf(echo: Echo, sent: SentFields): boolean {
   return echoText(echo) === echoText(sent);
 }
 
+/** True when Zoho told nothing of what was sent: that proves neither that it was this row nor that it was not. */
+export function isEmptyEcho({ name, email, website }: Echo): boolean {
+  return !name && !email && !website;
+}
+
 function findingsOf(
   doubts: readonly (readonly [IdentityKey, LedgerEntry])[],
   strays: readonly Stray[],

@@ -1,0 +1,15 @@
+import type { Lease } from '../lib/core/lease.js';
+
+/** What the sweep of this store remembers, whoever leads it. */
+export interface SweepState {
+  readonly leader: Lease | null;
+  /** The positive control: this account has shown that a known id is listed and that its echo equals what was sent. */
+  readonly echo: 'unknown' | 'shown' | 'differs';
+}
+
+export interface SweepSettings {
+  readonly workerId: string;
+  readonly claimLostAfterMs: number;
+  /** What happens to a row that was looked up and not found: sent again, or left to a person. */
+  readonly onUncertain: 'resend' | 'hold';
+}

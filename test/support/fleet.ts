@@ -1,0 +1,92 @@
+import { identityKey } from '../../src/lib/core/identity.js';
+import type { IdentityKey } from '../../src/lib/core/ids.js';
+import type { Row } from '../../src/lib/core/row.js';
+import type { TokenState } from '../../src/lib/core/token-lease.js';
+import type { Engine } from '../../src/lib/engine/engine.js';
+import type { Logger } from '../../src/lib/logger.js';
+import { type EnrichQueue, JOB_NAME, jobOptions } from '../../src/lib/queues.js';
+import { openZoho } from '../../src/lib/zoho/open-zoho.js';
+import type { Sandbox } from '../../src/sandbox/server.js';
+import { runWorker, type WorkerSettings } from '../../src/workers/run-worker.js';
+import type { WorkerReport } from '../../src/workers/watch-queue.js';
+import { quietLog } from './engines.js';
+
+export const TEST_SETTINGS: WorkerSettings = {
+  ratePerSecond: 500,
+  maxInFlight: 10,
+  concurrency: 10,
+  backoffBaseMs: 50,
+  backoffCapMs: 400,
+  requestTimeoutMs: 500,
+  onUncertain: 'resend',
+  shutdownDeadlineMs: 5_000,
+};
+
+export interface TestWorkerOptions {
+  readonly engine: Engine;
+  readonly sandbox: Pick<Sandbox, 'url'>;
+  readonly settings?: Partial<WorkerSettings>;
+  readonly untilIdle?: boolean;
+  readonly log?: Logger;
+  /** Where the API is, when it is not the sandbox itself. */
+  readonly apiDomain?: string;
+  readonly refreshToken?: string;
+}
+
+export interface TestWorker {
+  /** Ends it as SIGTERM would. */
+  end(): void;
+  readonly ended: Promise<WorkerReport>;
+}
+
+/** A worker in this process, on the sandbox's account. */
+export function startWorker(options: TestWorkerOptions): TestWorker {
+  const { engine, sandbox, log = quietLog, untilIdle = true } = options;
+  const stop = new AbortController();
+  const { zoho, tokens, close } = openZoho(
+    {
+      clientId: 'sandbox',
+      clientSecret: 'sandbox',
+      refreshToken: options.refreshToken ?? 'sandbox',
+      dc: 'us',
+      accountsUrl: sandbox.url,
+      apiDomain: options.apiDomain ?? sandbox.url,
+      apiVersion: 'v7',
+    },
+    { requestTimeoutMs: options.settings?.requestTimeoutMs ?? TEST_SETTINGS.requestTimeoutMs, userAgent: 'test' },
+    { cell: engine.store.cell<TokenState>('token'), log },
+  );
+  const ended = runWorker({
+    engine,
+    zoho,
+    tokens,
+    settings: { ...TEST_SETTINGS, ...options.settings },
+    log,
+    untilIdle,
+    stopSignal: stop.signal,
+  }).finally(close);
+  return { end: () => stop.abort(), ended };
+}
+
+/** Queues rows as the producer does; returns their keys, in order. */
+export async function queueRows(queue: EnrichQueue, rows: readonly Row[]): Promise<readonly IdentityKey[]> {
+  const keys = rows.map(identityKey);
+  await queue.addBulk(
+    rows.map((row, index) => {
+      // One key for each row, by the line above.
+      const key = keys[index] as IdentityKey;
+      return { name: JOB_NAME, data: { v: 1 as const, line: index + 2, ...row }, opts: jobOptions(key, 5) };
+    }),
+  );
+  return keys;
+}
+
+/** Good rows, each unlike the others. */
+export function goodRows(count: number, prefix = 'Company'): readonly Row[] {
+  return Array.from({ length: count }, (_, index) => ({
+    module: 'Accounts',
+    name: `${prefix} ${index + 1}`,
+    email: `info@${prefix.toLowerCase()}-${index + 1}.example`,
+    website: `www.${prefix.toLowerCase()}-${index + 1}.example`,
+  }));
+}
