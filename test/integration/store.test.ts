@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Control, INITIAL_CONTROL } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import type { LedgerEntry } from '../../src/lib/core/ledger.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
-import type { AdmitRequest, Limits, Store } from '../../src/lib/store/store.js';
+import type { AdmitRequest, LedgerPage, Limits, Store } from '../../src/lib/store/store.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
@@ -180,6 +181,23 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     await store.admit(ask('a', 'c1'));
     expect((await store.admit(ask('a', 'c2'))).kind).toBe('pending');
     expect(await store.admit(ask('a', 'c2', { claimLostAfterMs: -1 }))).toEqual({ kind: 'uncertain', held: false });
+  });
+
+  test('tells the whole ledger page by page, each entry as a look-up tells it', async () => {
+    expect(await store.scanLedger(null, 10)).toEqual({ cursor: null, entries: new Map() });
+    const keys = Array.from({ length: 900 }, (_, n) => key(`scan-${n}`));
+    await Promise.all(keys.map((name, n) => store.admit({ ...ask('a', `call-${n}`), key: name })));
+    await store.settle(key('scan-7'), 'call-7', id('7'), ['é "x"']);
+    const seen = new Map<IdentityKey, LedgerEntry>();
+    let pages = 0;
+    for (let cursor: string | null = null; pages === 0 || cursor !== null; pages += 1) {
+      const page: LedgerPage = await other.scanLedger(cursor, 200);
+      for (const [name, entry] of page.entries) seen.set(name, entry);
+      cursor = page.cursor;
+    }
+    expect(pages).toBeGreaterThan(3);
+    expect(seen.size).toBe(900);
+    expect(seen).toEqual(await store.entries(keys));
   });
 
   describe('the control state', () => {

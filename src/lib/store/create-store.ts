@@ -57,6 +57,11 @@ export function createStore(operations: Operations): Store {
       return { scheduled: scheduled ?? 0, sending: sending ?? 0, uncertain: uncertain ?? 0, held: held ?? 0 };
     },
 
+    scanLedger: async (cursor, count) => {
+      const [next = '', ...page] = await run('scan', [cursor ?? '', String(count)]);
+      return { cursor: next === '' ? null : next, entries: entriesOf(page) };
+    },
+
     heartbeat: async (workerId, callIds, leaseMs) => {
       const reply = await run('heartbeat', [workerId, String(leaseMs), ...callIds]);
       return { ...reportedOf(reply), workers: Number(reply[2]) };

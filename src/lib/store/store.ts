@@ -85,6 +85,12 @@ export interface LedgerCounts {
   readonly held: number;
 }
 
+export interface LedgerPage {
+  /** Null after the last page. */
+  readonly cursor: string | null;
+  readonly entries: ReadonlyMap<IdentityKey, LedgerEntry>;
+}
+
 /**
  * The durable state that outlives jobs: ledger, control, pace, places in flight, token.
  * Each operation is atomic and runs on the store's own clock; every one may be repeated safely with the same arguments.
@@ -124,6 +130,12 @@ export interface Store {
   /** Ledger entries of these keys; absent keys are absent. */
   entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   counts(): Promise<LedgerCounts>;
+  /**
+   * One page of the whole ledger, in no order: start with null and go on with the cursor it answers until that is null.
+   * A page has about `count` entries and may be empty. An entry that is there all the while comes at least once; on Redis it
+   * may come twice.
+   */
+  scanLedger(cursor: string | null, count: number): Promise<LedgerPage>;
 
   /** Renews the places of these calls and the worker itself; tells the control state. */
   heartbeat(

@@ -290,6 +290,14 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
+create or replace function zia.scan(args text[]) returns text[] language sql volatile as $$
+  with found as (
+    select key, zia.line(ledger) as line from zia.ledger where key > args[1] order by key limit args[2]::integer)
+  select array[(select case when count(*) < args[2]::integer then '' else max(key) end from found)]
+    || (select coalesce(array_agg(item order by key, part), '{}') from found,
+          lateral (values (1, key), (2, line)) parts (part, item))
+$$;
+
 create or replace function zia.heartbeat(args text[]) returns text[] language plpgsql as $$
 declare
   v_now constant double precision := zia.clock();
