@@ -1,14 +1,18 @@
-// Compiles src/ into dist/ and puts the scripts that live beside the code (Lua, SQL, HTML assets) next to it.
+// Compiles src/ into dist/ and puts the scripts that live beside the code (Lua, SQL) next to it.
+// `node scripts/build.mjs dev` compiles what runs outside jest but is not shipped (chaos, bench) into dist-dev/.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { extname } from 'node:path';
 
-const COMPILED = new Set(['.ts', '.tsx']);
+const COMPILED = new Set(['.ts']);
+const TARGETS = {
+  ship: { project: 'tsconfig.build.json', out: 'dist', assets: 'dist' },
+  dev: { project: 'tsconfig.dev.json', out: 'dist-dev', assets: 'dist-dev/src' },
+};
 
-rmSync('dist', { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
-  stdio: 'inherit',
-});
+const { project, out, assets } = TARGETS[process.argv[2] ?? 'ship'];
+rmSync(out, { recursive: true, force: true });
+const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-cpSync('src', 'dist', { recursive: true, filter: (source) => !COMPILED.has(extname(source)) });
-chmodSync('dist/cli/main.js', 0o755);
+cpSync('src', assets, { recursive: true, filter: (source) => !COMPILED.has(extname(source)) });
+if (out === 'dist') chmodSync('dist/cli/main.js', 0o755);

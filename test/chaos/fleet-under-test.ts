@@ -22,7 +22,8 @@ export interface FleetUnderTest {
   readonly producer: Member;
   /** Runs a command of the program that is not part of the fleet, such as `resume`. */
   command(words: readonly string[]): ReturnType<typeof cli>;
-  close(): Promise<void>;
+  /** Ends everything. `keep` leaves the folder, with the logs of the fleet and of the stand-in, for a look at what happened. */
+  close(keep: boolean): Promise<void>;
 }
 
 export interface FleetOptions {
@@ -30,12 +31,20 @@ export interface FleetOptions {
   readonly rows: number;
   readonly workers: number;
   readonly seed: number;
+  /** Chosen so that the rows last as long as the trouble. */
+  readonly callsPerSecond: number;
 }
 
 /** Short enough that a frozen worker outlives every lock within seconds. */
 const REQUEST_TIMEOUT_MS = 1_500;
 
-export async function openFleet({ engine, rows, workers, seed }: FleetOptions): Promise<FleetUnderTest> {
+export async function openFleet({
+  engine,
+  rows,
+  workers,
+  seed,
+  callsPerSecond,
+}: FleetOptions): Promise<FleetUnderTest> {
   const dir = await mkdtemp(join(tmpdir(), 'zia-chaos-'));
   await writeFile(join(dir, 'accounts.csv'), csvOf(rows));
   const sandbox = await startSandbox({ seed, latencyMs: [5, 60], tokenLifeSeconds: 20 });
@@ -49,7 +58,7 @@ export async function openFleet({ engine, rows, workers, seed }: FleetOptions): 
     ZOHO_ACCOUNTS_URL: sandbox.url,
     // The workers reach Zoho's stand-in through a proxy that can fail.
     ZOHO_API_DOMAIN: `http://127.0.0.1:${toZoho.port}`,
-    ZIA_RATE_LIMIT_PER_SECOND: '200',
+    ZIA_RATE_LIMIT_PER_SECOND: String(callsPerSecond),
     ZIA_MAX_IN_FLIGHT: '12',
     ZIA_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),
     ZIA_BACKOFF_BASE_MS: '200',
@@ -61,7 +70,7 @@ export async function openFleet({ engine, rows, workers, seed }: FleetOptions): 
   const members = Array.from({ length: engine === 'redis' ? workers : 1 }, (_, index) =>
     createMember(`worker ${index + 1}`, ['worker', '--engine', engine], proxied),
   );
-  const producer = createMember('producer', ['enqueue', 'accounts.csv', '--engine', engine, '--yes'], proxied);
+  const producer = createMember('producer', ['enqueue', 'accounts.csv', '--engine', engine], proxied);
   return {
     engine,
     dir,
@@ -72,14 +81,27 @@ export async function openFleet({ engine, rows, workers, seed }: FleetOptions): 
     workers: members,
     producer,
     command: (words) => cli([...words, '--engine', engine], direct),
-    close: async () => {
+    close: async (keep) => {
       await Promise.all([...members, producer].map((member) => member.kill()));
+      if (keep) await keepLogs(dir, sandbox, [...members, producer]);
       await Promise.all([toZoho.close(), toRedis?.close()]);
       await redis?.close();
       await sandbox.close();
-      await removeFolder(dir);
+      if (!keep) await removeFolder(dir);
     },
   };
+}
+
+async function keepLogs(dir: string, sandbox: Sandbox, members: readonly Member[]): Promise<void> {
+  for (const member of members) await writeFile(join(dir, `${member.name}.log`), member.stderr());
+  await writeFile(
+    join(dir, 'zoho.ndjson'),
+    sandbox
+      .log()
+      .map((event) => `${JSON.stringify(event)}\n`)
+      .join(''),
+  );
+  console.error(`What happened is kept in ${dir}`);
 }
 
 function csvOf(rows: number): string {

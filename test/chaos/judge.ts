@@ -14,6 +14,10 @@ export interface Verdict {
   readonly misreported: number;
 }
 
+export function isClean({ acceptedTwice, lost, failedWrongly, held, misreported }: Verdict): boolean {
+  return acceptedTwice + lost + failedWrongly + held + misreported === 0;
+}
+
 interface FileStatus {
   readonly rows: number;
   readonly submitted: number;

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { ChaosEngine } from './fleet-under-test.js';
+import { isClean } from './judge.js';
 import { runSeed, type SeedResult } from './run-seed.js';
 
 const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--json]
@@ -12,6 +13,7 @@ Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw.
   --first N     the first seed (default 1)
   --seconds N   how long things go wrong in each run (default 25)
   --json        one JSON document instead of the table
+  --verbose     tell on stderr what goes wrong when
 
 Exit code 0 when no row was lost, accepted twice, failed or held in any run; 1 otherwise.`;
 
@@ -23,15 +25,10 @@ const { values } = parseArgs({
     first: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '25' },
     json: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
-
-if (values.help) {
-  console.log(USAGE);
-} else {
-  process.exitCode = await main();
-}
 
 async function main(): Promise<number> {
   const engine = values.engine === 'embedded' ? 'embedded' : ('redis' satisfies ChaosEngine);
@@ -44,7 +41,7 @@ async function main(): Promise<number> {
       rows: Number(values.rows),
       troubleMs: Number(values.seconds) * 1_000,
       healMs: 240_000,
-      onMishap: (name) => console.error(`seed ${seed}: ${name}`),
+      onMishap: (name) => values.verbose && console.error(`seed ${seed}: ${name}`),
     });
     results.push(result);
     if (!values.json) console.log(tableLine(COLUMNS.map(([, of]) => of(result))));
@@ -71,6 +68,8 @@ function tableLine(cells: readonly (string | number)[]): string {
   return cells.map((cell, index) => String(cell).padStart(COLUMNS[index]?.[0].length ?? 0)).join('  ');
 }
 
-function isClean({ acceptedTwice, lost, failedWrongly, held, misreported }: SeedResult): boolean {
-  return acceptedTwice + lost + failedWrongly + held + misreported === 0;
+if (values.help) {
+  console.log(USAGE);
+} else {
+  process.exitCode = await main();
 }

@@ -12,7 +12,7 @@ export interface Member {
   thaw(): void;
   /** Asks it to end, and waits. */
   end(): Promise<void>;
-  /** What the latest process of this member wrote to stderr. */
+  /** What all processes of this member wrote to stderr. */
   stderr(): string;
   readonly exitCodes: readonly (number | null)[];
 }
@@ -23,7 +23,7 @@ export function createMember(
   options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
 ): Member {
   let running: RunningCli | undefined;
-  let latest: RunningCli | undefined;
+  const lives: RunningCli[] = [];
   let frozen = false;
   const exitCodes: (number | null)[] = [];
 
@@ -39,7 +39,7 @@ export function createMember(
       if (running) return;
       const started = startCli(words, options);
       running = started;
-      latest = started;
+      lives.push(started);
       frozen = false;
       void started.ended.then(({ code }) => {
         exitCodes.push(code);
@@ -62,7 +62,7 @@ export function createMember(
       running?.child.kill('SIGTERM');
       await gone();
     },
-    stderr: () => latest?.stderr() ?? '',
+    stderr: () => lives.map((life) => life.stderr()).join('--- next life ---\n'),
     exitCodes,
   };
 }

@@ -32,7 +32,9 @@ const AT_ONCE = 3;
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { engine, seed, rows } = options;
   const startedAt = performance.now();
-  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed });
+  const callsPerSecond = Math.max(20, Math.round(rows / (options.troubleMs / 1_000)));
+  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed, callsPerSecond });
+  let clean = false;
   try {
     for (const member of [fleet.producer, ...fleet.workers]) member.start();
     const mishaps = await makeTrouble(fleet, options);
@@ -40,10 +42,11 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await finish(fleet, options.healMs);
     const verdict = await judge(fleet, rows);
     await Promise.all(fleet.workers.map((worker) => worker.end()));
+    clean = isClean(verdict);
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     return { engine, seed, rows, seconds, mishaps, ...verdict };
   } finally {
-    await fleet.close();
+    await fleet.close(!clean);
   }
 }
 
@@ -82,7 +85,7 @@ async function heal(fleet: FleetUnderTest): Promise<void> {
   // The producer may have been told that the store is away: it is simply started again.
   await waitFor(
     async () => {
-      const { code } = await fleet.command(['enqueue', 'accounts.csv', '--yes', '--json']);
+      const { code } = await fleet.command(['enqueue', 'accounts.csv', '--json']);
       return code === 0;
     },
     { timeoutMs: 60_000, what: 'the producer to finish' },
