@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../support/wait.js';
 import { type ChaosEngine, type FleetUnderTest, openFleet } from './fleet-under-test.js';
-import { judge, type Verdict } from './judge.js';
+import { isClean, judge, type Verdict } from './judge.js';
 import { mishapsOf } from './mishaps.js';
 import { createDice } from './random.js';
 
