@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { INITIAL_CONTROL, type Probe } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
 import type { Limits, Store } from '../../src/lib/store/store.js';
 import { openTestEngine } from '../support/engines.js';
 import { setup } from '../support/setup.js';
@@ -74,7 +75,36 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     .map(
       (lost): Step => [`expire ${lost}`, async (s) => [...(await s.expireClaims(lost ? -DAY_MS : DAY_MS, 9))].sort()],
     ),
+  fc.tuple(key, id, fc.constantFrom('cleared', 'uncertain', 'held', 'scheduled' as const)).map(
+    ([k, i, state]): Step => [
+      `import ${k} ${state} ${i}`,
+      (s) =>
+        s.importEntries(
+          new Map([
+            [
+              own(k),
+              {
+                state: state as LedgerState,
+                callId: 'c9',
+                sentAtMs: 5,
+                sends: 2,
+                sent: { module: 'M' },
+                ...(state === 'scheduled' && { enrichmentId: own(i), scheduledAtMs: 6 }),
+              },
+            ],
+          ]),
+        ),
+    ],
+  ),
   fc.array(id, { maxLength: 3 }).map((ids): Step => [`owners ${ids}`, (s) => s.owners(ids.map(own))]),
+  fc
+    .tuple(key, fc.constantFrom('COMPLETED', 'FAILED', 'UNFINISHED'), fc.boolean())
+    .map(
+      ([k, status, found]): Step => [
+        `finish ${k} ${status}`,
+        (s) => s.finish(own(k), status as FinalStatus, found ? { name: 'é' } : null),
+      ],
+    ),
   nth('w', 3).chain((w) =>
     fc
       .array(call, { maxLength: 3 })
@@ -105,6 +135,8 @@ const snapshot: Step = [
     entries: sorted(await s.entries(ROWS.map(own))),
     sending: sorted(await s.sending(9)),
     uncertain: sorted(await s.uncertain({ held: false, limit: 9 })),
+    pending: sorted(await s.pending({ limit: 10_000 })),
+    results: sorted(await s.results(ROWS.map(own))),
     held: sorted(await s.uncertain({ held: true, limit: 9 })),
   }),
 ];
@@ -116,7 +148,7 @@ function comparable(value: unknown): unknown {
   if (value instanceof Map) return comparable([...value]);
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== 'object' || value === null) return value;
-  const CLOCK = new Set(['nowMs', 'sentAtMs', 'scheduledAtMs', 'waitMs']);
+  const CLOCK = new Set(['nowMs', 'sentAtMs', 'scheduledAtMs', 'waitMs', 'finishedAtMs']);
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, CLOCK.has(name) ? typeof inner : comparable(inner)]),
   );

@@ -47,7 +47,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(answers.filter((answer) => answer.kind === 'pending')).toHaveLength(39);
     const pending = answers.find((answer) => answer.kind === 'pending');
     expect(pending).toMatchObject({ waitMs: expect.any(Number) });
-    expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0 });
+    expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0, pending: 0 });
   });
 
   test('repeats the same answer to a repeated admission of the same call', async () => {
@@ -84,7 +84,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       scheduledAtMs: expect.any(Number),
       notes: ['EMAIL_LEFT_OUT'],
     });
-    expect(await store.counts()).toEqual({ scheduled: 1, sending: 1, uncertain: 0, held: 0 });
+    expect(await store.counts()).toEqual({ scheduled: 1, sending: 1, uncertain: 0, held: 0, pending: 1 });
   });
 
   test('settling the same pair again changes nothing; another id or another owner is a conflict', async () => {
@@ -146,7 +146,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       state: 'held',
       reason: 'NO_READ_SCOPE',
     });
-    expect(await store.counts()).toEqual({ scheduled: 0, sending: 0, uncertain: 0, held: 1 });
+    expect(await store.counts()).toEqual({ scheduled: 0, sending: 0, uncertain: 0, held: 1, pending: 0 });
     expect(await store.clear(key('a'), 'another call')).toBe(false);
     expect(await store.clear(key('a'), 'c1')).toBe(true);
     expect(await store.clear(key('a'), 'c1')).toBe(true);
@@ -161,7 +161,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(await store.settle(key('a'), 'c1', id('1'))).toMatchObject({ kind: 'settled' });
     await store.release(key('b'), 'c2');
     expect((await store.entries([key('b')])).size).toBe(0);
-    expect(await store.counts()).toEqual({ scheduled: 1, sending: 0, uncertain: 0, held: 0 });
+    expect(await store.counts()).toEqual({ scheduled: 1, sending: 0, uncertain: 0, held: 0, pending: 1 });
   });
 
   test('marks only claims older than the limit as lost, oldest first, at most as many as asked for', async () => {
@@ -183,6 +183,66 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(await store.admit(ask('a', 'c2', { claimLostAfterMs: -1 }))).toEqual({ kind: 'uncertain', held: false });
   });
 
+  describe('results', () => {
+    const submitted = async (name: string, digits: string) => {
+      await store.admit(ask(name, `call-${name}`));
+      await store.settle(key(name), `call-${name}`, id(digits));
+      return key(name);
+    };
+    const namesOf = async (from: Store, options: { sinceMs?: number; limit: number }) => [
+      ...(await from.pending(options)).keys(),
+    ];
+
+    test('are pending from the settlement on, oldest first, until the row is finished', async () => {
+      const a = await submitted('a', '1');
+      await waitFor(
+        async () => (await store.control.read()).nowMs > ((await store.entries([a])).get(a)?.scheduledAtMs ?? 0) + 1,
+      );
+      const b = await submitted('b', '2');
+      await store.admit(ask('c', 'c3'));
+      expect(await namesOf(other, { limit: 10 })).toEqual([a, b]);
+      expect(await namesOf(other, { limit: 1 })).toEqual([a]);
+      const entry = (await store.pending({ limit: 10 })).get(b);
+      expect(await namesOf(other, { sinceMs: entry?.scheduledAtMs ?? 0, limit: 10 })).toEqual([b]);
+      expect(entry).toEqual((await store.entries([b])).get(b));
+      expect(await store.finish(a, 'DATA_NOT_FOUND', null)).toBe(true);
+      expect(await namesOf(other, { limit: 10 })).toEqual([b]);
+      expect((await store.counts()).pending).toBe(1);
+    });
+
+    test('are kept with status and time, byte for byte, and the first end counts', async () => {
+      const a = await submitted('a', '1');
+      const data = { name: 'Żółć "& Söhne"\n\u0000\ud800 /', address: [{ city: null }], years_in_industry: 12 };
+      expect(await store.finish(a, 'COMPLETED', data)).toBe(true);
+      const first = (await other.entries([a])).get(a);
+      expect(first).toMatchObject({ state: 'scheduled', finalStatus: 'COMPLETED', finishedAtMs: expect.any(Number) });
+      expect(await other.finish(a, 'COMPLETED', { name: 'another' })).toBe(true);
+      expect(await other.finish(a, 'FAILED', null)).toBe(false);
+      expect((await store.entries([a])).get(a)).toEqual(first);
+      expect([...(await other.results([key('none'), a]))]).toEqual([[a, data]]);
+      expect(await store.admit(ask('a', 'c9'))).toEqual({ kind: 'scheduled', enrichmentId: '1' });
+      expect((await store.counts()).pending).toBe(0);
+    });
+
+    test('that were given up may still come', async () => {
+      const a = await submitted('a', '1');
+      expect(await store.finish(a, 'UNFINISHED', null)).toBe(true);
+      expect(await namesOf(store, { limit: 10 })).toEqual([]);
+      expect((await store.entries([a])).get(a)?.finalStatus).toBe('UNFINISHED');
+      expect(await store.finish(a, 'COMPLETED', { name: 'A' })).toBe(true);
+      expect(await store.finish(a, 'UNFINISHED', null)).toBe(false);
+      expect((await store.results([a])).get(a)).toEqual({ name: 'A' });
+      expect((await store.counts()).pending).toBe(0);
+    });
+
+    test('belong to scheduled rows only', async () => {
+      await store.admit(ask('a', 'c1'));
+      expect(await store.finish(key('a'), 'COMPLETED', { name: 'A' })).toBe(false);
+      expect(await store.finish(key('b'), 'COMPLETED', { name: 'B' })).toBe(false);
+      expect((await store.results([key('a'), key('b')])).size).toBe(0);
+    });
+  });
+
   test('tells the whole ledger page by page, each entry as a look-up tells it', async () => {
     expect(await store.scanLedger(null, 10)).toEqual({ cursor: null, entries: new Map() });
     const keys = Array.from({ length: 900 }, (_, n) => key(`scan-${n}`));
@@ -198,6 +258,49 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(pages).toBeGreaterThan(3);
     expect(seen.size).toBe(900);
     expect(seen).toEqual(await store.entries(keys));
+  });
+
+  test('imports entries of another store; what is here gives way to a stronger state only', async () => {
+    const entry = (state: LedgerEntry['state'], more: Partial<LedgerEntry> = {}): LedgerEntry => ({
+      state,
+      callId: 'elsewhere.1',
+      sentAtMs: 1_000,
+      sends: 2,
+      sent: { module: 'Accounts', name: 'é "x"\n\u0000' },
+      ...more,
+    });
+    const scheduled = (n: string) => entry('scheduled', { enrichmentId: id(n), scheduledAtMs: 2_000, notes: ['n'] });
+    for (const name of ['mine', 'doubted', 'cleared', 'sent', 'other-id']) await store.admit(ask(name, `c-${name}`));
+    await store.settle(key('mine'), 'c-mine', id('1'));
+    await store.settle(key('other-id'), 'c-other-id', id('2'));
+    for (const name of ['doubted', 'cleared']) await store.doubt(key(name), `c-${name}`, 'LOST');
+    await store.clear(key('cleared'), 'c-cleared');
+    const given = new Map<IdentityKey, LedgerEntry>([
+      [key('new'), scheduled('11')],
+      [key('new-doubt'), entry('uncertain', { reason: 'IMPORTED' })],
+      [key('new-held'), entry('held', { reason: 'SAME' })],
+      [key('mine'), entry('uncertain')],
+      [key('doubted'), scheduled('12')],
+      [key('cleared'), entry('uncertain')],
+      [key('sent'), entry('held')],
+      [key('other-id'), scheduled('13')],
+      [key('taken-id'), scheduled('1')],
+    ]);
+    expect([...(await store.importEntries(given)).values()]).toEqual([
+      ...['added', 'added', 'added', 'known', 'stronger', 'stronger', 'known', 'conflict', 'conflict'],
+    ]);
+    const kept = await other.entries([...given.keys()]);
+    expect(kept.get(key('new'))).toEqual(given.get(key('new')));
+    expect(kept.get(key('doubted'))).toEqual(given.get(key('doubted')));
+    expect(kept.get(key('mine'))).toMatchObject({ state: 'scheduled', enrichmentId: '1' });
+    expect(kept.get(key('sent'))?.state).toBe('sending');
+    expect(kept.has(key('taken-id'))).toBe(false);
+    expect(await store.counts()).toEqual({ scheduled: 4, sending: 1, uncertain: 2, held: 1 });
+    expect([...(await store.owners([id('11'), id('13')])).values()]).toEqual([key('new')]);
+    const again = [...(await store.importEntries(given)).values()];
+    expect(again.filter((verdict) => verdict === 'added' || verdict === 'stronger')).toEqual([]);
+    expect(await other.entries([...given.keys()])).toEqual(kept);
+    expect(await store.importEntries(new Map())).toEqual(new Map());
   });
 
   describe('the control state', () => {

@@ -16,6 +16,13 @@ export interface SentFields {
  */
 export type LedgerState = 'sending' | 'uncertain' | 'held' | 'cleared' | 'scheduled';
 
+/** What Zoho did with a submission in the end; `UNFINISHED` when nobody waited any longer. */
+export const FINAL_STATUSES = ['COMPLETED', 'DATA_NOT_FOUND', 'FAILED', 'UNFINISHED'] as const;
+export type FinalStatus = (typeof FINAL_STATUSES)[number];
+
+/** What Zoho found about an organization, as it answered, without what is too large to keep. */
+export type EnrichedData = Readonly<Record<string, unknown>>;
+
 export interface LedgerEntry {
   readonly state: LedgerState;
   /** Call id of the latest claim. */
@@ -33,4 +40,8 @@ export interface LedgerEntry {
   readonly reason?: string;
   /** Remarks for the export, such as a field Zoho refused and the row went without. */
   readonly notes?: readonly string[];
+  /** Present once the result was collected, or given up. */
+  readonly finalStatus?: FinalStatus;
+  /** Store clock, milliseconds; present with `finalStatus`. */
+  readonly finishedAtMs?: number;
 }

@@ -1,13 +1,15 @@
 import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
-import type { LedgerEntry } from '../core/ledger.js';
-import { parseEntryLine } from './entry-line.js';
+import type { EnrichedData, LedgerEntry } from '../core/ledger.js';
+import { entryFields, parseEntryLine } from './entry-line.js';
 import type { Operations } from './operations.js';
 import { admissionOf, callAdmissionOf, entriesOf, reportedOf, settlementOf } from './replies.js';
-import type { CallRequest, Cell, CellName, Store } from './store.js';
+import type { CallRequest, Cell, CellName, ImportVerdict, Store } from './store.js';
 
 /** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
 const CHUNK = 1_000;
+/** Entries imported in one round trip; each is ten arguments. */
+const IMPORT_CHUNK = 250;
 
 /** The store over an engine's operations; nothing here differs between the engines. */
 export function createStore(operations: Operations): Store {
@@ -53,13 +55,38 @@ export function createStore(operations: Operations): Store {
       return entries;
     },
     counts: async () => {
-      const [scheduled, sending, uncertain, held] = (await run('counts', [])).map(Number);
-      return { scheduled: scheduled ?? 0, sending: sending ?? 0, uncertain: uncertain ?? 0, held: held ?? 0 };
+      const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0] = (await run('counts', [])).map(Number);
+      return { scheduled, sending, uncertain, held, pending };
+    },
+
+    pending: async ({ sinceMs = 0, limit }) => entriesOf(await run('pending', [String(sinceMs), String(limit)])),
+    finish: async (key, status, data) =>
+      (await run('finish', [key, status, data === null ? '' : JSON.stringify(data)]))[0] === '1',
+    results: async (keys) => {
+      const results = new Map<IdentityKey, EnrichedData>();
+      // Only `finish` writes these.
+      for await (const [key, json] of lookUp(operations, 'results', keys))
+        results.set(key, JSON.parse(json) as EnrichedData);
+      return results;
     },
 
     scanLedger: async (cursor, count) => {
       const [next = '', ...page] = await run('scan', [cursor ?? '', String(count)]);
       return { cursor: next === '' ? null : next, entries: entriesOf(page) };
+    },
+    importEntries: async (entries) => {
+      const verdicts = new Map<IdentityKey, ImportVerdict>();
+      const all = [...entries];
+      for (let at = 0; at < all.length; at += IMPORT_CHUNK) {
+        const chunk = all.slice(at, at + IMPORT_CHUNK);
+        const reply = await run(
+          'import',
+          chunk.flatMap(([key, entry]) => [key, ...entryFields(entry)]),
+        );
+        // One verdict an entry, by the script.
+        for (const [index, [key]] of chunk.entries()) verdicts.set(key, reply[index] as ImportVerdict);
+      }
+      return verdicts;
     },
 
     heartbeat: async (workerId, callIds, leaseMs) => {
@@ -90,7 +117,7 @@ function oneLine(reason: string): string {
 
 async function* lookUp<K extends string>(
   operations: Operations,
-  name: 'owners' | 'entries',
+  name: 'owners' | 'entries' | 'results',
   keys: readonly K[],
 ): AsyncGenerator<readonly [K, string]> {
   for (let at = 0; at < keys.length; at += CHUNK) {

@@ -19,8 +19,12 @@ export type OperationName =
   | 'entries'
   | 'counts'
   | 'scan'
+  | 'import'
   | 'heartbeat'
-  | 'leave';
+  | 'leave'
+  | 'pending'
+  | 'finish'
+  | 'results';
 
 export type Reply = readonly string[];
 

@@ -1,6 +1,6 @@
 import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
-import type { LedgerEntry, SentFields } from '../core/ledger.js';
+import type { EnrichedData, FinalStatus, LedgerEntry, SentFields } from '../core/ledger.js';
 
 /** Limits of one admission. The same configuration on every worker makes them fleet-wide. */
 export interface Limits {
@@ -76,14 +76,22 @@ export interface Cell<T> {
 }
 
 /** Cells of the store and what they hold; the types live with the code that owns each. */
-export type CellName = 'control' | 'token' | 'account' | 'sweep' | 'server' | 'mappings';
+export type CellName = 'control' | 'token' | 'account' | 'sweep' | 'server' | 'mappings' | 'collector';
 
 export interface LedgerCounts {
   readonly scheduled: number;
   readonly sending: number;
   readonly uncertain: number;
   readonly held: number;
+  /** Scheduled rows whose result is neither collected nor given up. */
+  readonly pending: number;
 }
+
+/**
+ * What became of an imported entry. `conflict`: the row is scheduled here under another enrichment id, or its id belongs to
+ * another row here; nothing was changed.
+ */
+export type ImportVerdict = 'added' | 'stronger' | 'known' | 'conflict';
 
 export interface LedgerPage {
   /** Null after the last page. */
@@ -130,12 +138,32 @@ export interface Store {
   /** Ledger entries of these keys; absent keys are absent. */
   entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   counts(): Promise<LedgerCounts>;
+
+  /** Scheduled rows whose result is not collected, oldest first; with `sinceMs` those scheduled then or later. */
+  pending(options: {
+    readonly sinceMs?: number;
+    readonly limit: number;
+  }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  /**
+   * What Zoho did with a scheduled row in the end: notes status and time, keeps the data and takes the row off the pending
+   * ones in one step. Repeating it changes nothing; `UNFINISHED` gives way to any other status. False when the row is not
+   * scheduled, or ended otherwise.
+   */
+  finish(key: IdentityKey, status: FinalStatus, data: EnrichedData | null): Promise<boolean>;
+  /** What Zoho found for these keys; keys without data are absent. */
+  results(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, EnrichedData>>;
   /**
    * One page of the whole ledger, in no order: start with null and go on with the cursor it answers until that is null.
    * A page has about `count` entries and may be empty. An entry that is there all the while comes at least once; on Redis it
    * may come twice.
    */
   scanLedger(cursor: string | null, count: number): Promise<LedgerPage>;
+  /**
+   * Takes entries of another store of the same account over. An entry that is here gives way to a stronger state only
+   * (cleared, uncertain, held, sending, scheduled), so a repeated import changes nothing. Claims are for their own store:
+   * give `sending` entries as `uncertain`.
+   */
+  importEntries(entries: ReadonlyMap<IdentityKey, LedgerEntry>): Promise<ReadonlyMap<IdentityKey, ImportVerdict>>;
 
   /** Renews the places of these calls and the worker itself; tells the control state. */
   heartbeat(

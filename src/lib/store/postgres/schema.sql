@@ -15,6 +15,8 @@ create table if not exists zia.ledger (
   sent          text not null,
   notes         text not null default ''
 );
+alter table zia.ledger add column if not exists final_status text;
+alter table zia.ledger add column if not exists finished_at bigint;
 create index if not exists ledger_open on zia.ledger (state, sent_at, key) where state in ('sending', 'uncertain', 'held');
 
 -- Submitted rows whose result is not collected yet.
@@ -24,17 +26,23 @@ create table if not exists zia.pending (
 );
 create index if not exists pending_age on zia.pending (scheduled_at);
 
+-- What Zoho found.
+create table if not exists zia.result (key text collate "C" primary key, data text not null);
+
 create table if not exists zia.inflight (call_id text primary key, lease_end double precision not null);
 create table if not exists zia.worker (worker_id text primary key, lease_end double precision not null);
 create table if not exists zia.cell (name text primary key, value text not null);
 
--- One row: the next free slot of the pace, and how many rows are scheduled (counting a million rows takes too long).
+-- One row: the next free slot of the pace, and how many rows are scheduled and pending (counting a million rows takes
+-- too long).
 create table if not exists zia.gauge (
   one       boolean primary key default true check (one),
   next_slot double precision not null default 0,
   scheduled bigint not null default 0
 );
 insert into zia.gauge default values on conflict do nothing;
+alter table zia.gauge add column if not exists pending bigint;
+update zia.gauge set pending = (select count(*) from zia.pending) where pending is null;
 
 create or replace function zia.clock() returns double precision language sql volatile as
 $$ select extract(epoch from clock_timestamp())::double precision * 1000 $$;
@@ -47,7 +55,7 @@ $$ select coalesce((select value from zia.cell where name = 'control'), '') $$;
 
 create or replace function zia.line(entry zia.ledger) returns text language sql immutable as
 $$ select concat_ws(E'\n', entry.state, entry.call_id, entry.sent_at, entry.sends, coalesce(entry.enrichment_id, ''),
-     coalesce(entry.scheduled_at::text, ''), entry.reason, entry.sent, entry.notes) $$;
+     coalesce(entry.scheduled_at::text, ''), entry.reason, entry.sent, entry.notes, entry.final_status, entry.finished_at) $$;
 
 create or replace function zia.spacing(rate double precision) returns double precision language sql immutable as
 $$ select 1000 / (rate * 0.98) $$;
@@ -154,7 +162,7 @@ begin
   insert into zia.ledger (key, state, call_id, sent_at, sends, sent)
     values (v_key, 'sending', v_call, floor(v_now), 1, args[3])
     on conflict (key) do update set state = 'sending', call_id = excluded.call_id, sent_at = excluded.sent_at,
-      sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = ''
+      sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = '', final_status = null, finished_at = null
     returning * into v_entry;
   return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text];
 end $$;
@@ -203,8 +211,9 @@ begin
   insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, sent, notes)
     values (v_key, 'scheduled', args[2], floor(v_now), 1, v_id, floor(v_now), '{"module":""}', args[4])
     on conflict (key) do update set state = 'scheduled', enrichment_id = excluded.enrichment_id,
-      scheduled_at = excluded.scheduled_at, reason = '', notes = excluded.notes;
+      scheduled_at = excluded.scheduled_at, reason = '', notes = excluded.notes, final_status = null, finished_at = null;
   insert into zia.pending values (v_key, floor(v_now)) on conflict (key) do nothing;
+  if found then update zia.gauge set pending = pending + 1; end if;
   update zia.gauge set scheduled = scheduled + 1;
   return array[zia.control(), zia.ms(v_now), 'settled'];
 end $$;
@@ -286,7 +295,8 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
   select array[(select scheduled from zia.gauge)::text,
     count(*) filter (where state = 'sending')::text,
     count(*) filter (where state = 'uncertain')::text,
-    count(*) filter (where state = 'held')::text]
+    count(*) filter (where state = 'held')::text,
+    (select pending from zia.gauge)::text]
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
@@ -297,6 +307,46 @@ create or replace function zia.scan(args text[]) returns text[] language sql vol
     || (select coalesce(array_agg(item order by key, part), '{}') from found,
           lateral (values (1, key), (2, line)) parts (part, item))
 $$;
+
+create or replace function zia.strength(state text) returns integer language sql immutable as
+$$ select array_position(array['cleared', 'uncertain', 'held', 'sending', 'scheduled'], state) $$;
+
+create or replace function zia.import(args text[]) returns text[] language plpgsql as $$
+declare
+  v_reply text[] := '{}';
+  v_key text;
+  v_state text;
+  v_id text;
+  v_entry zia.ledger;
+  v_owner text;
+begin
+  for i in 1 .. coalesce(cardinality(args), 0) by 10 loop
+    v_key := args[i];
+    v_state := args[i + 1];
+    v_id := nullif(args[i + 5], '');
+    v_owner := null;
+    select * into v_entry from zia.ledger where key = v_key;
+    if v_id is not null then select key into v_owner from zia.ledger where enrichment_id = v_id; end if;
+    if v_owner <> v_key or (v_entry.state = 'scheduled' and v_state = 'scheduled' and v_entry.enrichment_id <> v_id) then
+      v_reply := v_reply || 'conflict'::text;
+    elsif zia.strength(v_entry.state) >= zia.strength(v_state) then
+      v_reply := v_reply || 'known'::text;
+    else
+      insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, reason, sent, notes)
+        values (v_key, v_state, args[i + 2], args[i + 3]::bigint, args[i + 4]::integer, v_id,
+          nullif(args[i + 6], '')::bigint, args[i + 7], args[i + 8], args[i + 9])
+        on conflict (key) do update set state = excluded.state, call_id = excluded.call_id, sent_at = excluded.sent_at,
+          sends = greatest(ledger.sends, excluded.sends), enrichment_id = excluded.enrichment_id,
+          scheduled_at = excluded.scheduled_at, reason = excluded.reason, sent = excluded.sent, notes = excluded.notes;
+      if v_state = 'scheduled' then
+        insert into zia.pending values (v_key, args[i + 6]::bigint) on conflict (key) do nothing;
+        update zia.gauge set scheduled = scheduled + 1;
+      end if;
+      v_reply := v_reply || case when v_entry.key is null then 'added' else 'stronger' end;
+    end if;
+  end loop;
+  return v_reply;
+end $$;
 
 create or replace function zia.heartbeat(args text[]) returns text[] language plpgsql as $$
 declare
@@ -314,6 +364,36 @@ begin
   delete from zia.worker where worker_id = args[1];
   return '{}';
 end $$;
+
+create or replace function zia.pending(args text[]) returns text[] language sql volatile as $$
+  select coalesce(array_agg(item order by n, part), '{}') from (
+    select row_number() over (order by pending.scheduled_at, key) as n, key, zia.line(ledger) as line
+    from zia.pending join zia.ledger using (key)
+    where pending.scheduled_at >= args[1]::double precision
+    order by pending.scheduled_at, key limit args[2]::integer) found,
+  lateral (values (1, key), (2, line)) parts (part, item)
+$$;
+
+create or replace function zia.finish(args text[]) returns text[] language plpgsql as $$
+declare
+  v_final constant text := (select final_status from zia.ledger where key = args[1] and state = 'scheduled');
+begin
+  if v_final = args[2] then return array['1']; end if;
+  update zia.ledger set final_status = args[2], finished_at = floor(zia.clock())
+    where key = args[1] and state = 'scheduled' and (v_final is null or v_final = 'UNFINISHED');
+  if not found then return array['0']; end if;
+  if args[3] <> '' then
+    insert into zia.result values (args[1], args[3]) on conflict (key) do update set data = excluded.data;
+  end if;
+  delete from zia.pending where key = args[1];
+  if found then update zia.gauge set pending = pending - 1; end if;
+  return array['1'];
+end $$;
+
+create or replace function zia.results(args text[]) returns text[] language sql volatile as $$
+  select array_agg(coalesce(data, '') order by n)
+  from unnest(args) with ordinality asked (id, n) left join zia.result on result.key = id
+$$;
 
 create or replace function zia.read_cell(args text[]) returns text[] language sql volatile as $$
   select array[coalesce((select value from zia.cell where name = args[1]), ''), zia.ms(zia.clock())]

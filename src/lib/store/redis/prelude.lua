@@ -1,6 +1,6 @@
 -- Put in front of every script here. All keys share one hash tag, so that a script runs on Redis Cluster.
 --
--- ledger      hash    identity key -> entry line (see entry-line.ts): nine fields, one a line
+-- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line
 -- ids         hash    enrichment id -> identity key: an id belongs to one key
 -- sending     zset    identity key by time sent: claims
 -- uncertain   zset    identity key by time sent
@@ -10,8 +10,10 @@
 -- workers     zset    worker id by end of its lease
 -- pace        string  the next free slot, epoch milliseconds
 -- control     string  JSON, the control state
+-- results     hash    identity key -> JSON, what Zoho found
 local ledger, ids, sending, uncertain, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local pending, inflight, workers, pace, control_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local results = KEYS[11]
 
 -- Node's timers wake early by less than this; a call this early may go.
 local EARLY_MS = 1
@@ -44,14 +46,15 @@ local function read_entry(key)
   return {
     state = f[1], call = f[2], sent_at = tonumber(f[3]), sends = tonumber(f[4]),
     id = f[5], scheduled_at = f[6], reason = f[7], sent = f[8], notes = f[9],
+    final = f[10] or '', finished_at = f[11] or '',
   }
 end
 
 -- Writes the entry and keeps the index of its state right.
 local function write_entry(key, e)
-  redis.call('HSET', ledger, key, table.concat({
-    e.state, e.call, whole(e.sent_at), whole(e.sends), e.id, e.scheduled_at, e.reason, e.sent, e.notes,
-  }, '\n'))
+  local fields = { e.state, e.call, whole(e.sent_at), whole(e.sends), e.id, e.scheduled_at, e.reason, e.sent, e.notes }
+  if e.final and e.final ~= '' then fields[10], fields[11] = e.final, e.finished_at end
+  redis.call('HSET', ledger, key, table.concat(fields, '\n'))
   for state, index in pairs({ sending = sending, uncertain = uncertain, held = held }) do
     if state == e.state then
       redis.call('ZADD', index, whole(e.sent_at), key)

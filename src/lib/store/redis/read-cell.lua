@@ -1,2 +1,2 @@
--- KEYS[11]: the cell. Returns its JSON or '', now
-return { redis.call('GET', KEYS[11]) or '', text(clock()) }
+-- KEYS[12]: the cell. Returns its JSON or '', now
+return { redis.call('GET', KEYS[12]) or '', text(clock()) }

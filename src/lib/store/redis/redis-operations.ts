@@ -18,8 +18,12 @@ const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
   'entries',
   'counts',
   'scan',
+  'import',
   'heartbeat',
   'leave',
+  'pending',
+  'finish',
+  'results',
   'read-cell',
   'change-cell',
 ];
@@ -36,6 +40,7 @@ const KEYS = [
   'workers',
   'pace',
   'cell:control',
+  'results',
 ];
 
 type Script = (...keysAndArgs: readonly (string | number)[]) => Promise<Reply>;

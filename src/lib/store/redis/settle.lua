@@ -14,6 +14,7 @@ if owner and owner ~= key then return report(now, 'conflict', owner, id) end
 entry = entry or { call = call, sent_at = math.floor(now), sends = 1, sent = '{"module":""}' }
 local scheduled_at = whole(math.floor(now))
 entry.state, entry.id, entry.scheduled_at, entry.reason, entry.notes = 'scheduled', id, scheduled_at, '', notes
+entry.final = ''
 write_entry(key, entry)
 redis.call('HSET', ids, id, key)
 redis.call('ZADD', pending, scheduled_at, key)

@@ -1,0 +1,13 @@
+-- ARGV: identity key, final status, data (JSON) or ''
+-- Returns 1 when the entry has this end (also by an earlier try of the same), else 0
+-- A row that was given up may still get its result; any other end is for good.
+local key, status, data = ARGV[1], ARGV[2], ARGV[3]
+local entry = read_entry(key)
+if not entry or entry.state ~= 'scheduled' then return { '0' } end
+if entry.final == status then return { '1' } end
+if entry.final ~= '' and entry.final ~= 'UNFINISHED' then return { '0' } end
+entry.final, entry.finished_at = status, whole(math.floor(clock()))
+write_entry(key, entry)
+if data ~= '' then redis.call('HSET', results, key, data) end
+redis.call('ZREM', pending, key)
+return { '1' }
