@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Answer } from '../../src/lib/core/answer.js';
 import { classifySubmission } from '../../src/lib/core/classify.js';
@@ -6,8 +6,10 @@ import { classifyRead } from '../../src/lib/core/classify-read.js';
 import type { ZohoClient } from '../../src/lib/zoho/client.js';
 import { createZohoClient } from '../../src/lib/zoho/got-client.js';
 import { parseEnrichment, parseListPage, parseTokenBody } from '../../src/lib/zoho/shapes.js';
-import { fuzz } from '../support/fuzz.js';
+import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
 import { httpAnswer, openRawServer, type RawServer } from '../support/raw-server.js';
+
+jest.setTimeout(FUZZ_TIMEOUT_MS);
 
 const RESOURCE = '__zia_org_enrichment';
 const ID = '111112000000000001';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import iconv from 'iconv-lite';
@@ -10,7 +10,9 @@ import { type CsvSource, openCsv } from '../../src/lib/csv/csv-source.js';
 import { MAX_RECORD_LENGTH } from '../../src/lib/csv/record-cutter.js';
 import { type FileRow, readRows } from '../../src/lib/csv/row-reader.js';
 import { UsageError } from '../../src/lib/errors.js';
-import { fuzz } from '../support/fuzz.js';
+import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
+
+jest.setTimeout(FUZZ_TIMEOUT_MS);
 
 let scratch = '';
 beforeAll(async () => {

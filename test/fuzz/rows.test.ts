@@ -1,10 +1,12 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findColumns, MAPPED_FIELDS, parseMapFlags } from '../../src/lib/core/columns.js';
 import { identityKey } from '../../src/lib/core/identity.js';
 import { type Candidate, INPUT_FIELDS, parseRow } from '../../src/lib/core/row.js';
 import { parsePayload } from '../../src/workers/payload.js';
-import { fuzz } from '../support/fuzz.js';
+import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
+
+jest.setTimeout(FUZZ_TIMEOUT_MS);
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),

@@ -1,6 +1,9 @@
 /** Runs of each property: `FUZZ_RUNS=20000 npm test -- test/fuzz` for a long search; `FUZZ_SEED` repeats one. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 
+/** For `jest.setTimeout`: a long search takes its time. */
+export const FUZZ_TIMEOUT_MS = 30_000 + RUNS * 20;
+
 /** fast-check's parameters for a property that costs `cost` times as much as a cheap one. */
 export function fuzz(cost = 1): { readonly numRuns: number; readonly seed?: number } {
   const { FUZZ_SEED } = process.env;
