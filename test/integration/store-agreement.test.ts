@@ -75,9 +75,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     .map(
       (lost): Step => [`expire ${lost}`, async (s) => [...(await s.expireClaims(lost ? -DAY_MS : DAY_MS, 9))].sort()],
     ),
-  fc.tuple(key, id, fc.constantFrom('cleared', 'uncertain', 'held', 'scheduled' as const)).map(
-    ([k, i, state]): Step => [
-      `import ${k} ${state} ${i}`,
+  fc.tuple(key, id, fc.constantFrom('cleared', 'uncertain', 'held', 'scheduled' as const), fc.boolean()).map(
+    ([k, i, state, finished]): Step => [
+      `import ${k} ${state} ${i} ${finished}`,
       (s) =>
         s.importEntries(
           new Map([
@@ -90,9 +90,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
                 sends: 2,
                 sent: { module: 'M' },
                 ...(state === 'scheduled' && { enrichmentId: own(i), scheduledAtMs: 6 }),
+                ...(state === 'scheduled' && finished && { finalStatus: 'COMPLETED' as const, finishedAtMs: 7 }),
               },
             ],
           ]),
+          new Map(state === 'scheduled' && finished ? [[own(k), { city: 'Köln' }]] : []),
         ),
     ],
   ),

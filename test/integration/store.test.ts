@@ -285,9 +285,11 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       [key('sent'), entry('held')],
       [key('other-id'), scheduled('13')],
       [key('taken-id'), scheduled('1')],
+      [key('finished'), { ...scheduled('14'), finalStatus: 'COMPLETED', finishedAtMs: 3_000 }],
     ]);
-    expect([...(await store.importEntries(given)).values()]).toEqual([
-      ...['added', 'added', 'added', 'known', 'stronger', 'stronger', 'known', 'conflict', 'conflict'],
+    const results = new Map([[key('finished'), { city: 'Köln' }]]);
+    expect([...(await store.importEntries(given, results)).values()]).toEqual([
+      ...['added', 'added', 'added', 'known', 'stronger', 'stronger', 'known', 'conflict', 'conflict', 'added'],
     ]);
     const kept = await other.entries([...given.keys()]);
     expect(kept.get(key('new'))).toEqual(given.get(key('new')));
@@ -295,12 +297,20 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(kept.get(key('mine'))).toMatchObject({ state: 'scheduled', enrichmentId: '1' });
     expect(kept.get(key('sent'))?.state).toBe('sending');
     expect(kept.has(key('taken-id'))).toBe(false);
-    expect(await store.counts()).toEqual({ scheduled: 4, sending: 1, uncertain: 2, held: 1 });
+    expect(await store.counts()).toEqual({ scheduled: 5, sending: 1, uncertain: 2, held: 1, pending: 4 });
+    expect(await other.results([...given.keys()])).toEqual(results);
     expect([...(await store.owners([id('11'), id('13')])).values()]).toEqual([key('new')]);
-    const again = [...(await store.importEntries(given)).values()];
+    const again = [...(await store.importEntries(given, results)).values()];
     expect(again.filter((verdict) => verdict === 'added' || verdict === 'stronger')).toEqual([]);
     expect(await other.entries([...given.keys()])).toEqual(kept);
-    expect(await store.importEntries(new Map())).toEqual(new Map());
+    expect(await store.importEntries(new Map(), new Map())).toEqual(new Map());
+
+    const late = new Map([
+      [key('new'), { ...scheduled('11'), finalStatus: 'DATA_NOT_FOUND' as const, finishedAtMs: 4 }],
+    ]);
+    expect((await store.importEntries(late, new Map())).get(key('new'))).toBe('stronger');
+    expect((await other.entries([key('new')])).get(key('new'))).toEqual(late.get(key('new')));
+    expect(await store.counts()).toMatchObject({ scheduled: 5, pending: 3 });
   });
 
   describe('the control state', () => {

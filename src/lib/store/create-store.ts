@@ -8,7 +8,7 @@ import type { CallRequest, Cell, CellName, ImportVerdict, Store } from './store.
 
 /** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
 const CHUNK = 1_000;
-/** Entries imported in one round trip; each is ten arguments. */
+/** Entries imported in one round trip; each is thirteen arguments. */
 const IMPORT_CHUNK = 250;
 
 /** The store over an engine's operations; nothing here differs between the engines. */
@@ -74,15 +74,16 @@ export function createStore(operations: Operations): Store {
       const [next = '', ...page] = await run('scan', [cursor ?? '', String(count)]);
       return { cursor: next === '' ? null : next, entries: entriesOf(page) };
     },
-    importEntries: async (entries) => {
+    importEntries: async (entries, results) => {
       const verdicts = new Map<IdentityKey, ImportVerdict>();
       const all = [...entries];
       for (let at = 0; at < all.length; at += IMPORT_CHUNK) {
         const chunk = all.slice(at, at + IMPORT_CHUNK);
-        const reply = await run(
-          'import',
-          chunk.flatMap(([key, entry]) => [key, ...entryFields(entry)]),
-        );
+        const args = chunk.flatMap(([key, entry]) => {
+          const data = results.get(key);
+          return [key, ...entryFields(entry), data === undefined ? '' : JSON.stringify(data)];
+        });
+        const reply = await run('import', args);
         // One verdict an entry, by the script.
         for (const [index, [key]] of chunk.entries()) verdicts.set(key, reply[index] as ImportVerdict);
       }

@@ -42,9 +42,10 @@ export function parseEntryLine(line: string): LedgerEntry {
   };
 }
 
-/** The fields of an entry line, in its order. */
+/** The eleven fields of an entry line, in its order. */
 export function entryFields(entry: LedgerEntry): readonly string[] {
   const { state, callId, sentAtMs, sends, enrichmentId = '', scheduledAtMs, reason = '', sent, notes = [] } = entry;
+  const { finalStatus = '', finishedAtMs } = entry;
   return [
     state,
     callId,
@@ -55,5 +56,7 @@ export function entryFields(entry: LedgerEntry): readonly string[] {
     reason,
     JSON.stringify(sent),
     notes.length === 0 ? '' : JSON.stringify(notes),
+    finalStatus,
+    finishedAtMs === undefined ? '' : String(finishedAtMs),
   ];
 }

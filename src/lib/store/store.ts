@@ -159,11 +159,14 @@ export interface Store {
    */
   scanLedger(cursor: string | null, count: number): Promise<LedgerPage>;
   /**
-   * Takes entries of another store of the same account over. An entry that is here gives way to a stronger state only
-   * (cleared, uncertain, held, sending, scheduled), so a repeated import changes nothing. Claims are for their own store:
-   * give `sending` entries as `uncertain`.
+   * Takes entries of another store of the same account over, with the results of those that have one. What is here gives way
+   * to a stronger state only (cleared, uncertain, held, sending, scheduled; a result to none), so a repeated import changes
+   * nothing. Claims are for their own store: give `sending` entries as `uncertain`.
    */
-  importEntries(entries: ReadonlyMap<IdentityKey, LedgerEntry>): Promise<ReadonlyMap<IdentityKey, ImportVerdict>>;
+  importEntries(
+    entries: ReadonlyMap<IdentityKey, LedgerEntry>,
+    results: ReadonlyMap<IdentityKey, EnrichedData>,
+  ): Promise<ReadonlyMap<IdentityKey, ImportVerdict>>;
 
   /** Renews the places of these calls and the worker itself; tells the control state. */
   heartbeat(

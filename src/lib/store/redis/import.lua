@@ -1,0 +1,47 @@
+-- ARGV: for each entry thirteen: identity key, state, call id, sent at, sends, enrichment id or '', scheduled at or '', reason,
+--       fields sent (JSON), notes (JSON) or '', final status or '', finished at or '',
+--       result (JSON) or ''
+-- Returns for each: added | stronger | known | conflict. What is here gives way to what says more only.
+local FIELDS = 13
+local STRENGTH = { cleared = 1, uncertain = 2, held = 3, sending = 4, scheduled = 5 }
+
+local function is_finished(entry)
+  return entry.final ~= '' and entry.final ~= 'UNFINISHED'
+end
+
+local function says_more(given, entry)
+  if STRENGTH[given.state] ~= STRENGTH[entry.state] then return STRENGTH[given.state] > STRENGTH[entry.state] end
+  return given.state == 'scheduled' and is_finished(given) and not is_finished(entry)
+end
+
+local function import(key, given, result)
+  local entry = read_entry(key)
+  local owner = given.id ~= '' and redis.call('HGET', ids, given.id)
+  if owner and owner ~= key then return 'conflict' end
+  if entry and entry.state == 'scheduled' and given.state == 'scheduled' and entry.id ~= given.id then
+    return 'conflict'
+  end
+  if entry and not says_more(given, entry) then return 'known' end
+  if entry then given.sends = math.max(entry.sends, given.sends) end
+  write_entry(key, given)
+  if given.state == 'scheduled' then
+    redis.call('HSET', ids, given.id, key)
+    if given.final == '' then
+      redis.call('ZADD', pending, given.scheduled_at, key)
+    else
+      redis.call('ZREM', pending, key)
+    end
+    if result ~= '' then redis.call('HSET', results, key, result) end
+  end
+  return entry and 'stronger' or 'added'
+end
+
+local reply = {}
+for i = 1, #ARGV, FIELDS do
+  reply[#reply + 1] = import(ARGV[i], {
+    state = ARGV[i + 1], call = ARGV[i + 2], sent_at = tonumber(ARGV[i + 3]), sends = tonumber(ARGV[i + 4]),
+    id = ARGV[i + 5], scheduled_at = ARGV[i + 6], reason = ARGV[i + 7], sent = ARGV[i + 8], notes = ARGV[i + 9],
+    final = ARGV[i + 10], finished_at = ARGV[i + 11],
+  }, ARGV[i + 12])
+end
+return reply
