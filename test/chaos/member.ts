@@ -10,6 +10,8 @@ export interface Member {
   kill(): Promise<void>;
   freeze(): void;
   thaw(): void;
+  /** Resolves when its process has ended by itself, or at once when none runs. */
+  finished(): Promise<void>;
   /** Asks it to end, and waits. */
   end(): Promise<void>;
   /** What all processes of this member wrote to stderr. */
@@ -57,6 +59,7 @@ export function createMember(
       running?.child.kill('SIGCONT');
       frozen = false;
     },
+    finished: gone,
     end: async () => {
       running?.child.kill('SIGCONT');
       running?.child.kill('SIGTERM');
