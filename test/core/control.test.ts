@@ -182,6 +182,12 @@ describe('throttling', () => {
     expect(after(held, ACCEPTED, { sentAtMs: NOW - 5 })).toBe(held);
   });
 
+  test('gives no call in flight back for the time in which nobody sent', () => {
+    const held = after(INITIAL_CONTROL, { ...THROTTLED, retryAfterMs: 60_000 });
+    const at = held.holdUntilMs + 10;
+    expect(after(held, ACCEPTED, { sentAtMs: at }, at)).toMatchObject({ maxInFlight: 4, holdReason: null });
+  });
+
   test('gives one call in flight back at a time until the configured number is reached', () => {
     let control = after(INITIAL_CONTROL, THROTTLED);
     const seen: (number | null)[] = [];

@@ -96,7 +96,7 @@ const OUTAGES_THAT_OPEN_THE_BREAKER = 3;
 const UNKNOWN_ANSWERS_THAT_STOP = 3;
 const UNREADABLE_ANSWERS_THAT_STOP = 2;
 const MAX_PROBE_PASSES = 5;
-/** A throttled fleet gets one call in flight back per this time of quiet. */
+/** A throttled fleet gets one call in flight back per this time of sending without being throttled. */
 const RAISE_EVERY_MS = 2_000;
 /** A worker that takes the probe is admitted within this time or loses it. */
 const PROBE_LEASE_MS = 10_000;
@@ -259,16 +259,20 @@ function throttled(
   const asked = nowMs + (retryAfterMs ?? 0);
   // Answers to calls that left before the hold began are the same throttle seen again.
   if (control.holdReason === 'throttled' && call.sentAtMs <= control.heldSinceMs) {
-    return asked > control.holdUntilMs ? { ...control, holdUntilMs: asked } : control;
+    return asked > control.holdUntilMs
+      ? { ...control, holdUntilMs: asked, raiseAtMs: asked + RAISE_EVERY_MS }
+      : control;
   }
   const streak = control.streaks.throttled + 1;
+  const holdUntilMs = Math.max(asked, nowMs + backoffMs(streak, policy.backoff, random));
   return {
     ...control,
-    holdUntilMs: Math.max(asked, nowMs + backoffMs(streak, policy.backoff, random)),
+    holdUntilMs,
     holdReason: 'throttled',
     heldSinceMs: nowMs,
     maxInFlight: Math.max(1, Math.floor((control.maxInFlight ?? policy.maxInFlight) / 2)),
-    raiseAtMs: nowMs + RAISE_EVERY_MS,
+    // The hold itself proves nothing: nobody sends.
+    raiseAtMs: holdUntilMs + RAISE_EVERY_MS,
     streaks: { ...control.streaks, throttled: streak },
   };
 }
