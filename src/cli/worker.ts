@@ -43,7 +43,7 @@ export function exitCodeOf(report: WorkerReport): number {
 }
 
 export function workSummary({ submitted, failed, held, uncertain, stop }: WorkerReport): string {
-  const parts = [`submitted ${rows(submitted)}`];
+  const parts = [`${rows(submitted)} submitted while this worker ran`];
   if (failed > 0) parts.push(`${rows(failed)} failed`);
   if (held > 0) parts.push(`${rows(held)} held`);
   if (uncertain > 0) parts.push(`${rows(uncertain)} uncertain`);

@@ -14,7 +14,7 @@ export interface Claim {
   readonly sentAtMs: number;
   /** How often the row was sent, this time included. */
   readonly sends: number;
-  /** False once 5 s have passed since the claim was asked for: others may soon treat it as lost. */
+  /** False once 5 s have passed since the claim was asked for, when others may soon treat it as lost, or the fleet was stopped. */
   readonly mayStillSend: () => boolean;
 }
 
@@ -40,7 +40,7 @@ export async function admitRow(
   let slotMs: number | undefined;
   for (;;) {
     if (fleet.shutdown.aborted) return outcome({ kind: 'standby', code: 'SHUTDOWN', waitMs: null });
-    const mayStillSend = sendWindow();
+    const inTime = sendWindow();
     fleet.callStarted(callId);
     const admission = await store.admit({
       key,
@@ -52,6 +52,8 @@ export async function admitRow(
     });
     if (admission.kind === 'go') {
       const { epoch, sentAtMs, sends } = admission;
+      // A stop that this process has learned of since then holds back what has not left yet.
+      const mayStillSend = () => inTime() && fleet.control.epoch <= epoch;
       return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, mayStillSend } };
     }
     fleet.callEnded(callId);
