@@ -8,7 +8,7 @@ import { version } from './version.js';
 /** Runs one worker of this session until `options` or a signal end it. */
 export async function work(
   { engine, config, log, shutdown, account }: Session,
-  options: Pick<RunWorkerOptions, 'untilIdle' | 'onProgress'>,
+  options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'onProgress'>,
 ): Promise<WorkerReport> {
   if (account === null) throw new Error('A worker needs an account.');
   const { zoho, tokens, close } = openZoho(

@@ -22,6 +22,12 @@ export interface WorkerSettings {
   readonly backoffCapMs: number;
   readonly requestTimeoutMs: number;
   readonly onUncertain: 'resend' | 'hold';
+  /** The shortest wait between two looks for results; grows while they find little. */
+  readonly resultPollMs: number;
+  /** A row that Zoho has not finished after this long is no longer asked for. */
+  readonly resultMaxAgeHours: number;
+  /** Keep logos and long texts of results too; default false. */
+  readonly keepLargeResults?: boolean;
   /** Time for calls in flight to finish after `stopSignal`; then the worker ends anyway. */
   readonly shutdownDeadlineMs: number;
 }
@@ -34,6 +40,11 @@ export interface RunWorkerOptions {
   readonly log: Logger;
   /** End when nothing is left to do, or when the queue is stopped. */
   readonly untilIdle: boolean;
+  /**
+   * With `untilIdle`: go on until the results of what was submitted lately are there, as long as any come in and the
+   * account may read them. Default false.
+   */
+  readonly waitForResults?: boolean;
   /** Drain: finish what is in flight, start nothing, return. */
   readonly stopSignal: AbortSignal;
   readonly onProgress?: (progress: WorkerProgress) => void;
@@ -86,7 +97,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       engine,
       queue,
       reads: createZohoReads(deps),
-      settings: { workerId: fleet.workerId, claimLostAfterMs, onUncertain: settings.onUncertain },
+      settings: { keepLargeResults: false, ...settings, workerId: fleet.workerId, claimLostAfterMs },
       log,
     },
     sweepEnd.signal,
@@ -94,7 +105,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   void worker.run().catch((error: unknown) => log.error('worker.crashed', { message: String(error) }));
   log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
   try {
-    const ended = await watch.untilDone(options);
+    const ended = await watch.untilDone({ ...options, resultPollMs: settings.resultPollMs });
     return await watch.report(ended);
   } finally {
     sweepEnd.abort();

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CollectorState } from '../lib/core/collecting.js';
 import { INITIAL_CONTROL, type StopReason } from '../lib/core/control.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
@@ -19,6 +20,10 @@ export interface WorkerReport {
   /** Rows still uncertain at the end. */
   readonly uncertain: number;
   readonly stop: StopReason | null;
+  /** Rows whose result this fleet collected, or gave up, since the worker started. */
+  readonly finished: number;
+  /** Submitted rows still without a result at the end. */
+  readonly pending: number;
 }
 
 export interface WatchOptions {
@@ -26,6 +31,8 @@ export interface WatchOptions {
   readonly stopSignal: AbortSignal;
   readonly log: Logger;
   readonly onProgress?: (progress: WorkerProgress) => void;
+  readonly waitForResults?: boolean;
+  readonly resultPollMs: number;
 }
 
 export interface QueueWatch {
@@ -41,11 +48,12 @@ const LOOK_EVERY_MS = 250;
 export async function watchQueue(engine: Engine): Promise<QueueWatch> {
   const atStart = await look(engine);
   return {
-    untilDone: async ({ untilIdle, stopSignal, onProgress, log }) => {
+    untilDone: async ({ untilIdle, stopSignal, onProgress, log, waitForResults = false, resultPollMs }) => {
       if (!untilIdle && onProgress === undefined) {
         await aborted(stopSignal);
         return 'signal';
       }
+      const results = waitForResults ? await watchResults(engine, resultPollMs) : null;
       while (!stopSignal.aborted) {
         const seen = await look(engine).catch((error: unknown) => {
           log.warn('queue.unreadable', { message: error instanceof Error ? error.message : String(error) });
@@ -53,8 +61,8 @@ export async function watchQueue(engine: Engine): Promise<QueueWatch> {
         });
         if (seen !== null) {
           onProgress?.(seen);
-          if (untilIdle && isIdle(seen)) return 'idle';
-          if (untilIdle && (await isStopped(engine))) return 'stopped';
+          const ended = untilIdle ? await endOf(seen) : null;
+          if (ended !== null && !(await results?.mayCome(seen.ledger))) return ended;
         }
         await sleep(LOOK_EVERY_MS, undefined, { signal: stopSignal }).catch(() => undefined);
       }
@@ -70,9 +78,42 @@ export async function watchQueue(engine: Engine): Promise<QueueWatch> {
         held: Math.max(0, now.ledger.held - atStart.ledger.held),
         uncertain: now.ledger.uncertain,
         stop: value?.mode === 'stopped' ? value.stop : null,
+        finished: finishedRows(now) - finishedRows(atStart),
+        pending: now.ledger.pending,
       };
     },
   };
+
+  async function endOf(seen: WorkerProgress): Promise<'idle' | 'stopped' | null> {
+    if (isIdle(seen)) return 'idle';
+    return (await isStopped(engine)) ? 'stopped' : null;
+  }
+}
+
+/** Rows submitted longer ago than this before the worker started are not waited for. */
+const LATELY_MS = 3_600_000;
+/** Nothing has come in for so many of the shortest waits between two looks: by then the waits have grown. */
+const PATIENCE = 20;
+
+/** Tells whether waiting for results is worth while. */
+async function watchResults(engine: Engine, resultPollMs: number) {
+  const { nowMs } = await engine.store.control.read();
+  let pending = -1;
+  let changedAtMs = performance.now();
+  return {
+    mayCome: async (ledger: LedgerCounts): Promise<boolean> => {
+      if (ledger.pending !== pending) changedAtMs = performance.now();
+      pending = ledger.pending;
+      if (pending === 0 || performance.now() - changedAtMs > PATIENCE * resultPollMs) return false;
+      const { value } = await engine.store.cell<CollectorState>('collector').read();
+      if (value !== null && value.refused !== null && value.lookedAtMs >= nowMs) return false;
+      return (await engine.store.pending({ sinceMs: nowMs - LATELY_MS, limit: 1 })).size > 0;
+    },
+  };
+}
+
+function finishedRows({ ledger }: WorkerProgress): number {
+  return ledger.scheduled - ledger.pending;
 }
 
 async function look(engine: Engine): Promise<WorkerProgress> {

@@ -6,7 +6,7 @@ import type { Echo } from '../lib/core/reconcile.js';
 import type { Store } from '../lib/store/store.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
-import { type ListPage, parseEnrichment, parseListPage } from '../lib/zoho/shapes.js';
+import { type Enrichment, type ListPage, parseEnrichment, parseListPage } from '../lib/zoho/shapes.js';
 import type { Fleet } from './fleet.js';
 
 /** What came of reading from Zoho. */
@@ -23,6 +23,8 @@ export interface ZohoReads {
   list(page: number): Promise<Read<ListPage>>;
   /** What Zoho echoes of a submission; null when it does not know the id. */
   echo(id: EnrichmentId): Promise<Read<Echo | null>>;
+  /** One enrichment with its data; null when Zoho does not know the id. */
+  enrichment(id: EnrichmentId): Promise<Read<Enrichment | null>>;
 }
 
 export const LIST_PAGE_SIZE = 100;
@@ -45,6 +47,11 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
       read(
         (credentials) => zoho.getEnrichment(credentials, id),
         (body) => (body === undefined ? null : parseEnrichment(body)?.echo),
+      ),
+    enrichment: (id) =>
+      read(
+        (credentials) => zoho.getEnrichment(credentials, id),
+        (body) => (body === undefined ? null : parseEnrichment(body)),
       ),
   };
 

@@ -19,6 +19,8 @@ export const TEST_SETTINGS: WorkerSettings = {
   backoffCapMs: 400,
   requestTimeoutMs: 500,
   onUncertain: 'resend',
+  resultPollMs: 30_000,
+  resultMaxAgeHours: 72,
   shutdownDeadlineMs: 5_000,
 };
 
@@ -27,6 +29,7 @@ export interface TestWorkerOptions {
   readonly sandbox: Pick<Sandbox, 'url'>;
   readonly settings?: Partial<WorkerSettings>;
   readonly untilIdle?: boolean;
+  readonly waitForResults?: boolean;
   readonly log?: Logger;
   /** Where the API is, when it is not the sandbox itself. */
   readonly apiDomain?: string;
@@ -41,7 +44,7 @@ export interface TestWorker {
 
 /** A worker in this process, on the sandbox's account. */
 export function startWorker(options: TestWorkerOptions): TestWorker {
-  const { engine, sandbox, log = quietLog, untilIdle = true } = options;
+  const { engine, sandbox, log = quietLog, untilIdle = true, waitForResults = false } = options;
   const stop = new AbortController();
   const { zoho, tokens, close } = openZoho(
     {
@@ -63,6 +66,7 @@ export function startWorker(options: TestWorkerOptions): TestWorker {
     settings: { ...TEST_SETTINGS, ...options.settings },
     log,
     untilIdle,
+    waitForResults,
     stopSignal: stop.signal,
   }).finally(close);
   return { end: () => stop.abort(), ended };

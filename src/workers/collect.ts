@@ -1,0 +1,218 @@
+import { type CollectorState, INITIAL_COLLECTOR, isWalkDue, walkBegun, walkEnded } from '../lib/core/collecting.js';
+import type { IdentityKey } from '../lib/core/ids.js';
+import type { LedgerEntry } from '../lib/core/ledger.js';
+import { endOf } from '../lib/core/results.js';
+import type { LedgerCounts } from '../lib/store/store.js';
+import type { ListedEnrichment } from '../lib/zoho/shapes.js';
+import {
+  createResultTaker,
+  type ReadFailure,
+  type ResultSettings,
+  type ResultTakerDeps,
+  type ScheduledRow,
+} from './take-results.js';
+
+export interface CollectSettings extends ResultSettings {
+  /** The shortest wait between two walks through Zoho's list; grows while they find little. */
+  readonly resultPollMs: number;
+}
+
+export interface CollectorDeps extends ResultTakerDeps {
+  readonly settings: CollectSettings;
+}
+
+export interface Collector {
+  /**
+   * A few seconds of work, so that the sweep can turn to other things in between. `more`: go on at once; `rest`: nothing
+   * is due; `unavailable`: Zoho could not be asked, try again later.
+   */
+  step(ledger: LedgerCounts): Promise<'more' | 'rest' | 'unavailable'>;
+  /** Another worker leads: what was seen so far is old. */
+  forget(): void;
+}
+
+/** What only the worker knows that walks. */
+interface Walk {
+  /** Rows found unfinished; null when another worker began this walk. */
+  readonly seen: Set<IdentityKey> | null;
+  /** Rows to ask for by id before the walk goes on. */
+  todo: ScheduledRow[];
+  /** Pages in a row without a pending row. */
+  barren: number;
+  /** The last page was read. */
+  isListed: boolean;
+  /** All rows that the list did not show are in `todo`, or were asked for. */
+  isAsked: boolean;
+  misses: number;
+}
+
+/** Pages without a pending row after which the list is left: rows further back are asked for one by one. */
+const BARREN_PAGES = 5;
+/** Rows asked for one by one and found unfinished, in one walk. */
+const MISSES_A_WALK = 20;
+const ROWS_AT_ONCE = 200;
+/** A row is listed before its answer has reached the ledger, and list times have whole seconds. */
+const TOLERANCE_MS = 10_000;
+
+/**
+ * Brings the results of submitted rows home. A walk goes through Zoho's list, newest first, back to the oldest row that
+ * still lacks its result, and asks by id for each row with data; rows that the list does not show are asked for by id as
+ * well, oldest first. A crash at any point costs a repeated question and nothing else.
+ */
+export function createCollector(deps: CollectorDeps): Collector {
+  const { reads, settings, log } = deps;
+  const { store } = deps.engine;
+  const cell = store.cell<CollectorState>('collector');
+  const taker = createResultTaker(deps);
+  let walk: Walk | null = null;
+
+  return {
+    step,
+    forget: () => {
+      walk = null;
+    },
+  };
+
+  async function step(ledger: LedgerCounts): Promise<'more' | 'rest' | 'unavailable'> {
+    const { value, nowMs } = await cell.read();
+    const state = value ?? INITIAL_COLLECTOR;
+    const [oldest] = (await store.pending({ limit: 1 })).values();
+    if (oldest === undefined) {
+      if (state.page !== null) await save(walkEnded(state, nowMs));
+      walk = null;
+      return 'rest';
+    }
+    if (state.page === null) {
+      const rows = { nowMs, scheduled: ledger.scheduled, oldestScheduledAtMs: scheduledAt(oldest) };
+      if (!isWalkDue(state, rows, settings.resultPollMs)) return 'rest';
+      walk = newWalk(new Set());
+      await save(walkBegun(state, rows));
+      return 'more';
+    }
+    walk ??= newWalk(null);
+    const next = walk.todo.length > 0 ? await ask(state, walk) : await goOn(state, walk, oldest.sentAtMs);
+    if ('kind' in next) return fail(state, next, nowMs);
+    await save(next);
+    if (next.page !== null) return 'more';
+    walk = null;
+    log.info('results.collected', { rows: next.finished, calls: next.idleCalls });
+    return 'rest';
+  }
+
+  async function goOn(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
+    if (!at.isListed) return readPage(state, at, oldestMs);
+    if (!at.isAsked) return queueUnseen(state, at);
+    return walkEnded(state, (await cell.read()).nowMs);
+  }
+
+  async function readPage(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
+    const read = await reads.list(state.page ?? 1);
+    if (read.kind !== 'read') {
+      if (read.code !== 'UNREADABLE') return read;
+      log.warn('results.list-unreadable', { page: state.page });
+      at.isListed = true;
+      return { ...state, idleCalls: state.idleCalls + 1 };
+    }
+    const { nowMs } = await cell.read();
+    const finished = await sort(read.value.items, at, nowMs);
+    const offsetMs = read.zohoNowMs === null ? 0 : nowMs - read.zohoNowMs;
+    const backToMs = Math.min(...read.value.items.map(({ createdAtMs }) => (createdAtMs ?? nowMs) + offsetMs));
+    at.isListed = !read.value.moreRecords || backToMs < oldestMs - TOLERANCE_MS || at.barren >= BARREN_PAGES;
+    const counted = { ...state, idleCalls: state.idleCalls + 1, finished: state.finished + finished, refused: null };
+    return passed(counted, at);
+  }
+
+  /** Sees to the rows of one page; those with data are queued. Returns how many needed no more than the list. */
+  async function sort(items: readonly ListedEnrichment[], at: Walk, nowMs: number): Promise<number> {
+    const owners = await store.owners(items.map(({ id }) => id));
+    const entries = await store.entries([...owners.values()]);
+    let finished = 0;
+    at.barren += 1;
+    for (const { id, status } of items) {
+      const key = owners.get(id);
+      const entry = key === undefined ? undefined : entries.get(key);
+      if (key === undefined || entry === undefined || hasEnded(entry)) continue;
+      if (entry.finalStatus === undefined) at.barren = 0;
+      const row = { key, id, entry };
+      const end = endOf(status);
+      if (end === null) {
+        at.seen?.add(key);
+        await taker.unfinished(row, nowMs);
+      } else if (end === 'COMPLETED') at.todo.push(row);
+      else {
+        await taker.finish(row, end);
+        finished += 1;
+      }
+    }
+    return finished;
+  }
+
+  /** Rows that the list did not show: too far back, or no longer listed. */
+  async function queueUnseen(state: CollectorState, at: Walk): Promise<CollectorState> {
+    const { seen } = at;
+    at.isAsked = true;
+    // Half a walk does not tell which rows are missing from the list.
+    if (seen === null) return state;
+    const rows = [...(await store.pending({ sinceMs: state.askFromMs, limit: ROWS_AT_ONCE }))];
+    at.todo = rows.flatMap(([key, entry]) =>
+      entry.enrichmentId === undefined || seen.has(key) || scheduledAt(entry) >= state.startedAtMs
+        ? []
+        : [{ key, id: entry.enrichmentId, entry }],
+    );
+    if (rows.length < ROWS_AT_ONCE) return { ...state, askFromMs: 0 };
+    at.isAsked = false;
+    const lastMs = Math.max(...rows.map(([, entry]) => scheduledAt(entry)));
+    return { ...state, askFromMs: Math.max(lastMs, state.askFromMs + 1) };
+  }
+
+  async function ask(state: CollectorState, at: Walk): Promise<CollectorState | ReadFailure> {
+    const taken = await taker.ask(at.todo, MISSES_A_WALK - at.misses);
+    if (taken.failure !== null) return taken.failure;
+    at.misses += taken.unfinished;
+    const counted = {
+      ...state,
+      idleCalls: state.idleCalls + taken.unfinished,
+      finished: state.finished + taken.finished,
+      refused: null,
+    };
+    return at.misses < MISSES_A_WALK ? passed(counted, at) : gaveUp(counted, at);
+  }
+
+  /** Enough was asked in vain: the next walk goes on with the first row that was not asked for. */
+  function gaveUp(state: CollectorState, at: Walk): CollectorState {
+    const [next] = at.todo;
+    if (!at.isListed || next === undefined) return passed(state, at);
+    at.todo = [];
+    at.isAsked = true;
+    return { ...state, askFromMs: scheduledAt(next.entry) };
+  }
+
+  async function fail(state: CollectorState, failure: ReadFailure, nowMs: number): Promise<'rest' | 'unavailable'> {
+    if (failure.kind === 'unavailable') return 'unavailable';
+    walk = null;
+    await save({ ...walkEnded(state, nowMs), refused: failure.code });
+    if (state.refused !== failure.code) log.warn('results.refused', { code: failure.code });
+    return 'rest';
+  }
+
+  async function save(state: CollectorState): Promise<void> {
+    await cell.change(() => state);
+  }
+}
+
+function newWalk(seen: Walk['seen']): Walk {
+  return { seen, todo: [], barren: 0, isListed: false, isAsked: false, misses: 0 };
+}
+
+/** Only a page whose rows were all asked for is passed: another worker may have to go on from here. */
+function passed(state: CollectorState, { todo, isListed }: Walk): CollectorState {
+  return todo.length > 0 || isListed ? state : { ...state, page: (state.page ?? 0) + 1 };
+}
+
+function hasEnded({ state, finalStatus }: LedgerEntry): boolean {
+  return state !== 'scheduled' || (finalStatus !== undefined && finalStatus !== 'UNFINISHED');
+}
+
+function scheduledAt({ scheduledAtMs, sentAtMs }: LedgerEntry): number {
+  return scheduledAtMs ?? sentAtMs;
+}
