@@ -12,7 +12,9 @@ const TARGETS = {
 
 const { project, out, assets } = TARGETS[process.argv[2] ?? 'ship'];
 rmSync(out, { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], {
+  stdio: 'inherit',
+});
 if (status !== 0) process.exit(status ?? 1);
 cpSync('src', assets, { recursive: true, filter: (source) => !COMPILED.has(extname(source)) });
 if (out === 'dist') chmodSync('dist/cli/main.js', 0o755);

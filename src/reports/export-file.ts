@@ -1,33 +1,46 @@
 import { join, parse } from 'node:path';
+import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import { chunkOutcomes } from './chunk-outcomes.js';
-import { headerLine, type Layout, layoutOf, outcomeLine } from './export-record.js';
-import { createTally, type FileCounts } from './file-counts.js';
+import { createWriter, type ExportFormat } from './export-writer.js';
+import { createTally, type FileCounts, type OutcomeTally } from './file-counts.js';
 import type { ReportedFile } from './file-status.js';
-import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
-import type { RowOutcome } from './row-outcome.js';
+import type { RowOutcome, RowStatus } from './row-outcome.js';
 import { resolveTarget, writeTo } from './write-file.js';
 
-export interface ExportOptions extends ReportedFile {
-  /** The file to write, `-` for stdout; beside the input when absent, see `exportPathOf`. */
+/** What every export can be told. */
+export interface ExportChoices {
+  /** The file to write, `-` for stdout; a name of its own when absent, see `exportPathOf`. */
   readonly out?: string | undefined;
+  /** Default `csv`. */
+  readonly format?: ExportFormat | undefined;
+  /** Write only rows with one of these outcomes; all are counted all the same. */
+  readonly only?: readonly RowStatus[] | undefined;
   /** Ends the export early and leaves no file behind. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk with the rows done so far. */
   readonly onProgress?: ((rows: number) => void) | undefined;
 }
 
+export interface ExportOptions extends ReportedFile, ExportChoices {}
+
 export interface ExportReport {
   /** As given, or the path chosen; `-` for stdout. */
   readonly out: string;
+  /** Rows in the export; fewer than counted when `only` was given. */
+  readonly written: number;
   readonly counts: FileCounts;
 }
 
-/** Where an export goes by default: `accounts.zia.csv` beside `accounts.csv`; stdout for standard input. */
-export function exportPathOf(input: string): string {
+/**
+ * Where an export goes by default: `accounts.zia.csv` beside `accounts.csv`, `accounts.zia.failed-rejected.csv` for some
+ * outcomes only; stdout for standard input.
+ */
+export function exportPathOf(input: string, { format = 'csv', only = [] }: ExportChoices = {}): string {
   if (input === '-') return '-';
   const { dir, name, ext } = parse(input);
-  return join(dir, `${name}.zia${ext || '.csv'}`);
+  const part = only.length === 0 ? '' : `.${only.join('-')}`;
+  return join(dir, `${name}.zia${part}${format === 'ndjson' ? '.ndjson' : ext || '.csv'}`);
 }
 
 /**
@@ -37,49 +50,52 @@ export function exportPathOf(input: string): string {
  */
 export async function exportFile(options: ExportOptions): Promise<ExportReport> {
   const { source } = options;
-  const out = options.out ?? exportPathOf(source.path);
+  const out = options.out ?? exportPathOf(source.path, options);
   const target = await resolveTarget(out, source.path === '-' ? null : source.path);
   const tally = createTally();
-  await writeTo(target, exportText(options, tally), options.signal);
-  return { out, counts: tally.counts() };
+  const counted = { written: 0 };
+  await writeTo(target, exportText(options, tally, counted), options.signal);
+  return { out, ...counted, counts: tally.counts() };
 }
 
-const BYTE_ORDER_MARK = '\uFEFF';
-
-async function* exportText(options: ExportOptions, tally: ReturnType<typeof createTally>): AsyncGenerator<string> {
-  const { source, columns, module, engine, onProgress } = options;
-  const layout = layoutOf(source.headers, source.width, source);
+async function* exportText(
+  options: ExportOptions,
+  tally: OutcomeTally,
+  counted: { written: number },
+): AsyncGenerator<string> {
+  const { source, columns, module, engine, onProgress, only } = options;
+  const writer = createWriter(options.format ?? 'csv', {
+    ...pick(source),
+    // Excel takes UTF-8 without a mark for an old code page: a file that was not UTF-8 gets one, or its accents would break.
+    marked: source.bom || source.encoding !== 'utf-8',
+  });
   const firstLines = createFirstLines(source.rowCount);
-  // Excel takes UTF-8 without a mark for an old code page: a file that was not UTF-8 gets one, or its accents would break.
-  const mark = source.bom || source.encoding !== 'utf-8' ? BYTE_ORDER_MARK : '';
-  yield mark + headerLine({ cells: source.headers, raw: source.headerRaw, damaged: false }, layout);
+  yield writer.head;
   let done = 0;
   for await (const rows of readRows(source, { columns, module })) {
-    const outcomes = await chunkOutcomes(rows, engine);
-    yield linesOf(rows, outcomes, layout, firstLines, tally);
+    const outcomes = await chunkOutcomes(rows, engine, { withData: true });
+    const texts = rows.flatMap((row, at) => {
+      const outcome = withRepeatNote(outcomes[at], row, firstLines);
+      tally.add(outcome.status);
+      return only === undefined || only.includes(outcome.status) ? [writer.record(row, outcome)] : [];
+    });
+    counted.written += texts.length;
+    yield texts.join('');
     done += rows.length;
     onProgress?.(done);
   }
 }
 
-function linesOf(
-  rows: readonly FileRow[],
-  outcomes: readonly RowOutcome[],
-  layout: Layout,
-  firstLines: FirstLines,
-  tally: ReturnType<typeof createTally>,
-): string {
-  return rows
-    .map((row, at) => {
-      const outcome = outcomes[at];
-      if (outcome === undefined) throw new Error('A row of the chunk has no outcome.');
-      tally.add(outcome.status);
-      return outcomeLine(row, withRepeatNote(outcome, row, firstLines), layout);
-    })
-    .join('');
+function pick({ headers, headerRaw, width, delimiter, lineEnd }: ReportedFile['source']) {
+  return { headers, headerRaw, width, delimiter, lineEnd };
 }
 
-function withRepeatNote(outcome: RowOutcome, { key, lineNumber }: FileRow, firstLines: FirstLines): RowOutcome {
+function withRepeatNote(
+  outcome: RowOutcome | undefined,
+  { key, lineNumber }: FileRow,
+  firstLines: FirstLines,
+): RowOutcome {
+  if (outcome === undefined) throw new Error('A row of the chunk has no outcome.');
   const first = key === undefined ? null : firstLines.seenOn(key, lineNumber);
   return first === null ? outcome : { ...outcome, notes: [`repeats line ${first}`, ...outcome.notes] };
 }

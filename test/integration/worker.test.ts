@@ -4,7 +4,6 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import type { EnrichQueue } from '../../src/lib/queues.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import type { Fault } from '../../src/sandbox/options.js';
-import type { Sandbox } from '../../src/sandbox/server.js';
 import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
 import { goodRows, queueRows, startWorker } from '../support/fleet.js';
 import { openSandbox } from '../support/sandbox.js';
