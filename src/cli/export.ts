@@ -1,5 +1,9 @@
-import type { Command } from 'commander';
-import { type ExportReport, exportFile } from '../reports/export-file.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UsageError } from '../lib/errors.js';
+import { type ExportChoices, type ExportReport, exportFile } from '../reports/export-file.js';
+import { exportLedger } from '../reports/export-ledger.js';
+import { EXPORT_FORMATS, type ExportFormat } from '../reports/export-writer.js';
+import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
@@ -9,38 +13,65 @@ import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult, rows } from './terminal.js';
 
-interface Flags extends InputFlags {
+export interface ExportFlags extends InputFlags {
   readonly out?: string;
+  readonly format?: ExportFormat;
+  readonly only?: readonly RowStatus[];
+}
+
+interface Flags extends ExportFlags {
+  readonly all?: boolean;
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
 }
 
-/** `export`: the file with the outcome of each row. */
+/** `export`: the file with the outcome and the enriched data of each row. */
 export function define(command: Command): Run {
   command
-    .argument('<file>', 'the CSV file that was enqueued; - reads stdin')
+    .argument('[file]', 'the CSV file that was enqueued; - reads stdin')
     .option('--out <file>', 'write here instead of beside the input; - is stdout')
+    .addOption(new Option('--format <format>', 'csv, or ndjson with everything Zoho found').choices(EXPORT_FORMATS))
+    .option('--only <outcomes>', 'only rows with these outcomes, such as failed,rejected', statusList)
+    .option('--all', 'without a file: every row ever sent, from the ledger')
     .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
-  example(command, 'npm run export accounts.csv -- --out out.csv');
+  example(
+    command,
+    'npm run export accounts.csv -- --out out.csv',
+    'npm run export accounts.csv -- --only failed,rejected',
+    'npm run export -- --all --format ndjson --out everything.ndjson',
+  );
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'question' }, (session) =>
-      run(session, command.args[0] ?? '-', flags),
-    );
+    const [file] = command.args;
+    if ((file === undefined) !== (flags.all ?? false)) {
+      throw new UsageError(
+        'EXPORT_WHAT',
+        'Name the CSV file to export, or use --all without a file for everything the ledger holds.',
+      );
+    }
+    return withSession({ engine: flags.engine, kind: 'question' }, (session) => run(session, file, flags));
   };
 }
 
-async function run(session: Session, file: string, flags: Flags): Promise<number> {
-  const report = await writeExport(session, file, flags);
+function statusList(text: string): readonly RowStatus[] {
+  const names = text.split(',').map((name) => name.trim());
+  const known = ROW_STATUSES.filter((status) => names.includes(status));
+  if (known.length === new Set(names).size) return known;
+  throw new InvalidArgumentError(`Expected one or more of ${ROW_STATUSES.join(', ')}, separated by commas.`);
+}
+
+async function run(session: Session, file: string | undefined, flags: Flags): Promise<number> {
+  const report = file === undefined ? await writeLedger(session, flags) : await writeExport(session, file, flags);
+  const { out, written, counts } = report;
   // The file itself went to stdout: the summary must not follow it there.
-  if (report.out === '-') note(`exported ${rows(report.counts.rows)}`);
+  if (out === '-') note(`exported ${rows(written)}`);
   else
     printResult(
       flags.json ?? false,
-      { out: report.out, ...report.counts },
-      () => `${report.out}\n${fileTable(report.counts)}`,
+      { out, written, ...counts },
+      () => `${out}${written === counts.rows ? '' : `: ${rows(written)} of`}\n${fileTable(counts)}`,
     );
   return EXIT.done;
 }
@@ -49,20 +80,39 @@ async function run(session: Session, file: string, flags: Flags): Promise<number
 export function writeExport(
   session: Pick<Session, 'engine' | 'config' | 'shutdown'>,
   file: string,
-  flags: Flags,
+  flags: ExportFlags,
 ): Promise<ExportReport> {
-  const out = flags.out === undefined ? undefined : typedPath(flags.out);
-  return withInput(session, file, flags, async (input) => {
-    const progress = createProgress('export');
-    try {
-      return await exportFile({
-        ...input,
-        out,
-        signal: session.shutdown.signal,
-        onProgress: (done) => progress.update(done, input.source.rowCount),
-      });
-    } finally {
-      progress.stop();
-    }
-  });
+  return withInput(session, file, flags, (input) =>
+    withProgress(session, flags, input.source.rowCount, (choices) => exportFile({ ...input, ...choices })),
+  );
+}
+
+async function writeLedger(session: Session, flags: ExportFlags): Promise<ExportReport> {
+  const { engine } = session;
+  const { scheduled, sending, uncertain, held } = await engine.store.counts();
+  const { out, ...others } = flags;
+  const target = out ?? typedPath(`zia-ledger.${flags.format ?? 'csv'}`);
+  return withProgress(session, { ...others, out: target }, scheduled + sending + uncertain + held, (choices) =>
+    exportLedger({ engine, ...choices }),
+  );
+}
+
+async function withProgress(
+  { shutdown }: Pick<Session, 'shutdown'>,
+  { out, format, only }: ExportFlags,
+  total: number,
+  work: (choices: ExportChoices) => Promise<ExportReport>,
+): Promise<ExportReport> {
+  const progress = createProgress('export');
+  try {
+    return await work({
+      out: out === undefined ? undefined : typedPath(out),
+      format,
+      only,
+      signal: shutdown.signal,
+      onProgress: (done) => progress.update(done, total),
+    });
+  } finally {
+    progress.stop();
+  }
 }

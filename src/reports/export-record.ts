@@ -1,14 +1,16 @@
+import { RESULT_COLUMNS, resultCells } from './result-columns.js';
 import type { RowOutcome } from './row-outcome.js';
 
-/** The columns an export adds, in order. */
-export const OUTCOME_COLUMNS = [
+/** The columns an export adds, in order; those of the result come last. */
+export const ADDED_COLUMNS: readonly string[] = [
   'zia_status',
   'zia_enrichment_id',
   'zia_submitted_at',
   'zia_error_code',
   'zia_error',
   'zia_notes',
-] as const;
+  ...RESULT_COLUMNS,
+];
 
 /** A record as the input file has it: its cells, and the text they came from. */
 export interface SourceRecord {
@@ -39,11 +41,11 @@ export function layoutOf(
 }
 
 export function headerLine(header: SourceRecord, layout: Layout): string {
-  return line(header, OUTCOME_COLUMNS, layout);
+  return line(header, ADDED_COLUMNS, layout);
 }
 
 export function outcomeLine(record: SourceRecord, outcome: RowOutcome, layout: Layout): string {
-  const { status, enrichmentId, submittedAtMs, error, notes } = outcome;
+  const { status, enrichmentId, submittedAtMs, error, notes, data } = outcome;
   const cells = [
     status,
     enrichmentId ?? '',
@@ -51,6 +53,7 @@ export function outcomeLine(record: SourceRecord, outcome: RowOutcome, layout: L
     error?.code ?? '',
     error?.message ?? '',
     notes.join('; '),
+    ...resultCells(data),
   ];
   return line(record, cells.map(harmless), layout);
 }
@@ -59,7 +62,7 @@ function line(record: SourceRecord, added: readonly string[], layout: Layout): s
   const { delimiter, lineEnd, width, dropped } = layout;
   const kept = keptTexts(record, layout);
   const padding = new Array<string>(Math.max(0, width - dropped.size - kept.count)).fill('');
-  const cells = [...kept.texts, ...padding, ...added.map((cell) => quoted(cell, delimiter))];
+  const cells = [...kept.texts, ...padding, ...added.map((cell) => cellText(cell, delimiter))];
   return cells.join(delimiter) + lineEnd;
 }
 
@@ -70,7 +73,7 @@ function keptTexts(
 ): { readonly texts: readonly string[]; readonly count: number } {
   if (layout.dropped.size === 0 && !record.damaged) return { texts: [record.raw], count: record.cells.length };
   const own = record.damaged ? [] : cellTexts(record.raw, layout.delimiter);
-  const all = own.length === record.cells.length ? own : record.cells.map((cell) => quoted(cell, layout.delimiter));
+  const all = own.length === record.cells.length ? own : record.cells.map((cell) => cellText(cell, layout.delimiter));
   const texts = all.filter((_, at) => !layout.dropped.has(at));
   return { texts, count: texts.length };
 }
@@ -95,7 +98,8 @@ function closingQuote(raw: string, start: number): number {
   return raw.length;
 }
 
-function quoted(cell: string, delimiter: string): string {
+/** A cell as CSV has it, in quotes when it needs them. */
+export function cellText(cell: string, delimiter: string): string {
   return cell.includes(delimiter) || /["\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
 

@@ -1,6 +1,6 @@
 import { assertNever } from '../lib/core/assert-never.js';
 import type { EnrichmentId } from '../lib/core/ids.js';
-import type { LedgerEntry } from '../lib/core/ledger.js';
+import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
 import type { FieldNote, FieldProblem, ParsedRow } from '../lib/core/row.js';
 import type { JobFate } from '../lib/engine/engine.js';
 
@@ -27,16 +27,31 @@ export interface RowOutcome {
   readonly error?: { readonly code: string; readonly message: string };
   /** Remarks for people: fields left out, a row that waits for a decision. */
   readonly notes: readonly string[];
+  /** What Zoho found; absent when it found nothing, or when the report has no use for it. */
+  readonly data?: EnrichedData;
+}
+
+/** What is known of a row beside the file: its ledger entry, its job, and what Zoho found. */
+export interface RowRecords {
+  readonly entry?: LedgerEntry | undefined;
+  readonly fate: JobFate;
+  readonly data?: EnrichedData | undefined;
 }
 
 /**
- * The outcome of a row from the two records that exist of it. The ledger outlives the jobs and alone knows whether money
+ * The outcome of a file's row from the records that exist of it. The ledger outlives the jobs and alone knows whether money
  * was spent, so a scheduled entry wins over any job, and an open claim over a failed one.
  */
-export function rowOutcome(entry: LedgerEntry | undefined, fate: JobFate, parsed: ParsedRow): RowOutcome {
+export function rowOutcome(records: RowRecords, parsed: ParsedRow): RowOutcome {
   if (!parsed.ok) return { status: 'rejected', error: { code: parsed.code, message: parsed.reason }, notes: [] };
-  const notes = [...parsed.notes.map(fieldNote), ...(entry?.notes ?? [])];
-  return { ...(entry === undefined ? jobOutcome(fate) : ledgerOutcome(entry, fate)), notes };
+  return recordedOutcome(records, parsed.notes.map(fieldNote));
+}
+
+/** The same without a file. */
+export function recordedOutcome({ entry, fate, data }: RowRecords, fileNotes: readonly string[] = []): RowOutcome {
+  if (entry === undefined) return { ...jobOutcome(fate), notes: fileNotes };
+  const notes = [...fileNotes, ...(entry.notes ?? []), ...entryNotes(entry)];
+  return { ...ledgerOutcome(entry, fate), notes, ...(data !== undefined && { data }) };
 }
 
 type Finding = Omit<RowOutcome, 'notes'>;
@@ -45,7 +60,7 @@ function ledgerOutcome(entry: LedgerEntry, fate: JobFate): Finding {
   switch (entry.state) {
     case 'scheduled':
       return {
-        status: 'submitted',
+        ...resultOf(entry),
         ...(entry.enrichmentId !== undefined && { enrichmentId: entry.enrichmentId }),
         submittedAtMs: entry.scheduledAtMs ?? entry.sentAtMs,
       };
@@ -60,6 +75,31 @@ function ledgerOutcome(entry: LedgerEntry, fate: JobFate): Finding {
     default:
       return assertNever(entry.state);
   }
+}
+
+function resultOf({ finalStatus }: LedgerEntry): Finding {
+  switch (finalStatus) {
+    case undefined:
+    case 'UNFINISHED':
+      return { status: 'submitted' };
+    case 'COMPLETED':
+      return { status: 'enriched' };
+    case 'DATA_NOT_FOUND':
+      return { status: 'not_found' };
+    case 'FAILED':
+      return { status: 'failed', error: { code: 'ENRICHMENT_FAILED', message: ENRICHMENT_FAILED } };
+    default:
+      return assertNever(finalStatus);
+  }
+}
+
+const ENRICHMENT_FAILED = 'Zoho accepted the row and then could not enrich it; it gives no reason.';
+const HOUR_MS = 3_600_000;
+
+function entryNotes({ finalStatus, finishedAtMs, scheduledAtMs }: LedgerEntry): readonly string[] {
+  if (finalStatus !== 'UNFINISHED') return [];
+  const hours = Math.floor(((finishedAtMs ?? 0) - (scheduledAtMs ?? 0)) / HOUR_MS);
+  return [`Zoho had not finished this row after ${hours} hours, so its result is no longer asked for`];
 }
 
 function uncertain(entry: LedgerEntry, message: string): Finding {

@@ -12,6 +12,7 @@ import { type FileRow, readRows } from '../../src/lib/csv/row-reader.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { type ExportReport, exportFile, exportPathOf } from '../../src/reports/export-file.js';
+import { ADDED_COLUMNS } from '../../src/reports/export-record.js';
 import { fileStatus, type ReportedFile } from '../../src/reports/file-status.js';
 import { queueStatus } from '../../src/reports/queue-status.js';
 import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
@@ -306,8 +307,8 @@ describe('export of what the input holds', () => {
     });
   }
 
-  const ADDED = 'zia_status,zia_enrichment_id,zia_submitted_at,zia_error_code,zia_error,zia_notes';
-  const NOT_ENQUEUED = 'not_enqueued,,,,,';
+  const ADDED = ADDED_COLUMNS.join(',');
+  const NOT_ENQUEUED = `not_enqueued${','.repeat(ADDED_COLUMNS.length - 1)}`;
 
   test('leaves every cell as it is written, quotes and line ends included', async () => {
     const rows = ['"Acme, Inc.", padded ,"line\r\nbreak"', '"Quoted ""name""",5" disk,', 'Émile & Søn,"plain",x'];
