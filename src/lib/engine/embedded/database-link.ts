@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PgPool, PgPoolClient, PgQueryResult } from 'bullmq';
+import pLimit from 'p-limit';
 import pg from 'pg';
 import { StoreUnavailableError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
@@ -37,6 +38,8 @@ interface Session {
 }
 
 const POOL_SIZE = 20;
+/** Statements at once; the rest of the pool is for borrowers. Waiting for a turn is no sign of a silent host, so it has no timeout. */
+const STATEMENTS_AT_ONCE = 10;
 const QUERY_TIMEOUT_MS = 30_000;
 const HANDOVER_MS = 15_000;
 const RETRY_MS = 50;
@@ -44,6 +47,7 @@ const RETRY_MS = 50;
 /** Rejects with StoreUnavailableError when the host lives but does not answer, or the database cannot be opened. */
 export async function openDatabaseLink(settings: LinkSettings, log: Logger): Promise<DatabaseLink> {
   const events = new EventEmitter();
+  const turns = pLimit(STATEMENTS_AT_ONCE);
   let session: Promise<Session> | undefined;
   let hosting = false;
   let closed: Promise<void> | undefined;
@@ -147,12 +151,8 @@ export async function openDatabaseLink(settings: LinkSettings, log: Logger): Pro
     }
   }
 
-  async function send<R>(
-    text: string,
-    values: readonly unknown[] | undefined,
-    deadline: number,
-  ): Promise<PgQueryResult<R>> {
-    const { client, from } = await lend(deadline);
+  async function send<R>(text: string, values?: readonly unknown[]): Promise<PgQueryResult<R>> {
+    const { client, from } = await lend(performance.now() + HANDOVER_MS);
     try {
       const result = await sendOn<R>(client, text, values);
       client.release();
@@ -165,22 +165,24 @@ export async function openDatabaseLink(settings: LinkSettings, log: Logger): Pro
     }
   }
 
+  async function sendRepeatedly(text: string, values: readonly unknown[]): Promise<PgQueryResult<unknown>> {
+    const deadline = performance.now() + HANDOVER_MS;
+    for (;;) {
+      try {
+        return await send(text, values);
+      } catch (error) {
+        if (!isConnectionLoss(error) || performance.now() > deadline) throw error;
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
   const link: DatabaseLink = {
     get hosting() {
       return hosting;
     },
-    query: (text, values) => send(text, values, performance.now() + HANDOVER_MS),
-    repeatable: async (text, values) => {
-      const deadline = performance.now() + HANDOVER_MS;
-      for (;;) {
-        try {
-          return await send(text, values, deadline);
-        } catch (error) {
-          if (!isConnectionLoss(error) || performance.now() > deadline) throw error;
-          await sleep(RETRY_MS);
-        }
-      }
-    },
+    query: (text, values) => turns(() => send(text, values)),
+    repeatable: (text, values) => turns(() => sendRepeatedly(text, values)),
     connect: async () => lentClient((await lend(performance.now() + HANDOVER_MS)).client),
     end: async () => undefined,
     on: (event: string, listener: (value: never) => void) => {
