@@ -38,6 +38,7 @@ async function quickstart(): Promise<number> {
       ZIA_DATA_DIR: dataDir,
       ZIA_RATE_LIMIT_PER_SECOND: RATE_PER_SECOND,
       ZIA_MAX_IN_FLIGHT: '10',
+      ZIA_RESULT_POLL_MS: '500',
       LOG_LEVEL: process.env.LOG_LEVEL,
     });
     return await runExample(config, sandbox);
@@ -84,11 +85,12 @@ interface ReadBack {
 async function readBack(out: string): Promise<ReadBack> {
   const source = await openCsv(out);
   const at = (header: string) => source.headers.indexOf(header);
-  const [expectedAt, statusAt, idAt, notesAt] = [
+  const [expectedAt, statusAt, idAt, notesAt, websiteAt] = [
     at('Expected'),
     at('zia_status'),
     at('zia_enrichment_id'),
     at('zia_notes'),
+    at('zia_website'),
   ];
   const ids = new Set<string>();
   const surprises: string[] = [];
@@ -99,6 +101,8 @@ async function readBack(out: string): Promise<ReadBack> {
         const outcome = repeats ? 'duplicate' : cells[statusAt];
         if (outcome !== cells[expectedAt])
           surprises.push(`line ${lineNumber} is ${outcome} instead of ${cells[expectedAt]}`);
+        if ((cells[statusAt] === 'enriched') !== Boolean(cells[websiteAt]))
+          surprises.push(`line ${lineNumber} is ${cells[statusAt]}, which does not go with its enriched columns`);
         if (cells[idAt]) ids.add(cells[idAt]);
       }
     }

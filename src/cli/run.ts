@@ -19,6 +19,8 @@ import { workSummary } from './worker.js';
 
 export interface RunFlags extends EnqueueFlags {
   readonly out?: string;
+  /** Wait for the results of what was submitted; default true. */
+  readonly wait?: boolean;
 }
 
 interface Flags extends RunFlags {
@@ -62,18 +64,19 @@ export function define(command: Command): Run {
 export async function runFile(session: Session, path: string, flags: RunFlags): Promise<RunReport> {
   const enqueued = await enqueue(session, path, flags);
   note(enqueueSummary(enqueued));
-  const worked = await workOff(session);
+  const worked = await workOff(session, flags.wait ?? true);
   const exported = worked.ended === 'signal' ? null : await writeExport(session, path, flags);
   return { enqueue: enqueued, work: worked, export: exported };
 }
 
 /** The bar counts what was in the queue at the start, rows of other files included. */
-async function workOff(session: Session): Promise<WorkerReport> {
+async function workOff(session: Session, waitForResults: boolean): Promise<WorkerReport> {
   const progress = createProgress('submit');
   let most = 0;
   try {
     return await work(session, {
       untilIdle: true,
+      waitForResults,
       onProgress: ({ queue }) => {
         const left = queue.waiting + queue.active + queue.delayed;
         most = Math.max(most, left);

@@ -400,7 +400,10 @@ describe('the example file', () => {
     const source = await open(example('accounts.csv'));
     const seen = new Set<string>();
     const outcomes = (await rowsOf(source)).map(({ key, lineNumber, cells }) => {
-      const outcome = key === undefined ? 'rejected' : seen.has(key) ? 'duplicate' : 'submitted';
+      const submitted = key !== undefined && !seen.has(key);
+      const ends = ['enriched', 'not_found', 'failed'];
+      const repeated = key === undefined ? 'rejected' : 'duplicate';
+      const outcome = submitted ? ends.find((end) => end === cells[0]) : repeated;
       if (key !== undefined) seen.add(key);
       return { lineNumber, expected: cells[0], outcome };
     });
@@ -408,7 +411,9 @@ describe('the example file', () => {
     const count = (outcome: string) => outcomes.filter((row) => row.outcome === outcome).length;
     expect(JSON.parse(await readFile(example('accounts.expected.json'), 'utf8'))).toEqual({
       rows: source.rowCount,
-      submitted: count('submitted'),
+      enriched: count('enriched'),
+      not_found: count('not_found'),
+      failed: count('failed'),
       duplicate: count('duplicate'),
       rejected: count('rejected'),
     });
