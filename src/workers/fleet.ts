@@ -36,8 +36,8 @@ export interface Fleet {
   callWithout(row: { readonly key: string; readonly line: number | null }): FleetCall;
   /** Takes note of a control state seen elsewhere. */
   observe(control: Control): void;
-  /** No row can be sent before `waitMs` (null: before the control state says so). */
-  standby(waitMs: number | null): void;
+  /** No row can be sent before `waitMs` (null: before the control state says so), because of `code`. */
+  standby(waitMs: number | null, code: string): void;
   /** The latest control state seen. */
   readonly control: Control;
   /** Other members alive at the last heartbeat, this one included. */
@@ -67,6 +67,8 @@ export interface FleetDeps {
 const HEARTBEAT_MS = 1_000;
 /** While the fleet stands still, how soon a worker notices that it goes on. */
 const STANDBY_HEARTBEAT_MS = 250;
+/** A wait this long makes people ask what a worker is doing. */
+const WORTH_TELLING_MS = 1_000;
 
 export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   const { store, log } = deps;
@@ -157,9 +159,10 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
       sentAtMs: Number.MAX_SAFE_INTEGER,
     }),
     observe,
-    standby: (waitMs) => {
+    standby: (waitMs, code) => {
       if (waitMs !== null) notBefore = Math.max(notBefore, performance.now() + waitMs);
       if (!working) return;
+      if (waitMs !== null && waitMs >= WORTH_TELLING_MS) log.warn('fleet.waiting', { code, waitMs });
       allow(false);
       // The next beat comes at the pace of standing still, also when the last one was a moment ago.
       nap.abort();

@@ -25,6 +25,8 @@ export interface SubmitWorkerDeps {
 const STALLED_CHECK_MS = 5_000;
 /** The ledger bounds repeats; BullMQ's own bound would fail a row because its workers died often. */
 const NO_STALLED_LIMIT = 1_000_000;
+/** BullMQ counts finished jobs by the minute, and in all, only when asked to. */
+const MINUTES_COUNTED = 1_440;
 /** The store is away: the job waits a little instead of spending an attempt. */
 const STORE_AWAY_MS = 5_000;
 
@@ -37,6 +39,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
     lockDuration: settings.lockDurationMs,
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: NO_STALLED_LIMIT,
+    metrics: { maxDataPoints: MINUTES_COUNTED },
     settings: { backoffStrategy: (attempt) => backoffMs(attempt, settings.backoff, random()) },
   });
 
@@ -51,7 +54,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
       code: 'code' in outcome ? outcome.code : undefined,
       durationMs: Math.round(performance.now() - startedAt),
     });
-    if (outcome.kind === 'standby') fleet.standby(outcome.waitMs);
+    if (outcome.kind === 'standby') fleet.standby(outcome.waitMs, outcome.code);
     return settleJob(outcome, job, token, Date.now());
   }
 
