@@ -5,6 +5,7 @@ import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import type { Store } from '../lib/store/store.js';
+import { hasDoubtsEnough } from './doubts.js';
 import type { Fleet } from './fleet.js';
 
 /** The right to send one row once. */
@@ -24,6 +25,8 @@ export type Admitted =
 
 /** A claim must leave within this time or not at all. */
 export const SEND_WITHIN_MS = 5_000;
+/** Asked again after this time whether the rows in doubt have been looked up. */
+const DOUBTS_FIRST_MS = 1_000;
 
 const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value });
 
@@ -68,6 +71,9 @@ export async function admitRow(
         break;
       case 'probe-open': {
         const { control: seen } = admission;
+        if (seen.probe?.cause === 'outage' && (await hasDoubtsEnough(store))) {
+          return outcome({ kind: 'standby', code: 'DOUBTS_FIRST', waitMs: DOUBTS_FIRST_MS });
+        }
         await store.control.change((control, nowMs) => {
           if (control === null) return undefined;
           const next = probeTaken(control, seen, { key, callId }, nowMs);

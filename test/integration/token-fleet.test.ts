@@ -8,7 +8,7 @@ import { waitFor } from '../support/wait.js';
 /** Eight worker processes and one token, from their start to a throttled accounts server. The tests follow one another. */
 const WORKERS = 8;
 const LIFE_SECONDS = 10;
-const OBSERVED_MS = 15_000;
+const OBSERVED_MS = 12_000;
 
 const t = setup();
 let fleet: ProcessFleet;
