@@ -29,6 +29,8 @@ export interface ZohoConfig {
   /** In place of the one each token names; an origin without trailing slash. */
   readonly apiDomain?: string;
   readonly apiVersion: 'v7' | 'v8';
+  /** Zoho is called through this proxy. May hold a password. */
+  readonly proxy?: { readonly url: string; readonly except: string };
 }
 
 /** `ZohoConfig` with every secret present. */
@@ -68,7 +70,7 @@ export interface Config {
   readonly zoho: ZohoConfig;
   readonly work: WorkSettings;
   readonly dashboard: DashboardConfig;
-  readonly metrics: { readonly port: number };
+  readonly metrics: { readonly host: string; readonly port: number };
   /** Absent: the command's own default. */
   readonly logLevel?: LogLevel;
 }
@@ -114,7 +116,12 @@ export function requireCredentials(zoho: ZohoConfig): ZohoAccount {
   );
 }
 
-function presentValues(env: Environment): Record<string, string> {
+/** Known to other programs in small letters; curl reads only those of some. */
+const EITHER_CASE = ['HTTPS_PROXY', 'NO_PROXY'];
+
+function presentValues(given: Environment): Record<string, string> {
+  const small = EITHER_CASE.map((name) => [name, given[name.toLowerCase()]] as const);
+  const env: Environment = { ...Object.fromEntries(small), ...given };
   const known = Object.entries(env).filter(([name]) => name in SCHEMA.shape || name.startsWith('ZIA_'));
   return Object.fromEntries(
     known.flatMap(([name, value]) => (value === undefined || value.trim() === '' ? [] : [[name, value.trim()]])),
@@ -136,6 +143,10 @@ function configOf(values: Variables, cwd: string): Config {
         refreshToken: values.ZOHO_REFRESH_TOKEN,
         accountsUrl: values.ZOHO_ACCOUNTS_URL,
         apiDomain: values.ZOHO_API_DOMAIN,
+        proxy:
+          values.HTTPS_PROXY === undefined
+            ? undefined
+            : Object.freeze({ url: values.HTTPS_PROXY, except: values.NO_PROXY ?? '' }),
       }),
       dc: values.ZOHO_DC,
       apiVersion: values.ZOHO_API_VERSION,
@@ -146,7 +157,7 @@ function configOf(values: Variables, cwd: string): Config {
       port: values.ZIA_DASHBOARD_PORT,
       ...present({ user: values.ZIA_DASHBOARD_USER, password: values.ZIA_DASHBOARD_PASSWORD }),
     }),
-    metrics: Object.freeze({ port: values.ZIA_METRICS_PORT }),
+    metrics: Object.freeze({ host: values.ZIA_METRICS_HOST, port: values.ZIA_METRICS_PORT }),
     ...present({ logLevel: values.LOG_LEVEL }),
   });
 }

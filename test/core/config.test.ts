@@ -35,7 +35,7 @@ describe('an empty environment', () => {
         resultMaxAgeHours: 72,
       },
       dashboard: { host: '127.0.0.1', port: 3_000 },
-      metrics: { port: 9_464 },
+      metrics: { host: '127.0.0.1', port: 9_464 },
     });
   });
 

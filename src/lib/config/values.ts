@@ -33,6 +33,17 @@ export function origin() {
   });
 }
 
+/** A proxy's address; http is meant when no scheme is given. */
+export function proxyAddress() {
+  return z.string().transform((text, context) => {
+    const address = text.includes('://') ? text : `http://${text}`;
+    const url = URL.canParse(address) ? new URL(address) : null;
+    if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '') return url.href;
+    context.addIssue('an http:// or https:// address such as http://proxy.example:3128');
+    return z.NEVER;
+  });
+}
+
 function numeric(form: RegExp, min: number, max: number, expectation: string) {
   return z.string().transform((text, context) => {
     const value = form.test(text) ? Number(text) : Number.NaN;

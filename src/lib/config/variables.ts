@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { matching, oneOf, origin, positiveNumber, wholeNumber } from './values.js';
+import { matching, oneOf, origin, positiveNumber, proxyAddress, wholeNumber } from './values.js';
 
 export const DATA_CENTERS = ['us', 'eu', 'in', 'au', 'jp', 'ca', 'cn', 'sa', 'uk', 'ae'] as const;
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -48,6 +48,12 @@ export const SCHEMA = z.object({
     ZOHO,
   ),
   ZOHO_API_VERSION: about(oneOf(['v7', 'v8']).default('v7'), 'API version: v7 or v8.', ZOHO),
+  HTTPS_PROXY: about(
+    proxyAddress().optional(),
+    'Proxy that Zoho is called through, such as http://user:password@proxy.example:3128.',
+    { ...ZOHO, secret: true },
+  ),
+  NO_PROXY: about(text().optional(), 'Hosts called without the proxy, separated by commas; `*` is all of them.', ZOHO),
 
   REDIS_URL: about(
     matching(/^rediss?(\+[a-z]+)?:\/\/\S+$/i, 'an address such as redis://127.0.0.1:6379').optional(),
@@ -126,7 +132,8 @@ export const SCHEMA = z.object({
   ZIA_DASHBOARD_PORT: about(port().default(3_000), 'Port of the dashboard.', WATCH),
   ZIA_DASHBOARD_USER: about(text().optional(), 'Login of the dashboard: user.', WATCH),
   ZIA_DASHBOARD_PASSWORD: about(text().optional(), 'Login of the dashboard: password.', { ...WATCH, secret: true }),
-  ZIA_METRICS_PORT: about(port().default(9_464), 'Port of a worker’s metrics.', WATCH),
+  ZIA_METRICS_HOST: about(text().default('127.0.0.1'), 'Address of a worker’s metrics and health checks.', WATCH),
+  ZIA_METRICS_PORT: about(port().default(9_464), 'Their port; the next free one when it is taken.', WATCH),
   LOG_LEVEL: about(oneOf(LOG_LEVELS).optional(), `Least severe events logged: ${LOG_LEVELS.join(', ')}.`, {
     ...WATCH,
     unset: 'info for services, less for commands that end',

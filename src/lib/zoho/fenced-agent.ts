@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { openTunnel, type ProxySettings, proxyFor } from './proxy.js';
 
 /** Watches over one request: asked when a connected socket is ready for it, and remembers that it was handed one. */
 export interface Fence {
@@ -17,12 +18,16 @@ export interface FencedAgentOptions {
   readonly idleSocketMs: number;
   /** Certificates trusted instead of the usual ones (PEM). */
   readonly ca?: string;
+  /** Https goes through this proxy; plain http, which only this machine is called by, never does. */
+  readonly proxy?: ProxySettings;
 }
 
 /** Request options with the fence of the request they belong to. */
 export type FencedRequestOptions = http.RequestOptions & { readonly fence: Fence };
 
 type Created = (error: Error | null, socket: Duplex) => void;
+/** Goes with an error, whose receiver looks at nothing else. */
+const NO_SOCKET = undefined as unknown as Duplex;
 
 /** One address of several may be unreachable without saying so; Node's 250 ms are too short for the far side of the world. */
 const ADDRESS_ATTEMPT_MS = 1_000;
@@ -43,10 +48,7 @@ export function createFencedAgents(options: FencedAgentOptions): {
   };
   return {
     http: new FencedHttpAgent(common, options.connectTimeoutMs),
-    https: new FencedHttpsAgent(
-      { ...common, ...(options.ca === undefined ? {} : { ca: options.ca }) },
-      options.connectTimeoutMs,
-    ),
+    https: new FencedHttpsAgent({ ...common, ...(options.ca === undefined ? {} : { ca: options.ca }) }, options),
   };
 }
 
@@ -79,14 +81,29 @@ class FencedHttpAgent extends http.Agent {
 class FencedHttpsAgent extends https.Agent {
   constructor(
     options: https.AgentOptions,
-    private readonly connectTimeoutMs: number,
+    private readonly settings: FencedAgentOptions,
   ) {
     super(options);
   }
 
   override createConnection(options: https.RequestOptions, callback?: Created): undefined {
-    const socket = super.createConnection(options) as Socket; // tls.connect, says Node's documentation
-    handOverConnected(socket, 'secureConnect', this.connectTimeoutMs, options, callback);
+    const { connectTimeoutMs, ca, proxy: proxies } = this.settings;
+    const host = options.host ?? 'localhost';
+    const proxy = proxies === undefined ? null : proxyFor(host, proxies);
+    const connect = (through: object, timeoutMs: number): void => {
+      const socket = super.createConnection({ ...options, ...through }) as Socket; // tls.connect, says Node's documentation
+      handOverConnected(socket, 'secureConnect', timeoutMs, options, callback);
+    };
+    if (proxy === null) {
+      connect({}, connectTimeoutMs);
+      return;
+    }
+    const startedAt = performance.now();
+    const port = Number(options.port ?? 443);
+    openTunnel({ proxy, host, port, timeoutMs: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) }).then(
+      (socket) => connect({ socket }, Math.max(0, connectTimeoutMs - (performance.now() - startedAt))),
+      (error: Error) => callback?.(error, NO_SOCKET),
+    );
   }
 }
 

@@ -26,9 +26,10 @@ const LEASE_MARGIN_MS = 5_000;
 /** An account's API and its token. `cell` is the store's `token` cell, shared by the whole fleet. */
 export function openZoho(
   account: ZohoAccount,
-  settings: TransportSettings,
+  given: TransportSettings,
   { cell, log }: { readonly cell: Cell<TokenState>; readonly log: Logger },
 ): OpenZoho {
+  const settings = account.proxy === undefined ? given : { ...given, proxy: account.proxy };
   const servers = serversOf(account);
   const transport = createTransport(settings);
   const zoho = createZohoClient({ ...settings, apiVersion: account.apiVersion });

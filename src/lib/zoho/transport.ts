@@ -4,6 +4,7 @@ import { got, type Request } from 'got';
 import type { Answer, AnswerHeaders } from '../core/answer.js';
 import { LONGEST_RETRY_AFTER_MS } from '../core/classify.js';
 import { createFencedAgents, type Fence, fencedRequest } from './fenced-agent.js';
+import type { ProxySettings } from './proxy.js';
 
 export interface TransportSettings {
   /** From the start of a call to the last byte of its answer. */
@@ -15,6 +16,7 @@ export interface TransportSettings {
   readonly userAgent: string;
   /** Certificates trusted instead of the usual ones (PEM). */
   readonly ca?: string;
+  readonly proxy?: ProxySettings;
 }
 
 export interface TransportRequest {
@@ -38,12 +40,13 @@ const IDLE_SOCKET_MS = 3_000;
 const MAX_BODY_BYTES = 1_000_000;
 
 export function createTransport(settings: TransportSettings): Transport {
-  const { requestTimeoutMs, userAgent, ca } = settings;
+  const { requestTimeoutMs, userAgent, ca, proxy } = settings;
   const agents = createFencedAgents({
     // Node does not end a request that has no socket yet, so the request timeout alone would wait for this one.
     connectTimeoutMs: Math.min(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, requestTimeoutMs),
     idleSocketMs: settings.idleSocketMs ?? IDLE_SOCKET_MS,
     ...(ca === undefined ? {} : { ca }),
+    ...(proxy === undefined ? {} : { proxy }),
   });
   const client = got.extend({
     retry: { limit: 0 },
