@@ -94,6 +94,8 @@ export async function watchQueue(engine: Engine): Promise<QueueWatch> {
 const LATELY_MS = 3_600_000;
 /** Nothing has come in for so many of the shortest waits between two looks: by then the waits have grown. */
 const PATIENCE = 20;
+/** An outage of Zoho's alone is no reason to end. */
+const LEAST_PATIENCE_MS = 60_000;
 
 /** Tells whether waiting for results is worth while. */
 async function watchResults(engine: Engine, resultPollMs: number) {
@@ -104,7 +106,8 @@ async function watchResults(engine: Engine, resultPollMs: number) {
     mayCome: async (ledger: LedgerCounts): Promise<boolean> => {
       if (ledger.pending !== pending) changedAtMs = performance.now();
       pending = ledger.pending;
-      if (pending === 0 || performance.now() - changedAtMs > PATIENCE * resultPollMs) return false;
+      if (pending === 0 || performance.now() - changedAtMs > Math.max(LEAST_PATIENCE_MS, PATIENCE * resultPollMs))
+        return false;
       const { value } = await engine.store.cell<CollectorState>('collector').read();
       if (value !== null && value.refused !== null && value.lookedAtMs >= nowMs) return false;
       return (await engine.store.pending({ sinceMs: nowMs - LATELY_MS, limit: 1 })).size > 0;

@@ -61,6 +61,108 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker that waits for results',
     const completed = theirs.filter(({ status }) => status === 'COMPLETED').length;
     expect(summarise(sandbox.log()).gets).toBe(completed);
     expect(readsOf(sandbox) / keys.length).toBeLessThanOrEqual(1.1);
-    console.log(kind, summarise(sandbox.log()));
+  }, 60_000);
+
+  test('keeps waiting while rows are RUNNING or in a status that nobody documents', async () => {
+    const { engine, queue, sandbox } = await open(kind, MIXED);
+    const keys = await queueRows(queue, goodRows(30));
+    await startWorker({ engine, sandbox }).ended;
+    expect((await engine.store.counts()).pending).toBe(30);
+    const odd = ['RUNNING', 'UPDATED', 'ARCHIVED_IN_2031', null];
+    const items = sandbox.enrichments().map(({ id, createdAtMs }, at) => {
+      return { id, status: odd[at % odd.length], created_time: new Date(createdAtMs).toISOString() };
+    });
+    const body = { __zia_org_enrichment: items.reverse(), info: { more_records: false } };
+    sandbox.configure({ faults: [{ kind: 'status', on: 'list', share: 1, status: 200, body, times: 2 }] });
+    expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ finished: 30, pending: 0 });
+    const { ours, theirs } = await bothRecords(engine, sandbox, keys);
+    expect(ours).toEqual(theirs);
+    const { lists, gets } = summarise(sandbox.log());
+    expect(gets).toBe(theirs.filter(({ status }) => status === 'COMPLETED').length);
+    expect(lists).toBe(3);
+  }, 60_000);
+
+  test('asks by id for rows that the list does not show', async () => {
+    const { engine, queue, sandbox } = await open(kind, MIXED);
+    const body = { __zia_org_enrichment: [], info: { more_records: false } };
+    sandbox.configure({ faults: [{ kind: 'status', on: 'list', share: 1, status: 200, body }] });
+    const keys = await queueRows(queue, goodRows(250));
+    expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ finished: 250, pending: 0 });
+    const { ours, theirs } = await bothRecords(engine, sandbox, keys);
+    expect(ours).toEqual(theirs);
+  }, 60_000);
+
+  test('goes on after faults of every kind, and one enrichment that cannot be read holds up no other', async () => {
+    const { engine, queue, sandbox } = await open(kind, { ...MIXED, notFoundShare: 0, failedShare: 0 });
+    const keys = await queueRows(queue, goodRows(60));
+    await startWorker({ engine, sandbox }).ended;
+    sandbox.configure({
+      faults: [
+        { kind: 'status', on: 'get', share: 1, status: 200, body: { __zia_org_enrichment: 'surprise' }, times: 1 },
+        { kind: 'status', on: 'get', share: 1, status: 204, body: undefined, times: 1 },
+        { kind: 'http-500', on: 'get', share: 0.2, times: 1 },
+        { kind: 'status', on: 'list', share: 1, status: 200, body: ['surprise'], times: 1 },
+      ],
+    });
+    expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ finished: 60, pending: 0 });
+    const { ours, theirs } = await bothRecords(engine, sandbox, keys);
+    expect(ours).toEqual(theirs);
+  }, 60_000);
+
+  test('goes on where the leader before stopped, and asks for nothing twice', async () => {
+    const { engine, queue, sandbox } = await open(kind, { ...MIXED, completeAfterMs: 0, latencyMs: 10 });
+    const keys = await queueRows(queue, goodRows(400));
+    await startWorker({ engine, sandbox }).ended;
+    for (const left of [300, 200, 100]) {
+      const worker = collectAll({ engine, sandbox }, { ratePerSecond: 200 });
+      await waitFor(async () => (await engine.store.counts()).pending <= left, { timeoutMs: 30_000, what: 'results' });
+      worker.end();
+      await worker.ended;
+      await engine.store.cell<{ leader: unknown }>('sweep').change((state) => state && { ...state, leader: null });
+    }
+    expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ pending: 0 });
+    const { ours, theirs } = await bothRecords(engine, sandbox, keys);
+    expect(ours).toEqual(theirs);
+    expect(summarise(sandbox.log()).gets).toBe(theirs.filter(({ status }) => status === 'COMPLETED').length);
+    expect(readsOf(sandbox) / keys.length).toBeLessThanOrEqual(1.1);
+  }, 90_000);
+
+  test('gives rows up that are too old, and asks nothing once no row is left', async () => {
+    const { engine, queue, sandbox } = await open(kind, { completeAfterMs: 3_600_000 });
+    const [key] = await queueRows(queue, goodRows(5));
+    const settings = { resultMaxAgeHours: 1 / 3_600 };
+    expect(await collectAll({ engine, sandbox }, settings).ended).toMatchObject({ finished: 5, pending: 0 });
+    if (key === undefined) throw new Error('no key');
+    expect((await engine.store.entries([key])).get(key)).toMatchObject({
+      state: 'scheduled',
+      finalStatus: 'UNFINISHED',
+    });
+    const before = readsOf(sandbox);
+    await queueRows(queue, []);
+    const worker = collectAll({ engine, sandbox, untilIdle: false });
+    const { nowMs } = await engine.store.control.read();
+    await waitFor(async () => (await engine.store.control.read()).nowMs > nowMs + 2_500, { what: 'two looks' });
+    worker.end();
+    await worker.ended;
+    expect(readsOf(sandbox)).toBe(before);
+  }, 60_000);
+
+  test('ends at once when the account may not read results', async () => {
+    const { engine, queue, sandbox } = await open(kind, { scopes: ['ZohoCRM.settings.intelligence.CREATE'] });
+    await queueRows(queue, goodRows(5));
+    expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ ended: 'idle', submitted: 5, pending: 5 });
+    expect(readsOf(sandbox)).toBe(1);
+  }, 60_000);
+
+  test('lets submissions go first, within the same limits', async () => {
+    const { engine, queue, sandbox } = await open(kind, { completeAfterMs: 0, latencyMs: [1, 4] });
+    await queueRows(queue, goodRows(400));
+    await collectAll({ engine, sandbox }, { ratePerSecond: 100, resultPollMs: 100 }).ended;
+    const calls = sandbox.log().filter(({ kind: call }) => call !== 'token');
+    const lastPost = calls.findLastIndex(({ kind: call }) => call === 'post');
+    const readsMeanwhile = calls.slice(0, lastPost).filter(({ kind: call }) => call !== 'post').length;
+    expect(readsMeanwhile).toBeGreaterThan(0);
+    expect(readsMeanwhile / lastPost).toBeLessThan(0.3);
+    expect(summarise(calls).maxCallsInAnySecond).toBeLessThanOrEqual(100);
   }, 60_000);
 });

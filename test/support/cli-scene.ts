@@ -35,6 +35,7 @@ export function withScene(
       ZOHO_ACCOUNTS_URL: sandbox.url,
       ZOHO_API_DOMAIN: sandbox.url,
       ZIA_RATE_LIMIT_PER_SECOND: '200',
+      ZIA_RESULT_POLL_MS: '200',
       ZIA_PREFIX: prefix,
       ...(kind === 'redis' && { REDIS_URL: testRedisUrl() }),
     };

@@ -46,11 +46,14 @@ export const INITIAL_COLLECTOR: CollectorState = {
 const RESULTS_PER_CALL = 12;
 /** 30 s grow to 16 minutes. */
 const MOST_DOUBLINGS = 5;
+/** A long walk in vain is not repeated before it was waited for: a million rows under way are ten thousand pages. */
+const WAITS_PER_UNPAID_CALL = 0.2;
 
 /** Whether it is time for the next walk: soon after new rows, else ever more rarely. */
 export function isWalkDue(state: CollectorState, rows: PendingRows, shortestMs: number): boolean {
   const waitedMs = rows.nowMs - Math.max(state.lookedAtMs, rows.oldestScheduledAtMs);
-  return waitedMs >= (hasNewRows(state, rows) ? shortestMs : shortestMs * 2 ** state.doublings);
+  if (hasNewRows(state, rows)) return waitedMs >= shortestMs;
+  return waitedMs >= shortestMs * Math.max(2 ** state.doublings, unpaidCalls(state) * WAITS_PER_UNPAID_CALL);
 }
 
 /** The state in which a walk begins. New rows shorten the wait again, unless a walk is so long that it would not pay. */
@@ -72,7 +75,11 @@ export function walkEnded(state: CollectorState, nowMs: number): CollectorState 
 }
 
 function hasNewRows(state: CollectorState, { scheduled }: PendingRows): boolean {
-  return scheduled - state.scheduled >= Math.max(1, RESULTS_PER_CALL * (state.idleCalls - 1));
+  return scheduled - state.scheduled >= Math.max(1, 2 * RESULTS_PER_CALL * (state.idleCalls - 1));
+}
+
+function unpaidCalls({ idleCalls, finished }: CollectorState): number {
+  return Math.max(0, idleCalls - finished / RESULTS_PER_CALL);
 }
 
 function doublingsAfter({ idleCalls, finished, doublings }: CollectorState): number {
