@@ -1,13 +1,8 @@
 import { requireCredentials, type ZohoAccount, type ZohoConfig } from '../lib/config.js';
 import { UsageError } from '../lib/errors.js';
+import type { LedgerAccount } from '../lib/store/ledger-file.js';
 import type { Store } from '../lib/store/store.js';
 import { serversOf } from '../lib/zoho/data-centers.js';
-
-/** The Zoho account a store belongs to. */
-interface BoundAccount {
-  readonly apiDomain: string;
-  readonly clientId: string;
-}
 
 /** The account that the settings name: null when they name none, unless it is `needed`, which throws `UsageError`. */
 export function accountOf(zoho: ZohoConfig, needed: boolean): ZohoAccount | null {
@@ -20,16 +15,25 @@ export function accountOf(zoho: ZohoConfig, needed: boolean): ZohoAccount | null
  * account paid for says nothing about the other. A new refresh token for the same account is no change. Safe to repeat.
  */
 export async function bindAccount(store: Store, account: ZohoAccount): Promise<void> {
-  const mine: BoundAccount = { apiDomain: serversOf(account).defaultApiDomain, clientId: account.clientId };
-  const { value } = await store.cell<BoundAccount>('account').change((bound) => (bound === null ? mine : undefined));
-  if (value === null || (value.apiDomain === mine.apiDomain && value.clientId === mine.clientId)) return;
+  const mine = { apiDomain: serversOf(account).defaultApiDomain, clientId: account.clientId };
+  await bindStore(store, mine, 'the settings name');
+}
+
+/** The same for an account known by other means; `source` says in the message where it comes from. */
+export async function bindStore(store: Store, mine: LedgerAccount, source: string): Promise<void> {
+  const { value } = await store.cell<LedgerAccount>('account').change((bound) => (bound === null ? mine : undefined));
+  if (value === null || isSameAccount(value, mine)) return;
   throw new UsageError(
     'OTHER_ACCOUNT',
-    `This store belongs to ${described(value)}, and the settings name ${described(mine)}; use another ZIA_DATA_DIR (or ZIA_PREFIX on Redis) for another account.`,
+    `This store belongs to ${described(value)}, and ${source} ${described(mine)}; use another ZIA_DATA_DIR (or ZIA_PREFIX on Redis) for another account.`,
   );
 }
 
-function described({ apiDomain, clientId }: BoundAccount): string {
+function isSameAccount(one: LedgerAccount, other: LedgerAccount): boolean {
+  return one.apiDomain === other.apiDomain && one.clientId === other.clientId;
+}
+
+function described({ apiDomain, clientId }: LedgerAccount): string {
   return `client ${shortened(clientId)} at ${apiDomain}`;
 }
 

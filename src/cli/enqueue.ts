@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import type { Priority } from '../lib/queues.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import { enqueueFile } from '../producers/enqueue-file.js';
+import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
+import { engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { count, printResult, rows } from './terminal.js';
@@ -12,9 +14,10 @@ import { count, printResult, rows } from './terminal.js';
 export interface EnqueueFlags extends InputFlags {
   readonly limit?: number;
   readonly rejects?: string;
+  readonly priority?: Priority;
 }
 
-interface Flags extends EnqueueFlags {
+interface Flags extends EnqueueFlags, SpendingFlags {
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
 }
@@ -25,10 +28,17 @@ export function define(command: Command): Run {
     .argument('<file>', 'a CSV file with a header row; - reads stdin')
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .option('--rejects <file>', 'write refused records here instead of beside the input')
+    .addOption(priorityFlag())
+    .addOption(yesFlag())
     .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
-  example(command, 'npm run enqueue accounts.csv', 'npm run enqueue accounts.csv -- --limit 5 --map "name=Firm"');
+  example(
+    command,
+    'npm run enqueue accounts.csv',
+    'npm run enqueue accounts.csv -- --limit 5 --map "name=Firm"',
+    'npm run enqueue today.csv -- --priority high',
+  );
   return () => {
     const flags: Flags = command.opts();
     return withSession({ engine: flags.engine, kind: 'batch' }, (session) =>
@@ -38,7 +48,9 @@ export function define(command: Command): Run {
 }
 
 async function run(session: Session, file: string, flags: Flags): Promise<number> {
-  const report = await enqueue(session, typedPath(file), flags);
+  const path = typedPath(file);
+  if (!(await maySpend(session, path, flags))) return EXIT.failed;
+  const report = await enqueue(session, path, flags);
   const { fieldsLeftOut: _told, ...document } = report;
   printResult(flags.json ?? false, document, () => enqueueSummary(report));
   return EXIT.done;
@@ -61,6 +73,7 @@ export async function enqueue(
       module: config.work.module,
       maxAttempts: config.work.maxAttempts,
       limit: flags.limit,
+      priority: flags.priority,
       rejectsPath: flags.rejects === undefined ? undefined : typedPath(flags.rejects),
       signal: shutdown.signal,
       onProgress: ({ rows: done, total }) => progress.update(done, total),

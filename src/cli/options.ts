@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { PRIORITIES } from '../lib/queues.js';
 
 /** Flags that several commands share. They have no defaults: an absent flag leaves the environment's say. */
 export const engineFlag = (): Option =>
@@ -11,6 +12,11 @@ export const mapFlag = (): Option =>
     '--map <field=header>',
     'use this column for a field (name, email, website, record_id); `field=` leaves the field out; repeatable',
   ).argParser<readonly string[]>((text, soFar = []) => [...soFar, text]);
+
+export const priorityFlag = (): Option =>
+  new Option('--priority <priority>', 'before all rows that wait (high), or after them (low)').choices([...PRIORITIES]);
+
+export const yesFlag = (): Option => new Option('-y, --yes', 'on a terminal, do not ask before rows are queued');
 
 /** A whole number of at least `min`. */
 export function wholeNumber(min: number): (text: string) => number {

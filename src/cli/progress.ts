@@ -34,7 +34,7 @@ function bar(label: string): Progress {
 }
 
 /** `45s`, `12m`, `3h20m`; the library's estimate is no number before the first step. */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';
   if (seconds < 100) return `${Math.round(seconds)}s`;
   const minutes = Math.round(seconds / 60);

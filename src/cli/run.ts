@@ -4,6 +4,7 @@ import { signalExitCode } from '../lib/shutdown.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import type { ExportReport } from '../reports/export-file.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
+import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { work } from './compose.js';
 import { type EnqueueFlags, enqueue, enqueueSummary } from './enqueue.js';
@@ -11,7 +12,7 @@ import { EXIT } from './exit-codes.js';
 import { writeExport } from './export.js';
 import { fileTable } from './file-table.js';
 import { typedPath } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
+import { engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
@@ -23,7 +24,7 @@ export interface RunFlags extends EnqueueFlags {
   readonly wait?: boolean;
 }
 
-interface Flags extends RunFlags {
+interface Flags extends RunFlags, SpendingFlags {
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
 }
@@ -42,6 +43,8 @@ export function define(command: Command): Run {
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .option('--rejects <file>', 'write refused records here instead of beside the input')
     .option('--out <file>', 'write the export here instead of beside the input')
+    .addOption(priorityFlag())
+    .addOption(yesFlag())
     .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
@@ -53,6 +56,7 @@ export function define(command: Command): Run {
       throw new UsageError('RUN_NEEDS_FILE', 'run reads its file twice, so it cannot read stdin; name a file.');
     }
     return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
+      if (!(await maySpend(session, typedPath(file), flags))) return EXIT.failed;
       const report = await runFile(session, typedPath(file), flags);
       printResult(flags.json ?? false, report, () => summary(report));
       return exitCodeOf(report, session);

@@ -4,6 +4,8 @@ import { UsageError } from '../lib/errors.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { fileStatus, type ReportedFile } from '../reports/file-status.js';
 import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
+import { allowanceLine } from './allowance-line.js';
+import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
@@ -51,13 +53,14 @@ async function status(session: Session, file: string | undefined, flags: Flags):
   return withInput(session, file, flags, (input) => show(session, input, flags));
 }
 
-async function show(
-  { engine, shutdown: { signal } }: Session,
-  input: ReportedFile | null,
-  flags: Flags,
-): Promise<number> {
+async function show(session: Session, input: ReportedFile | null, flags: Flags): Promise<number> {
+  const {
+    engine,
+    shutdown: { signal },
+  } = session;
+  const allowanceOf = quickAllowance(session);
   do {
-    const queue = await queueStatus(engine);
+    const queue = await queueStatus(engine, await allowanceOf());
     const status: Status = input === null ? queue : { ...queue, file: await fileStatus(input) };
     if (flags.watch) process.stdout.write(process.stdout.isTTY ? CLEAR_SCREEN : '\n');
     printResult(flags.json ?? false, status, () => textOf(status, input?.source.path));
@@ -66,7 +69,7 @@ async function show(
   return EXIT.done;
 }
 
-function textOf({ queue, uncertain, held, stop, file }: Status, name: string | undefined): string {
+function textOf({ queue, uncertain, held, stop, allowance, file }: Status, name: string | undefined): string {
   const parts = [
     `Queue\n${table([
       ['  waiting', queue.waiting],
@@ -79,6 +82,7 @@ function textOf({ queue, uncertain, held, stop, file }: Status, name: string | u
     ])}`,
     stop === null ? 'Not stopped.' : `STOPPED since ${stop.since} (${stop.code}): ${stop.message}`,
   ];
+  if (allowance !== null) parts.push(allowanceLine(allowance));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
   return parts.join('\n\n');
 }

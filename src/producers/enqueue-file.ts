@@ -7,7 +7,7 @@ import { type EnqueueOptions, type EnqueueReport, enqueueRows } from './csv-prod
 import { createRejectWriter, rejectsPathOf } from './reject-writer.js';
 
 export interface EnqueueFileOptions
-  extends Pick<EnqueueOptions, 'module' | 'maxAttempts' | 'limit' | 'onProgress' | 'signal'> {
+  extends Pick<EnqueueOptions, 'module' | 'maxAttempts' | 'limit' | 'priority' | 'onProgress' | 'signal'> {
   /** The CSV file; `-` for standard input. */
   readonly path: string;
   /** Values of `--map`, such as `name=Firm`. */

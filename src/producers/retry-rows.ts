@@ -1,5 +1,8 @@
 import pLimit from 'p-limit';
 import type { IdentityKey } from '../lib/core/ids.js';
+import type { LedgerEntry } from '../lib/core/ledger.js';
+import type { CsvSource } from '../lib/csv/csv-source.js';
+import { type RowReaderOptions, readRows } from '../lib/csv/row-reader.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { EnrichJob, EnrichQueue } from '../lib/queues.js';
 
@@ -7,18 +10,23 @@ export interface RetryOptions {
   readonly engine: Engine;
   readonly queue: EnrichQueue;
   /** Only rows that failed with this code; all codes when absent. */
-  readonly code?: string;
+  readonly code?: string | undefined;
   /** Release held rows, and only those: they are sent again whether or not Zoho has them. */
   readonly uncertain: boolean;
-  /** Only these rows; all rows when absent. */
-  readonly keys?: ReadonlySet<IdentityKey>;
+  /** Only the rows of this file; all rows when absent. */
+  readonly file?: (RowReaderOptions & { readonly source: CsvSource }) | undefined;
   readonly onProgress?: (retried: number) => void;
+  /** Ends between two chunks. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RetryReport {
+  /** Rows put back into the queue. */
   readonly retried: number;
   /** Failed rows that the options left alone. */
   readonly left: number;
+  /** Held rows without a failed job, released all the same: they go on by themselves, or are new to `enqueue`. */
+  readonly released: number;
 }
 
 const CHUNK = 500;
@@ -27,40 +35,111 @@ const AT_ONCE = 50;
 const HELD_CODE = 'UNCERTAIN_HELD';
 
 /**
- * Puts failed rows back into the queue with fresh attempts, in chunks. Safe to call again and to interrupt: each row is
- * either still failed or waiting. Rows that another process retries meanwhile are not counted.
+ * Puts failed rows back into the queue with fresh attempts, the ones that failed first in front, in chunks and flat memory.
+ * Rows that fail again meanwhile are not taken a second time. Safe to call again and to interrupt: each row is either
+ * still failed or waiting. Rows that another process retries meanwhile are not counted.
  */
 export async function retryRows(options: RetryOptions): Promise<RetryReport> {
   const limit = pLimit(AT_ONCE);
   let retried = 0;
   let left = 0;
-  for (;;) {
-    // Retried rows leave the failed set, so the next chunk starts behind those that were left alone.
-    const jobs = await options.queue.getFailed(left, left + CHUNK - 1);
-    if (jobs.length === 0) return { retried, left };
+  for await (const jobs of failedJobs(options)) {
+    options.signal?.throwIfAborted();
     const results = await Promise.all(jobs.map((job) => limit(() => retryJob(job, options))));
     const moved = results.filter(Boolean).length;
     retried += moved;
     left += jobs.length - moved;
+    jobs.moved = moved;
     options.onProgress?.(retried);
+  }
+  const released = options.uncertain ? await releaseRest(options) : 0;
+  return { retried, left, released };
+}
+
+/** A chunk of failed jobs; whoever takes it says how many of them have left the failed ones. */
+type Chunk = readonly EnrichJob[] & { moved: number };
+
+const chunkOf = (jobs: readonly EnrichJob[]): Chunk => Object.assign([...jobs], { moved: 0 });
+
+function failedJobs(options: RetryOptions): AsyncGenerator<Chunk> {
+  return options.file === undefined ? allFailed(options.queue) : failedOfFile(options.file, options);
+}
+
+/** Oldest first, so that rows which fail again come after the end; that is where the count of the beginning stops. */
+async function* allFailed(queue: EnrichQueue): AsyncGenerator<Chunk> {
+  let ahead = await queue.getFailedCount();
+  let skipped = 0;
+  while (ahead > 0) {
+    const jobs = chunkOf(await queue.getJobs('failed', skipped, skipped + Math.min(CHUNK, ahead) - 1, true));
+    if (jobs.length === 0) return;
+    yield jobs;
+    ahead -= jobs.length;
+    skipped += jobs.length - jobs.moved;
   }
 }
 
-async function retryJob(job: EnrichJob, { engine, code, uncertain, keys }: RetryOptions): Promise<boolean> {
-  // Job ids of this program are identity keys; a foreign id is simply in nobody's set.
-  const key = job.id as IdentityKey;
-  const failedWith = job.failedReason?.split(':', 1)[0] ?? '';
-  if (keys && !keys.has(key)) return false;
-  if (uncertain !== (failedWith === HELD_CODE)) return false;
-  if (code !== undefined && failedWith !== code) return false;
-  if (uncertain) await releaseHeld(engine, key);
-  return job.retry('failed', { resetAttemptsMade: true }).then(
-    () => true,
-    () => false,
-  );
+async function* failedOfFile(
+  { source, ...reader }: NonNullable<RetryOptions['file']>,
+  { engine, queue }: RetryOptions,
+): AsyncGenerator<Chunk> {
+  for await (const rows of readRows(source, reader)) {
+    const keys = [...new Set(rows.flatMap(({ key }) => (key === undefined ? [] : [key])))];
+    const fates = await engine.jobFates(keys);
+    const failed = keys.filter((key) => fates.get(key)?.state === 'failed');
+    for (let at = 0; at < failed.length; at += AT_ONCE) {
+      const jobs = await Promise.all(failed.slice(at, at + AT_ONCE).map((key) => queue.getJob(key)));
+      yield chunkOf(jobs.filter((job) => job !== undefined));
+    }
+  }
 }
 
-async function releaseHeld(engine: Engine, key: IdentityKey): Promise<void> {
-  const entry = (await engine.store.entries([key])).get(key);
-  if (entry?.state === 'held') await engine.store.clear(key, entry.callId);
+async function retryJob(job: EnrichJob, { engine, code, uncertain }: RetryOptions): Promise<boolean> {
+  // Job ids of this program are identity keys; a foreign id is simply in nobody's ledger.
+  const key = job.id as IdentityKey;
+  const failedWith = /^(\w+): /.exec(job.failedReason ?? '')?.[1] ?? 'JOB_FAILED';
+  if (uncertain !== (failedWith === HELD_CODE)) return false;
+  if (code !== undefined && failedWith !== code) return false;
+  if (uncertain) await release(engine, key, (await engine.store.entries([key])).get(key));
+  try {
+    await job.retry('failed', { resetAttemptsMade: true });
+    return true;
+  } catch (error) {
+    const fate = (await engine.jobFates([key])).get(key);
+    if (fate?.state === 'failed') throw error;
+    return false; // somebody else was faster
+  }
+}
+
+/** Held rows whose job has not failed yet, or is gone: an imported ledger has no jobs. */
+async function releaseRest({ engine, file, signal }: RetryOptions): Promise<number> {
+  let released = 0;
+  for await (const entries of file === undefined ? wholeLedger(engine) : ledgerOfFile(file, engine)) {
+    signal?.throwIfAborted();
+    for (const [key, entry] of entries) if (await release(engine, key, entry)) released += 1;
+  }
+  return released;
+}
+
+type Entries = ReadonlyMap<IdentityKey, LedgerEntry>;
+
+async function* wholeLedger({ store }: Engine): AsyncGenerator<Entries> {
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof store.scanLedger>> = await store.scanLedger(cursor, CHUNK);
+    yield page.entries;
+    cursor = page.cursor;
+  } while (cursor !== null);
+}
+
+async function* ledgerOfFile(
+  { source, ...reader }: NonNullable<RetryOptions['file']>,
+  { store }: Engine,
+): AsyncGenerator<Entries> {
+  for await (const rows of readRows(source, reader)) {
+    yield await store.entries(rows.flatMap(({ key }) => (key === undefined ? [] : [key])));
+  }
+}
+
+async function release({ store }: Engine, key: IdentityKey, entry: LedgerEntry | undefined): Promise<boolean> {
+  return entry?.state === 'held' ? store.clear(key, entry.callId) : false;
 }

@@ -1,4 +1,5 @@
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
+import type { Allowance } from '../lib/zoho/allowance.js';
 
 /** The `status --json` document, without a file's part. */
 export interface QueueStatus {
@@ -7,7 +8,7 @@ export interface QueueStatus {
   /** Null when the fleet is not stopped; `since` is ISO 8601. */
   readonly stop: StopStatus | null;
   /** What the org has left, as far as Zoho tells; null when it has not told. */
-  readonly allowance: null;
+  readonly allowance: Allowance | null;
   /** Rows sent whose answer was lost, waiting for a look-up. */
   readonly uncertain: number;
   /** Uncertain rows that only a person may decide. */
@@ -22,7 +23,7 @@ export interface StopStatus {
 }
 
 /** The queue and the stop as they are now: three reads, changes nothing. */
-export async function queueStatus(engine: Engine): Promise<QueueStatus> {
+export async function queueStatus(engine: Engine, allowance: Allowance | null = null): Promise<QueueStatus> {
   const [queue, ledger, control] = await Promise.all([
     engine.counts(),
     engine.store.counts(),
@@ -36,7 +37,7 @@ export async function queueStatus(engine: Engine): Promise<QueueStatus> {
       mode === 'stopped' && stop !== null
         ? { code: stop.code, message: stop.message, since: new Date(stop.sinceMs).toISOString(), epoch }
         : null,
-    allowance: null,
+    allowance,
     uncertain: ledger.uncertain,
     held: ledger.held,
   };

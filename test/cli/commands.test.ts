@@ -46,7 +46,7 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
           engine: kind,
           queue: { ...QUEUE, waiting: 2 },
           stop: null,
-          allowance: null,
+          allowance: { used: 0, source: 'zoho' },
           file: { ...FILE, rows: 4, waiting: 3, rejected: 1 },
         });
 

@@ -76,7 +76,7 @@ export interface Cell<T> {
 }
 
 /** Cells of the store and what they hold; the types live with the code that owns each. */
-export type CellName = 'control' | 'token' | 'account' | 'sweep' | 'server' | 'mappings' | 'collector';
+export type CellName = 'control' | 'token' | 'account' | 'sweep' | 'server' | 'mappings' | 'collector' | 'allowance';
 
 export interface LedgerCounts {
   readonly scheduled: number;

@@ -1,0 +1,10 @@
+import type { Allowance } from '../lib/zoho/allowance.js';
+import { count } from './terminal.js';
+
+/** The allowance in a sentence. */
+export function allowanceLine({ total, used, left, source }: Allowance): string {
+  const numbers = `Allowance: ${count(left)} of ${count(total)} left, ${count(used)} used`;
+  return source === 'zoho'
+    ? `${numbers}.`
+    : `${numbers}; an estimate from edition and users, which counts as used only what this store knows.`;
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TokenState } from '../lib/core/token-lease.js';
+import { type AccountReads, createAccountReads } from '../lib/zoho/account-reads.js';
+import {
+  type Allowance,
+  allowanceNow,
+  type RememberedAllowance,
+  readAllowance,
+  recentAllowance,
+} from '../lib/zoho/allowance.js';
+import { openZoho } from '../lib/zoho/open-zoho.js';
+import type { Session } from './session.js';
+import { version } from './version.js';
+
+type Asking = Pick<Session, 'engine' | 'config' | 'log' | 'shutdown' | 'account'>;
+
+/** A place in flight of a command that was killed is free again after this time. */
+const PLACE_LEASE_MS = 30_000;
+/** A command that somebody waits for does not ask for longer than this. */
+const PATIENCE_MS = 10_000;
+const QUICK_MS = 1_500;
+const QUICK_IN_ALL_MS = 4_000;
+
+/** The allowance of the session's account as Zoho tells it now; null without credentials, or when Zoho does not tell. */
+export async function currentAllowance(session: Asking): Promise<Allowance | null> {
+  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
+  const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  if (reads === null) return null;
+  return allowanceNow(cellOf(session), () => ask(session, reads));
+}
+
+/**
+ * Tells the allowance as anybody asked for it in the last minute, else quickly asks for it. Null without credentials and
+ * whenever Zoho does not tell at once; never rejects, takes 4 s at most.
+ */
+export function quickAllowance(session: Asking): () => Promise<Allowance | null> {
+  const timeoutMs = Math.min(QUICK_MS, session.config.work.requestTimeoutMs);
+  const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  if (reads === null) return async () => null;
+  return () => {
+    const asked = recentAllowance(cellOf(session), () => ask(session, reads)).catch(() => null);
+    return Promise.race([asked, sleep(QUICK_IN_ALL_MS, null, { ref: false })]);
+  };
+}
+
+async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance | null> {
+  const { scheduled } = await engine.store.counts();
+  return readAllowance(reads, scheduled);
+}
+
+function cellOf({ engine }: Asking) {
+  return engine.store.cell<RememberedAllowance>('allowance');
+}
+
+function openReads(
+  { engine, config, log, shutdown, account }: Asking,
+  { timeoutMs, patienceMs }: { readonly timeoutMs: number; readonly patienceMs: number },
+): AccountReads | null {
+  if (account === null) return null;
+  const zoho = openZoho(
+    account,
+    { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
+    { cell: engine.store.cell<TokenState>('token'), log },
+  );
+  shutdown.onClose('zoho', () => zoho.close());
+  return createAccountReads({
+    zoho,
+    store: engine.store,
+    limits: {
+      callsPerSecond: config.work.ratePerSecond,
+      maxInFlight: config.work.maxInFlight,
+      placeLeaseMs: PLACE_LEASE_MS,
+    },
+    callerId: `ask-${randomUUID().slice(0, 13)}`,
+    patienceMs,
+  });
+}

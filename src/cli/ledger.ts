@@ -1,0 +1,110 @@
+import { open } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { Argument, type Command } from 'commander';
+import { UsageError } from '../lib/errors.js';
+import { type ImportReport, importLedger, type LedgerAccount, ledgerLines } from '../lib/store/ledger-file.js';
+import { resolveTarget, writeTo } from '../reports/write-file.js';
+import { bindStore } from './account.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { typedPath } from './input.js';
+import { engineFlag, example, jsonFlag } from './options.js';
+import { createProgress } from './progress.js';
+import { type Session, withSession } from './session.js';
+import { count, note, printResult } from './terminal.js';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `ledger`: the ledger as a file, for a backup or another engine. */
+export function define(command: Command): Run {
+  command
+    .addArgument(new Argument('<action>', 'export to a file, or import from one').choices(['export', 'import']))
+    .argument('<file>', 'one JSON document a line; - is stdout or stdin')
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(
+    command,
+    'npm run ledger export ledger.ndjson',
+    'REDIS_URL=redis://127.0.0.1:6379 npm run ledger import ledger.ndjson -- --engine redis',
+  );
+  return () => {
+    const flags: Flags = command.opts();
+    const [action, file = '-'] = command.args;
+    return withSession({ engine: flags.engine, kind: 'batch' }, (session) =>
+      action === 'export' ? writeLedger(session, typedPath(file), flags) : readLedger(session, typedPath(file), flags),
+    );
+  };
+}
+
+async function writeLedger({ engine, shutdown }: Session, file: string, { json = false }: Flags): Promise<number> {
+  const target = await resolveTarget(file, null);
+  const { value: account } = await engine.store.cell<LedgerAccount>('account').read();
+  let entries = 0;
+  const lines = ledgerLines(engine.store, account, new Date());
+  await writeTo(
+    target,
+    counted(lines, (written) => {
+      entries += written;
+    }),
+    shutdown.signal,
+  );
+  // What the file is and how many entries it has are lines, too.
+  entries -= 2;
+  if (file === '-') note(`exported ${entriesOf(entries)}`);
+  else printResult(json, { file, entries }, () => `${file}: ${entriesOf(entries)}`);
+  return EXIT.done;
+}
+
+async function* counted(lines: AsyncIterable<string>, count: (lines: number) => void): AsyncGenerator<string> {
+  for await (const text of lines) {
+    count(text.split('\n').length - 1);
+    yield text;
+  }
+}
+
+async function readLedger({ engine, shutdown }: Session, file: string, { json = false }: Flags): Promise<number> {
+  const progress = createProgress('import');
+  const input = await openInput(file);
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY, signal: shutdown.signal });
+  try {
+    const report = await importLedger(engine.store, lines, {
+      checkAccount: async (account) => {
+        if (account !== null) await bindStore(engine.store, account, 'the file comes from');
+      },
+      onProgress: (entries) => progress.update(entries, entries),
+    });
+    shutdown.signal.throwIfAborted();
+    printResult(json, { file, ...report }, () => summary(report));
+    return report.conflicts > 0 ? EXIT.rowsLeftOut : EXIT.done;
+  } finally {
+    progress.stop();
+    lines.close();
+    input.destroy();
+  }
+}
+
+async function openInput(file: string): Promise<Readable> {
+  if (file === '-') return process.stdin;
+  const handle = await open(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new UsageError('FILE_UNREADABLE', `${file} cannot be read (${cause.code ?? cause.name}).`, { cause });
+  });
+  return handle.createReadStream();
+}
+
+function summary({ entries, added, stronger, known, conflicts }: ImportReport): string {
+  const lines = [
+    `${entriesOf(entries)}: ${count(added)} added, ${count(stronger)} brought up to date, ${count(known)} known already.`,
+  ];
+  if (conflicts > 0) {
+    lines.push(`${entriesOf(conflicts)} left out: this ledger has another enrichment for the row, and keeps it.`);
+  }
+  return lines.join('\n');
+}
+
+function entriesOf(entries: number): string {
+  return `${count(entries)} ${entries === 1 ? 'entry' : 'entries'}`;
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { UsageError } from '../lib/errors.js';
+import { type RetryOptions, type RetryReport, retryRows } from '../producers/retry-rows.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { type InputFlags, withInput } from './input.js';
+import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { createProgress } from './progress.js';
+import { type Session, withSession } from './session.js';
+import { count, printResult, rows } from './terminal.js';
+
+interface Flags extends InputFlags {
+  readonly code?: string;
+  readonly uncertain?: boolean;
+  readonly file?: string;
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `retry`: failed rows again, with fresh attempts. */
+export function define(command: Command): Run {
+  command
+    .option('--code <code>', 'only rows that failed with this code, such as INVALID_DATA')
+    .option('--uncertain', 'only held rows; Zoho may already have them, and then they are paid for twice')
+    .option('--file <file>', 'only rows of this CSV file; - reads stdin')
+    .addOption(mapFlag())
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(
+    command,
+    'npm run retry',
+    'npm run retry -- --code INVALID_DATA --file accounts.csv',
+    'npm run retry -- --uncertain',
+  );
+  return () => {
+    const flags: Flags = command.opts();
+    if (flags.uncertain && flags.code !== undefined) {
+      throw new UsageError(
+        'CODE_WITH_UNCERTAIN',
+        'Held rows have no error code, so --code does not go with --uncertain; leave one of them out.',
+      );
+    }
+    return withSession({ engine: flags.engine, kind: 'batch' }, (session) => retry(session, flags));
+  };
+}
+
+async function retry(session: Session, flags: Flags): Promise<number> {
+  const report = await retryThem(session, flags);
+  printResult(flags.json ?? false, report, () => summary(report, flags));
+  return EXIT.done;
+}
+
+async function retryThem(session: Session, flags: Flags): Promise<RetryReport> {
+  const { engine, shutdown } = session;
+  const queue = engine.openQueue();
+  const progress = createProgress('retry');
+  const { failed } = await engine.counts();
+  const options: RetryOptions = {
+    engine,
+    queue,
+    code: flags.code,
+    uncertain: flags.uncertain ?? false,
+    onProgress: (retried) => progress.update(retried, failed),
+    signal: shutdown.signal,
+  };
+  try {
+    if (flags.file === undefined) return await retryRows(options);
+    return await withInput(session, flags.file, flags, (file) => retryRows({ ...options, file }));
+  } finally {
+    progress.stop();
+    await queue.close();
+  }
+}
+
+function summary({ retried, left, released }: RetryReport, { uncertain = false }: Flags): string {
+  const parts = [`${rows(retried)} put back into the queue with fresh attempts`];
+  if (left > 0) parts.push(`${count(left)} other failed ${left === 1 ? 'row was' : 'rows were'} left alone`);
+  const text = `${parts.join('; ')}.`;
+  if (!uncertain || released === 0) return text;
+  return `${text}\n${rows(released)} released that had no failed job: enqueue the file again to send what is not queued.`;
+}

@@ -1,0 +1,19 @@
+/** What submitting rows takes. */
+export interface Effort {
+  readonly posts: number;
+  /** Calls for results, at most. */
+  readonly polls: number;
+  /** At the configured pace, results included. */
+  readonly seconds: number;
+}
+
+/** A result costs one call, and a page of the list serves a hundred of them; in the long run at most so much a row. */
+const POLLS_PER_ROW = 1.1;
+/** The share of the rate that the pace uses, so that no second exceeds it at Zoho's side. */
+const USED_SHARE = 0.98;
+
+/** What `rows` submissions and their results take at `callsPerSecond`, above 0. Latency is not known, and not counted. */
+export function effortOf(rows: number, callsPerSecond: number): Effort {
+  const polls = Math.ceil(rows * POLLS_PER_ROW);
+  return { posts: rows, polls, seconds: Math.ceil((rows + polls) / (callsPerSecond * USED_SHARE)) };
+}

@@ -1,0 +1,78 @@
+import type { Cell } from '../store/store.js';
+import type { AccountReads } from './account-reads.js';
+
+/** How many enrichments the org has, as far as Zoho tells. */
+export interface Allowance {
+  readonly total: number;
+  readonly used: number;
+  readonly left: number;
+  /**
+   * `zoho`: Zoho's own numbers. `estimate`: from edition and users; `used` then counts only what this ledger knows, so
+   * `left` is the most there can be.
+   */
+  readonly source: 'zoho' | 'estimate';
+}
+
+/** The store's `allowance` cell: the latest answer, also when Zoho did not tell. */
+export interface RememberedAllowance {
+  readonly atMs: number;
+  readonly allowance: Allowance | null;
+}
+
+/** Enrichments a user brings, by edition, and the most an org gets: Zoho's enrichment page names these two editions. */
+const PER_USER: Readonly<Record<string, number>> = { enterprise: 500, ultimate: 2_000 };
+const MOST = 50_000;
+
+/**
+ * Asks Zoho for the allowance, else estimates it; null when neither can be done. `submitted` is what the ledger counts.
+ * At most three calls; never rejects for what Zoho answers.
+ */
+export async function readAllowance(reads: AccountReads, submitted: number): Promise<Allowance | null> {
+  const feature = await reads.feature('data_enrichment');
+  if (feature.kind === 'no-token' || (feature.kind === 'unavailable' && feature.code !== 'UNREADABLE')) return null;
+  if (feature.kind === 'read') {
+    const { total, used, left } = feature.value;
+    const known = total ?? (used !== null && left !== null ? used + left : null);
+    const free = left ?? (total !== null && used !== null ? Math.max(0, total - used) : null);
+    if (known !== null && free !== null) {
+      return { total: known, used: used ?? Math.max(0, known - free), left: free, source: 'zoho' };
+    }
+  }
+  return estimate(reads, submitted);
+}
+
+async function estimate(reads: AccountReads, submitted: number): Promise<Allowance | null> {
+  const org = await reads.org();
+  if (org.kind !== 'read' || org.value.edition === null) return null;
+  const perUser = Object.hasOwn(PER_USER, org.value.edition) ? PER_USER[org.value.edition] : undefined;
+  if (perUser === undefined) return null;
+  const users = await reads.users();
+  const count = users.kind === 'read' ? users.value : org.value.licenses;
+  if (count === null) return null;
+  const total = Math.min(MOST, count * perUser);
+  const used = Math.min(total, submitted);
+  return { total, used, left: total - used, source: 'estimate' };
+}
+
+/** How long an answer is good enough to be shown again. */
+const FRESH_MS = 60_000;
+
+/** The allowance as anybody asked for it in the last minute, else as `ask` tells. */
+export async function recentAllowance(
+  cell: Cell<RememberedAllowance>,
+  ask: () => Promise<Allowance | null>,
+): Promise<Allowance | null> {
+  const { value, nowMs } = await cell.read();
+  const isFresh = value !== null && value.atMs <= nowMs && nowMs - value.atMs < FRESH_MS;
+  return isFresh ? value.allowance : allowanceNow(cell, ask);
+}
+
+/** The allowance as `ask` tells, remembered for others. */
+export async function allowanceNow(
+  cell: Cell<RememberedAllowance>,
+  ask: () => Promise<Allowance | null>,
+): Promise<Allowance | null> {
+  const allowance = await ask();
+  await cell.change((_, atMs) => ({ atMs, allowance }));
+  return allowance;
+}
