@@ -14,6 +14,7 @@ ENV NODE_ENV=production
 COPY --from=build /app/package.json /app/
 COPY --from=build /app/node_modules /app/node_modules
 COPY --from=build /app/dist /app/dist
+COPY deploy/healthcheck.mjs /app/
 COPY examples /app/examples
 # Files are read and written here: mount the folder with your CSV files over it.
 RUN mkdir /data && chown node:node /data
@@ -21,3 +22,5 @@ WORKDIR /data
 USER node
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]
 CMD ["worker"]
+# Of a worker; docker-compose.yml has the other services' own.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "/app/healthcheck.mjs"]

@@ -1,6 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { DCLinter } from 'dclint';
 import { parse } from 'yaml';
+import { VARIABLES } from '../../src/lib/config/variables.js';
+import { withScratch } from '../support/scratch.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const compose = parse(read('docker-compose.yml'), { merge: true });
@@ -8,9 +18,17 @@ const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts
 const instructions = read('Dockerfile')
   .split('\n')
   .filter((line) => /^[A-Z]+ /.test(line));
-const ours = Object.entries<{ command: string[]; ports?: string[]; environment?: Record<string, string> }>(
-  compose.services,
-).filter(([name]) => name !== 'redis');
+interface Service {
+  readonly command: string[];
+  readonly healthcheck: { readonly test: string[] };
+  readonly ports?: string[];
+  readonly environment?: Record<string, string>;
+}
+
+const ours = Object.entries<Service>(compose.services).filter(([name]) => name !== 'redis');
+
+const root = new URL('../..', import.meta.url).pathname;
+const run = promisify(execFile);
 
 /** A subcommand of the program is a package script that starts it with that word. */
 function expectSubcommand(name: string | undefined): void {
@@ -18,13 +36,21 @@ function expectSubcommand(name: string | undefined): void {
 }
 
 describe('docker-compose.yml', () => {
+  test('is what the compose specification allows', () => {
+    const [file] = new DCLinter({ rules: {}, quiet: true, debug: false, exclude: [] }).lintFiles(
+      [join(root, 'docker-compose.yml')],
+      false,
+    );
+    expect(file?.messages.filter(({ type }: { type: string }) => type === 'error')).toEqual([]);
+  });
+
   test('runs Redis so that it refuses writes when full and keeps every acknowledged one', () => {
     const { command, image, healthcheck } = compose.services.redis;
     expect(command.join(' ')).toBe(
       'redis-server --maxmemory-policy noeviction --appendonly yes --appendfsync always --hash-max-listpack-value 512',
     );
     expect(image).toMatch(/^redis:\d+\.\d+-alpine$/);
-    expect(healthcheck.test).toEqual(['CMD', 'redis-cli', 'ping']);
+    expect(healthcheck.test).toEqual(['CMD', 'redis-cli', '-e', 'ping']);
   });
 
   test('publishes every port on loopback only', () => {
@@ -35,6 +61,31 @@ describe('docker-compose.yml', () => {
 
   test.each(ours)('starts %s with a command that the program has', (_name, service) => {
     expectSubcommand(service.command[0]);
+  });
+
+  test.each(ours)('asks %s for its health, where it serves it', (name, { healthcheck, environment = {}, command }) => {
+    const [kind, program, script, address] = healthcheck.test;
+    expect([kind, program, script]).toEqual(['CMD', 'node', '/app/healthcheck.mjs']);
+    const defaults = Object.fromEntries(VARIABLES.map((variable) => [variable.name, variable.default ?? '']));
+    const settings = { ...defaults, ...environment };
+    const ports: Record<string, string | undefined> = {
+      worker: settings.ZIA_METRICS_PORT,
+      dashboard: settings.ZIA_DASHBOARD_PORT,
+      sandbox: command[2],
+    };
+    const url = new URL(address ?? '');
+    expect(url.port).toBe(ports[command[0] ?? '']);
+    expect(url.pathname).toBe(name === 'sandbox' ? '/__sandbox/options' : '/healthz');
+  });
+
+  test.each(ours)('gives %s nothing that it does not need', (_name, service) => {
+    expect(service).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], init: true });
+  });
+
+  test('gives a worker longer to end than it may take', () => {
+    expect(compose.services.worker.stop_grace_period).toBe('60s');
+    const timeout = Number(VARIABLES.find(({ name }) => name === 'ZIA_REQUEST_TIMEOUT_MS')?.default);
+    expect(timeout + 15_000 + 10_000).toBeLessThan(60_000);
   });
 
   test('lets workers be scaled: no fixed name and no published port', () => {
@@ -88,4 +139,79 @@ describe('Dockerfile', () => {
     for (const image of images) expect(image).toMatch(/^node:20\.\d+-slim$/);
     expect(instructions.filter((line) => line.startsWith('USER '))).toEqual(['USER node']);
   });
+
+  test('asks for the health of what it starts without other words', () => {
+    const check = instructions.find((line) => line.startsWith('HEALTHCHECK '));
+    expect(check).toMatch(/CMD \["node", "\/app\/healthcheck\.mjs"\]$/);
+    expect(read('deploy/healthcheck.mjs')).toContain('http://127.0.0.1:9464/healthz');
+    expect(VARIABLES.find(({ name }) => name === 'ZIA_METRICS_PORT')?.default).toBe('9464');
+  });
+
+  test('builds from what it copies and nothing else, and what it starts answers', () =>
+    withScratch(async (folder) => {
+      for (const source of copiedInto('build')) {
+        await mkdir(join(folder, dirname(source)), { recursive: true });
+        await cp(join(root, source), join(folder, source), { recursive: true });
+      }
+      await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+      await run('npm', ['run', 'build'], { cwd: folder });
+      const entry = join(folder, 'dist/cli/main.js');
+      expect((await run(process.execPath, [entry, '--help'], { cwd: folder })).stdout).toContain('worker');
+    }));
+});
+
+/** What a stage copies from the sources; the first stage has a name, the last has none. */
+function copiedInto(stage: 'build'): readonly string[] {
+  const begin = instructions.findIndex((line) => line.endsWith(` AS ${stage}`));
+  const end = instructions.findIndex((line, at) => at > begin && line.startsWith('FROM '));
+  return instructions
+    .slice(begin, end)
+    .filter((line) => line.startsWith('COPY '))
+    .flatMap((line) => line.split(/\s+/).slice(1, -1));
+}
+
+test.each([
+  [200, 0],
+  [503, 1],
+  [null, 1],
+])('the health check of a server that answers %p ends with %d', async (status, code) => {
+  const server = createServer((_, response) => response.writeHead(status ?? 500).end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo; // a TCP server has one
+  if (status === null) server.close();
+  const check = run(process.execPath, [join(root, 'deploy/healthcheck.mjs'), `http://127.0.0.1:${port}/healthz`]);
+  const ended = await check.then(
+    () => 0,
+    (error: { code: number }) => error.code,
+  );
+  server.close();
+  expect(ended).toBe(code);
+});
+
+describe.each(readdirSync(join(root, 'deploy/systemd')))('deploy/systemd/%s', (unit) => {
+  const text = read(`deploy/systemd/${unit}`);
+
+  test('starts a command that the program has, with settings that it knows', () => {
+    expectSubcommand(/^ExecStart=\/usr\/bin\/node \S+\/dist\/cli\/main\.js (\w+)$/m.exec(text)?.[1]);
+    const known = VARIABLES.map(({ name }) => name);
+    const named = [...text.matchAll(/\bZIA_[A-Z_]+/g)].map(([name]) => name);
+    expect(named.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test('comes up again after a failure, but not after a wrong setting', () => {
+    expect(text).toContain('\nRestart=on-failure\n');
+    expect(text).toContain('\nRestartPreventExitStatus=2\n');
+  });
+
+  const hasSystemd = existsSync('/usr/bin/systemd-analyze');
+  (hasSystemd ? test : test.skip)('is one that systemd takes, and that it calls safe', () =>
+    withScratch(async (folder) => {
+      // The same unit with the Node of this machine, as an instance where it is a template.
+      const file = join(folder, basename(unit).replace('@.', '@9464.'));
+      await writeFile(file, text.replaceAll('/usr/bin/node', process.execPath));
+      const verified = await run('systemd-analyze', ['verify', file]);
+      expect(verified.stderr).toBe('');
+      await run('systemd-analyze', ['security', '--offline=true', '--threshold=20', file]);
+    }),
+  );
 });
