@@ -1,4 +1,5 @@
 import type { TokenState } from '../lib/core/token-lease.js';
+import type { CallMetrics } from '../lib/metrics/call-metrics.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
 import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
@@ -9,6 +10,7 @@ import { version } from './version.js';
 export async function work(
   { engine, config, log, shutdown, account }: Session,
   options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'onProgress'>,
+  metrics?: CallMetrics,
 ): Promise<WorkerReport> {
   if (account === null) throw new Error('A worker needs an account.');
   const { zoho, tokens, close } = openZoho(
@@ -17,5 +19,13 @@ export async function work(
     { cell: engine.store.cell<TokenState>('token'), log },
   );
   shutdown.onClose('zoho', close);
-  return runWorker({ engine, zoho, tokens, settings: config.work, log, stopSignal: shutdown.signal, ...options });
+  return runWorker({
+    engine: metrics === undefined ? engine : { ...engine, store: metrics.store(engine.store) },
+    zoho: metrics === undefined ? zoho : metrics.zoho(zoho),
+    tokens,
+    settings: config.work,
+    log,
+    stopSignal: shutdown.signal,
+    ...options,
+  });
 }

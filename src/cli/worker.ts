@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { type CallMetrics, createCallMetrics } from '../lib/metrics/call-metrics.js';
+import { createMonitoring } from '../lib/metrics/monitoring.js';
+import { serveMonitoring } from '../lib/metrics/serve-monitoring.js';
 import { signalExitCode } from '../lib/shutdown.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import type { Run } from './command.js';
@@ -6,7 +9,7 @@ import { work } from './compose.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { type Session, withSession } from './session.js';
-import { printResult, rows } from './terminal.js';
+import { note, printResult, rows } from './terminal.js';
 
 interface Flags {
   readonly untilIdle?: boolean;
@@ -28,12 +31,26 @@ export function define(command: Command): Run {
 }
 
 async function run(session: Session, { untilIdle = false, json = false }: Flags): Promise<number> {
-  const report = await work(session, { untilIdle });
+  const report = await work(session, { untilIdle }, await serveMetrics(session));
   printResult(json, report, () => workSummary(report));
   const { received } = session.shutdown;
   // A service that is told to end has done its work; one that was to go on until idle has not.
   if (report.ended === 'signal') return untilIdle && received !== null ? signalExitCode(received) : EXIT.done;
   return exitCodeOf(report);
+}
+
+/** Metrics and health checks for as long as the session lasts. */
+async function serveMetrics({ engine, config, log, shutdown }: Session): Promise<CallMetrics> {
+  const calls = createCallMetrics();
+  const queue = engine.openQueue();
+  shutdown.onClose('metrics queue', () => queue.close());
+  const { host, port: wanted } = config.metrics;
+  const server = await serveMonitoring(createMonitoring({ engine, queue, calls }), host, wanted);
+  shutdown.onClose('metrics', () => server.close());
+  const isOther = wanted !== 0 && server.port !== wanted;
+  note(`metrics: ${server.url}/metrics${isOther ? ` (port ${wanted} is taken)` : ''}`);
+  log.info('metrics.started', { url: server.url });
+  return calls;
 }
 
 /** The exit code of work that ended by itself. */

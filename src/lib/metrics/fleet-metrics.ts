@@ -1,0 +1,74 @@
+import { Gauge, Registry } from 'prom-client';
+import type { CollectorState } from '../core/collecting.js';
+import { INITIAL_CONTROL } from '../core/control.js';
+import type { Engine } from '../engine/engine.js';
+import type { RememberedAllowance } from '../zoho/allowance.js';
+
+/** What the store says about the whole fleet, read anew for each text. Every process tells the same. */
+export interface FleetMetrics {
+  /** Prometheus text. A few small reads, whatever the size of queue and ledger. Rejects when the engine is away. */
+  text(): Promise<string>;
+}
+
+const MODES = ['running', 'probing', 'stopped'] as const;
+
+export function createFleetMetrics({ store }: Engine): FleetMetrics {
+  const registry = new Registry();
+  const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
+
+  const mode = gauge('zia_fleet_mode', 'What the fleet does: 1 for the mode it is in.', ['mode']);
+  const stop = gauge('zia_stop_since_timestamp_seconds', 'When the fleet was stopped; absent while it is not.', [
+    'code',
+  ]);
+  const hold = gauge('zia_hold_seconds', 'How long nothing will be sent yet, and why.', ['reason']);
+  const ledger = gauge('zia_ledger_rows', 'Rows in the ledger by state.', ['state']);
+  const pending = gauge('zia_results_pending', 'Submitted rows whose result is neither collected nor given up.');
+  const lag = gauge('zia_collector_lag_seconds', 'Age of the oldest submission that still lacks its result.');
+  const looked = gauge('zia_collector_last_walk_timestamp_seconds', 'When results were last looked for; 0 for never.');
+  const allowance = gauge('zia_allowance', 'Enrichments of the org: total, used and left; absent when unknown.', [
+    'kind',
+    'source',
+  ]);
+  const allowanceAge = gauge('zia_allowance_age_seconds', 'How old the latest answer about the allowance is.');
+
+  async function read(): Promise<void> {
+    const [control, counts, oldest, collector, remembered] = await Promise.all([
+      store.control.read(),
+      store.counts(),
+      store.pending({ limit: 1 }),
+      store.cell<CollectorState>('collector').read(),
+      store.cell<RememberedAllowance>('allowance').read(),
+    ]);
+    const { value, nowMs } = control;
+    const now = value ?? INITIAL_CONTROL;
+    for (const name of MODES) mode.set({ mode: name }, now.mode === name ? 1 : 0);
+    stop.reset();
+    if (now.mode === 'stopped' && now.stop !== null) stop.set({ code: now.stop.code }, now.stop.sinceMs / 1_000);
+    const holdSeconds = Math.max(0, now.holdUntilMs - nowMs) / 1_000;
+    for (const reason of ['throttled', 'outage']) hold.set({ reason }, now.holdReason === reason ? holdSeconds : 0);
+    for (const state of ['scheduled', 'sending', 'uncertain', 'held'] as const) ledger.set({ state }, counts[state]);
+    pending.set(counts.pending);
+    const [entry] = oldest.values();
+    const oldestMs = entry?.scheduledAtMs ?? entry?.sentAtMs ?? nowMs;
+    lag.set(Math.max(0, nowMs - oldestMs) / 1_000);
+    looked.set((collector.value?.lookedAtMs ?? 0) / 1_000);
+    setAllowance(remembered.value, nowMs);
+  }
+
+  function setAllowance(remembered: RememberedAllowance | null, nowMs: number): void {
+    allowance.reset();
+    allowanceAge.remove();
+    if (remembered === null || remembered.allowance === null) return;
+    const { source, ...numbers } = remembered.allowance;
+    for (const [kind, count] of Object.entries(numbers)) allowance.set({ kind, source }, count);
+    allowanceAge.set(Math.max(0, nowMs - remembered.atMs) / 1_000);
+  }
+
+  return {
+    text: async () => {
+      await read();
+      return registry.metrics();
+    },
+  };
+}

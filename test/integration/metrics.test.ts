@@ -1,0 +1,253 @@
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Hono } from 'hono';
+import type { Answer } from '../../src/lib/core/answer.js';
+import { openEngine } from '../../src/lib/engine/open-engine.js';
+import { createCallMetrics } from '../../src/lib/metrics/call-metrics.js';
+import { createMonitoring } from '../../src/lib/metrics/monitoring.js';
+import { serveMonitoring } from '../../src/lib/metrics/serve-monitoring.js';
+import type { RememberedAllowance } from '../../src/lib/zoho/allowance.js';
+import type { ZohoClient } from '../../src/lib/zoho/client.js';
+import { withScene } from '../support/cli-scene.js';
+import { ENGINE_KINDS, quietLog, testPlace, testRedisUrl } from '../support/engines.js';
+import { goodRows, queueRows } from '../support/fleet.js';
+import { answering, openWorkScene, refusal, type WorkScene } from '../support/scene.js';
+import { setup } from '../support/setup.js';
+import { openTcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait.js';
+
+const t = setup();
+afterEach(() => t.close());
+
+async function textOf(app: Hono): Promise<string> {
+  const answer = await app.request('/metrics');
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  return answer.text();
+}
+
+/** The value of a sample by its name and labels as they stand in the text; undefined when it is absent. */
+function sample(text: string, series: string): number | undefined {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+async function readiness(app: Hono): Promise<{ status: number; body: unknown }> {
+  const answer = await app.request('/readyz');
+  return { status: answer.status, body: await answer.json() };
+}
+
+const monitoringOf = ({ engine, queue }: WorkScene) => createMonitoring({ engine, queue });
+
+describe.each(ENGINE_KINDS)('what the store and BullMQ say, on the %s engine', (kind) => {
+  test('rows accepted and failed are counted, under BullMQ’s own names too', async () => {
+    const scene = await openWorkScene(t, kind);
+    const [bad, ...good] = goodRows(4);
+    await queueRows(scene.queue, good);
+    await scene.workOff();
+    scene.sandbox.configure({ faults: [answering(400, refusal('INVALID_DATA', { api_name: 'record_id' }))] });
+    await queueRows(scene.queue, bad === undefined ? [] : [bad]);
+    await scene.workOff();
+    const text = await textOf(monitoringOf(scene));
+    expect(sample(text, 'zia_ledger_rows{state="scheduled"}')).toBe(3);
+    expect(sample(text, 'zia_ledger_rows{state="held"}')).toBe(0);
+    expect(sample(text, 'zia_results_pending')).toBe(3);
+    expect(sample(text, 'zia_collector_lag_seconds')).toBeGreaterThan(0);
+    expect(sample(text, 'zia_fleet_mode{mode="running"}')).toBe(1);
+    expect(sample(text, 'zia_engine_up')).toBe(1);
+    expect(sample(text, 'bullmq_job_count{queue="zia-enrich", state="completed"}')).toBe(3);
+    expect(sample(text, 'bullmq_job_completed_total{queue="zia-enrich"}')).toBe(3);
+    expect(sample(text, 'bullmq_job_failed_total{queue="zia-enrich"}')).toBe(1);
+  });
+
+  test('a stop is a mode with a time and a code, and makes the process not ready, with the reason', async () => {
+    const scene = await openWorkScene(t, kind);
+    const app = monitoringOf(scene);
+    expect(await readiness(app)).toEqual({ status: 200, body: { ready: true, reasons: [] } });
+    scene.sandbox.configure({ quota: 0 });
+    await queueRows(scene.queue, goodRows(1));
+    await scene.workOff();
+    expect(await readiness(app)).toEqual({
+      status: 503,
+      body: { ready: false, reasons: [{ code: 'STOPPED', message: expect.stringMatching(/^LIMIT_EXCEEDED: ./) }] },
+    });
+    const text = await textOf(app);
+    expect(sample(text, 'zia_fleet_mode{mode="stopped"}')).toBe(1);
+    expect(sample(text, 'zia_fleet_mode{mode="running"}')).toBe(0);
+    expect(sample(text, 'zia_stop_since_timestamp_seconds{code="LIMIT_EXCEEDED"}')).toBeCloseTo(Date.now() / 1_000, -2);
+    await scene.resume();
+    expect((await readiness(app)).status).toBe(200);
+    expect(await textOf(app)).not.toContain('zia_stop_since_timestamp_seconds{');
+  });
+});
+
+test('the allowance is told when it is known, and absent before', async () => {
+  const scene = await openWorkScene(t);
+  const app = monitoringOf(scene);
+  const before = await textOf(app);
+  expect(before).not.toMatch(/^zia_allowance[{_ ]/m);
+  const allowance = { total: 500, used: 120, left: 380, source: 'zoho' } as const;
+  await scene.engine.store.cell<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
+  const text = await textOf(app);
+  expect(sample(text, 'zia_allowance{kind="left",source="zoho"}')).toBe(380);
+  expect(sample(text, 'zia_allowance_age_seconds')).toBeLessThan(30);
+});
+
+test('every sample has a type, and no name is described twice', async () => {
+  const scene = await openWorkScene(t);
+  const calls = createCallMetrics();
+  const text = await textOf(createMonitoring({ engine: scene.engine, queue: scene.queue, calls }));
+  const typed = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
+  expect(new Set(typed).size).toBe(typed.length);
+  const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const untyped = samples.filter(
+    (line) =>
+      !typed.includes(line.replace(/[{ ].*/, '').replace(/_(bucket|sum|count)$/, '')) &&
+      !typed.includes(line.replace(/[{ ].*/, '')),
+  );
+  expect(untyped).toEqual([]);
+});
+
+test('without its Redis a process lives, is not ready, and still tells about itself', async () => {
+  const redis = new URL(testRedisUrl());
+  const proxy = t.closing(await openTcpProxy({ host: redis.hostname, port: Number(redis.port) }), (opened) =>
+    opened.close(),
+  );
+  const place = t.closing(await testPlace('redis'), (opened) => opened.remove());
+  const settings = { ...place.settings, redisUrl: `redis://127.0.0.1:${proxy.port}` };
+  const engine = t.closing(await openEngine(settings, quietLog), (opened) => opened.close());
+  const queue = t.closing(engine.openQueue(), (opened) => opened.close());
+  const app = createMonitoring({ engine, queue, calls: createCallMetrics() });
+  expect((await readiness(app)).status).toBe(200);
+  await proxy.setMode('black-hole');
+  expect((await app.request('/healthz')).status).toBe(200);
+  expect(await readiness(app)).toMatchObject({ status: 503, body: { reasons: [{ code: 'ENGINE_AWAY' }] } });
+  const text = await textOf(app);
+  expect(sample(text, 'zia_engine_up')).toBe(0);
+  expect(sample(text, 'zia_calls_in_flight')).toBe(0);
+  expect(text).not.toContain('zia_ledger_rows');
+  await proxy.setMode('pass');
+  proxy.cut();
+  await waitFor(async () => (await readiness(app)).status === 200, { what: 'the engine to be back' });
+});
+
+test('what the process itself lacks makes it not ready', async () => {
+  const { engine, queue } = await openWorkScene(t);
+  const obstacle = { code: 'FETCH_STUCK', message: 'No row was fetched for 60 s.' };
+  const app = createMonitoring({ engine, queue, obstacles: () => [obstacle] });
+  expect(await readiness(app)).toEqual({ status: 503, body: { ready: false, reasons: [obstacle] } });
+});
+
+describe('calls of this process', () => {
+  const headers = { retryAfterMs: null, creditsRemaining: null, dateMs: null };
+  const listed = (element: object) => ({ __zia_org_enrichment: [element] });
+  const answered = (status: number, body: unknown): Answer => ({ kind: 'response', status, headers, body });
+
+  /** What is counted after one submission with this answer. */
+  async function counted(answer: Answer): Promise<string> {
+    const metrics = createCallMetrics();
+    const client = metrics.zoho(clientAnswering(async () => answer));
+    expect(await submit(client)).toBe(answer);
+    return metrics.registry.metrics();
+  }
+
+  test.each<[string, string, Answer]>([
+    ['scheduled', 'SCHEDULED', answered(202, listed({ code: 'SCHEDULED', details: { id: '1' }, status: 'success' }))],
+    ['stop', 'LIMIT_EXCEEDED', answered(400, refusal('LIMIT_EXCEEDED'))],
+    ['throttled', 'TOO_MANY_REQUESTS', answered(429, refusal('TOO_MANY_REQUESTS'))],
+    ['token', 'INVALID_TOKEN', answered(401, refusal('INVALID_TOKEN'))],
+    ['outage', 'ECONNREFUSED', { kind: 'no-response', sent: false, code: 'ECONNREFUSED' }],
+    ['uncertain', 'ETIMEDOUT', { kind: 'no-response', sent: true, code: 'ETIMEDOUT' }],
+    ['unknown', 'NEW_THING', answered(400, refusal('NEW_THING'))],
+  ])('a submission that ends %s with %s is counted so', async (outcome, code, answer) => {
+    const text = await counted(answer);
+    expect(sample(text, `zia_submissions_total{outcome="${outcome}",code="${code}"}`)).toBe(1);
+    expect(sample(text, 'zia_call_duration_seconds_count{call="submit"}')).toBe(1);
+    expect(sample(text, 'zia_throttles_total{call="submit"}')).toBe(outcome === 'throttled' ? 1 : 0);
+    expect(sample(text, 'zia_calls_in_flight')).toBe(0);
+  });
+
+  test('a text in place of a code does not become a label', async () => {
+    const text = await counted(answered(400, refusal('Firma "Müller"\nis unknown')));
+    expect(text).not.toContain('Müller');
+  });
+
+  test('a call that waits for its answer is in flight', async () => {
+    const metrics = createCallMetrics();
+    const answers: ((answer: Answer) => void)[] = [];
+    const ended = submit(metrics.zoho(clientAnswering(() => new Promise((resolve) => answers.push(resolve)))));
+    expect(sample(await metrics.registry.metrics(), 'zia_calls_in_flight')).toBe(1);
+    answers[0]?.(answered(500, undefined));
+    await ended;
+    expect(sample(await metrics.registry.metrics(), 'zia_calls_in_flight')).toBe(0);
+  });
+
+  test('the wait for a slot is measured from the first question to the go', async () => {
+    const { engine } = await openWorkScene(t);
+    const metrics = createCallMetrics();
+    const store = metrics.store(engine.store);
+    const limits = { callsPerSecond: 5, maxInFlight: 10, placeLeaseMs: 5_000 };
+    expect((await store.admitCall({ callId: 'first', limits })).kind).toBe('go');
+    const slot = await store.admitCall({ callId: 'second', limits });
+    if (slot.kind !== 'wait') throw new Error(`expected a wait, not ${slot.kind}`);
+    await waitFor(
+      async () => (await store.admitCall({ callId: 'second', limits, slotMs: slot.slotMs })).kind === 'go',
+      { what: 'the slot' },
+    );
+    const text = await metrics.registry.metrics();
+    expect(sample(text, 'zia_limiter_wait_seconds_count')).toBe(2);
+    expect(sample(text, 'zia_limiter_wait_seconds_sum')).toBeGreaterThan(0.15);
+  });
+});
+
+function clientAnswering(answer: () => Promise<Answer>): ZohoClient {
+  return { createEnrichment: answer, listEnrichments: answer, getEnrichment: answer, close: () => undefined };
+}
+
+function submit(client: ZohoClient): Promise<Answer> {
+  return client.createEnrichment({ accessToken: 'a', apiDomain: 'https://a' }, { module: 'Accounts' }, () => true);
+}
+
+describe('the server of a worker', () => {
+  test('takes the next free port when its own is taken, and the address of neither twice', async () => {
+    const { engine, queue } = await openWorkScene(t);
+    const app = createMonitoring({ engine, queue });
+    const taken = t.closing(createServer().listen(0, '127.0.0.1'), (opened) => opened.close());
+    const port = await waitFor(() => portOf(taken.address()), { what: 'a taken port' });
+    const first = t.closing(await serveMonitoring(app, '127.0.0.1', port), (opened) => opened.close());
+    const second = t.closing(await serveMonitoring(app, '127.0.0.1', port), (opened) => opened.close());
+    expect(first.port).toBeGreaterThan(port);
+    expect(second.port).toBeGreaterThan(first.port);
+    expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
+  });
+
+  test('says what to change when it cannot listen at all', async () => {
+    const { engine, queue } = await openWorkScene(t);
+    const serving = serveMonitoring(createMonitoring({ engine, queue }), '203.0.113.1', 9_464);
+    await expect(serving).rejects.toThrow(/cannot be served on 203\.0\.113\.1:9464 .*ZIA_METRICS_HOST/);
+  });
+
+  test('a worker says where its metrics are, counts what it does, and is not ready once stopped', () =>
+    withScene('redis', { quota: 5 }, async (scene) => {
+      const taken = t.closing(createServer().listen(0, '127.0.0.1'), (opened) => opened.close());
+      const port = await waitFor(() => portOf(taken.address()), { what: 'a taken port' });
+      await scene.run(['enqueue', await scene.csv('a.csv', 8)]);
+      const worker = scene.start(['worker'], { ZIA_METRICS_PORT: String(port), ZIA_MAX_IN_FLIGHT: '1' });
+      const [, url] = await waitFor(
+        () => /metrics: (\S+)\/metrics \(port \d+ is taken\)/.exec(worker.stderr()) ?? undefined,
+        { what: 'the address' },
+      );
+      await waitFor(async () => (await fetch(`${url}/readyz`)).status === 503, { what: 'the stop' });
+      const text = await (await fetch(`${url}/metrics`)).text();
+      expect(sample(text, 'zia_submissions_total{outcome="scheduled",code="SCHEDULED"}')).toBe(5);
+      expect(sample(text, 'zia_submissions_total{outcome="stop",code="LIMIT_EXCEEDED"}')).toBe(1);
+      expect(sample(text, 'zia_limiter_wait_seconds_count')).toBeGreaterThanOrEqual(6);
+      expect(sample(text, 'bullmq_job_completed_total{queue="zia-enrich"}')).toBe(5);
+      worker.child.kill('SIGTERM');
+      expect((await worker.ended).code).toBe(0);
+      await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    }));
+});
+
+function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>): number | undefined {
+  return address !== null && typeof address === 'object' ? address.port : undefined;
+}
