@@ -28,8 +28,8 @@ const WORKER = {
   ZIA_WORKER_CONCURRENCY: '1',
   ZIA_RATE_LIMIT_PER_SECOND: '50',
 };
-const AT_FIRST = 2;
-const MEANWHILE = 6;
+const AT_FIRST = 4;
+const MEANWHILE = 5;
 const AFTERWARDS = 2;
 const ROWS = AT_FIRST + MEANWHILE + AFTERWARDS;
 
@@ -106,16 +106,16 @@ async function freezeAt(point: Point): Promise<Ending> {
     victim.freeze();
     frozenAt = performance.now();
   };
-  const fleet = await openProcessFleet(t, { latencyMs: 300 }, async (sandbox) => ({
+  const fleet = await openProcessFleet(t, { latencyMs: point === 'after sending' ? 300 : 20 }, async (sandbox) => ({
     ...WORKER,
-    // Slots are far enough apart for the second row to wait for its own.
+    // Slots are far enough apart for the next row to wait for its own.
     ...(point === 'waiting for a slot' && { ZIA_RATE_LIMIT_PER_SECOND: '2' }),
     ...(point === 'during connect' && (await overTls(t, sandbox, freeze))),
   }));
   victim = await fleet.start(await viaTap(t, point, freeze));
   await queueRows(fleet.queue, goodRows(AT_FIRST, 'First'));
   if (point === 'after sending') await waitFor(() => fleet.posts().length > 0, { what: 'the first call' }).then(freeze);
-  const since = await waitFor(() => frozenAt, { what: `the worker to be frozen ${point}` });
+  const since = await waitFor(() => frozenAt, { what: `the worker to be frozen ${point}`, timeoutMs: 20_000 });
 
   const helper = await fleet.start();
   await queueRows(fleet.queue, goodRows(MEANWHILE, 'Meanwhile'));
@@ -164,7 +164,9 @@ async function outcome({ engine, sandbox }: ProcessFleet): Promise<Omit<Ending, 
 
 /** The worker's own way to Redis: it is frozen when the store's word is on its way to it. */
 async function viaTap(t: TestScope, point: Point, freeze: () => void): Promise<Record<string, string>> {
-  const word = { 'waiting for a slot': '$4\r\nwait\r\n', 'between claim and connect': '$2\r\ngo\r\n' }[point as string];
+  const word = { 'waiting for a slot': '$4\r\nwait\r\n', 'between claim and connect': '*4\r\n$2\r\ngo\r\n' }[
+    point as string
+  ];
   if (word === undefined) return {};
   const { hostname: host, port } = new URL(testRedisUrl());
   const tap = await openTcpTap({
