@@ -31,7 +31,7 @@ const VALUES: Readonly<Record<`zia_${string}`, Value>> = {
   zia_postal_code: (data) => text(mainPlace(data).pin_code),
   zia_country: (data) => text(mainPlace(data).country),
   zia_headquarters: (data) => joined(objects(data.head_quarters).map(fullAddress)),
-  zia_other_addresses: ({ address }) => joined(objects(address).slice(1).map(fullAddress)),
+  zia_other_addresses: (data) => otherAddresses(data),
   zia_linkedin: (data) => socialMedia(data, 'LINKEDIN'),
   zia_twitter: (data) => socialMedia(data, 'TWITTER', 'X'),
   zia_facebook: (data) => socialMedia(data, 'FACEBOOK'),
@@ -54,6 +54,15 @@ type Fields = Readonly<Record<string, unknown>>;
 /** The first address that says where it is, else the headquarters. */
 function mainPlace(data: EnrichedData): Fields {
   return [...objects(data.address), ...objects(data.head_quarters)].find((place) => fullAddress(place) !== '') ?? {};
+}
+
+function otherAddresses(data: EnrichedData): string {
+  const main = mainPlace(data);
+  return joined(
+    objects(data.address)
+      .filter((place) => place !== main)
+      .map(fullAddress),
+  );
 }
 
 function fullAddress({ fill_address, city, state, pin_code, country }: Fields): string {

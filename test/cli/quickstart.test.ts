@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
 import { type CsvRecord, type CsvSource, openCsv } from '../../src/lib/csv/csv-source.js';
 import { cli, startCli } from '../support/cli.js';
 import { withScratch } from '../support/scratch.js';
@@ -20,6 +21,23 @@ test(
       const [output, input] = await Promise.all([recordsOf(await exported), recordsOf(await example)]);
       expect(input.length).toBeGreaterThanOrEqual(200);
       expect(output.map(({ cells }) => cells.slice(0, 2))).toEqual(input.map(({ cells }) => cells.slice(0, 2)));
+
+      // Another reader finds the same cells, and what was found.
+      const rows: Record<string, string>[] = parse(await readFile(join(cwd, 'quickstart.zia.csv')), {
+        columns: true,
+        bom: true,
+      });
+      expect(rows.map(({ Expected }) => Expected)).toEqual(output.map(({ cells }) => cells[0]));
+      const ends = rows.filter(({ Expected }) => Expected !== 'duplicate');
+      expect(ends.map(({ zia_status }) => zia_status)).toEqual(ends.map(({ Expected }) => Expected));
+      const enriched = rows.filter(({ zia_status }) => zia_status === 'enriched');
+      expect(enriched.length).toBeGreaterThan(150);
+      expect(
+        enriched.filter((row) => !row.zia_country || !row.zia_city || !row.zia_linkedin?.startsWith('https:')),
+      ).toEqual([]);
+      expect(enriched.every((row) => row.zia_description?.includes(`"${row.zia_city}",\nand beyond.`))).toBe(true);
+      expect(enriched.some((row) => row.zia_name?.startsWith("'="))).toBe(true);
+      expect(rows.find(({ zia_status }) => zia_status === 'failed')?.zia_error_code).toBe('ENRICHMENT_FAILED');
     }),
   60_000,
 );

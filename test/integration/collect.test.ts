@@ -118,7 +118,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker that waits for results',
       await waitFor(async () => (await engine.store.counts()).pending <= left, { timeoutMs: 30_000, what: 'results' });
       worker.end();
       await worker.ended;
-      await engine.store.cell<{ leader: unknown }>('sweep').change((state) => state && { ...state, leader: null });
+      await engine.store.cell<{ leader: unknown }>('sweep').change((state) => ({ ...state, leader: null }));
     }
     expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ pending: 0 });
     const { ours, theirs } = await bothRecords(engine, sandbox, keys);
