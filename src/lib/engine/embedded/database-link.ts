@@ -43,6 +43,7 @@ const STATEMENTS_AT_ONCE = 10;
 const QUERY_TIMEOUT_MS = 30_000;
 const HANDOVER_MS = 15_000;
 const RETRY_MS = 50;
+const PATIENT_RETRY_MS = 1_000;
 
 /** Rejects with StoreUnavailableError when the host lives but does not answer, or the database cannot be opened. */
 export async function openDatabaseLink(settings: LinkSettings, log: Logger): Promise<DatabaseLink> {
@@ -158,7 +159,7 @@ export async function openDatabaseLink(settings: LinkSettings, log: Logger): Pro
       client.release();
       return result;
     } catch (error) {
-      const lost = isConnectionLoss(error) || /Query read timeout/.test(messageOf(error));
+      const lost = isAbsence(error);
       client.release(lost);
       if (lost) await lose(from);
       throw error;
@@ -177,13 +178,25 @@ export async function openDatabaseLink(settings: LinkSettings, log: Logger): Pro
     }
   }
 
+  /** For as long as this process lives: BullMQ does not ask twice. */
+  async function sendPatiently(text: string, values: readonly unknown[]): Promise<PgQueryResult<unknown>> {
+    for (;;) {
+      try {
+        return await link.repeatable(text, values);
+      } catch (error) {
+        if (closed !== undefined || !isAbsence(error)) throw error;
+        await sleep(PATIENT_RETRY_MS);
+      }
+    }
+  }
+
   const link: DatabaseLink = {
     get hosting() {
       return hosting;
     },
     query: (text, values) => turns(() => send(text, values)),
     repeatable: (text, values) => turns(() => sendRepeatedly(text, values)),
-    connect: async () => lentClient((await lend(performance.now() + HANDOVER_MS)).client),
+    connect: async () => borrowedClient(sendPatiently),
     end: async () => undefined,
     on: (event: string, listener: (value: never) => void) => {
       events.on(event, listener as () => void);
@@ -208,32 +221,34 @@ export async function openDatabaseLink(settings: LinkSettings, log: Logger): Pro
   return link;
 }
 
+/** The host is away or does not answer, as opposed to a statement it refuses. */
+function isAbsence(error: unknown): boolean {
+  return (
+    isConnectionLoss(error) || error instanceof StoreUnavailableError || /Query read timeout/.test(messageOf(error))
+  );
+}
+
 /** Whoever writes the statement names its row type. */
 async function sendOn<R>(client: pg.PoolClient, text: string, values?: readonly unknown[]): Promise<PgQueryResult<R>> {
   const { rows, rowCount } = await client.query(text, values === undefined ? undefined : [...values]);
   return { rows: rows as R[], rowCount };
 }
 
-/** Keeps one listener for errors, whatever the borrower removes. */
-function lentClient(client: pg.PoolClient): PgPoolClient {
-  const lent: PgPoolClient = {
-    query: <R>(text: string, values?: readonly unknown[]) => sendOn<R>(client, text, values),
-    on: (event: string, listener: (value: never) => void) => {
-      client.on(event as 'error', listener as () => void);
-      return lent;
-    },
-    removeListener: (event, listener) => {
-      client.removeListener(event, listener);
-      return lent;
-    },
-    removeAllListeners: (event) => {
-      client.removeAllListeners(event);
-      client.on('error', () => undefined);
-      return lent;
-    },
-    release: (destroy) => client.release(destroy),
+/**
+ * What BullMQ borrows to look at the schema once and to LISTEN. There is nothing to hear (NOTIFY does not cross the socket,
+ * workers poll), and BullMQ remembers a failed first look for good: so nothing is lent, and its statements, which all may
+ * run twice, wait for a host.
+ */
+function borrowedClient(send: DatabaseLink['repeatable']): PgPoolClient {
+  const client: PgPoolClient = {
+    // Whoever writes the statement names its row type.
+    query: <R>(text: string, values: readonly unknown[] = []) => send(text, values) as Promise<PgQueryResult<R>>,
+    on: () => client,
+    removeListener: () => client,
+    removeAllListeners: () => client,
+    release: () => undefined,
   };
-  return lent;
+  return client;
 }
 
 async function closeHost(host: DatabaseHost | undefined, release: () => void): Promise<void> {
