@@ -11,6 +11,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/MISCONF/, 'cannot write to its disk and refuses changes; look at its log and its disk space'],
   [/LOADING/, 'is still loading its data; try again in a moment'],
   [/CLUSTERDOWN|MASTERDOWN/, 'is without a working primary; look at its replication or cluster state'],
+  [
+    /certificate|\bCERT_|_CERT\b|ALTNAME/i,
+    'shows a TLS certificate that is not trusted here; name its authority with NODE_EXTRA_CA_CERTS, or correct the host in REDIS_URL',
+  ],
   [/unknown command/i, 'is too old or restricted; Redis 6.2 or later with Lua scripts is needed'],
 ];
 

@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+import type { RunningCli } from '../support/cli.js';
+import type { Scene } from '../support/cli-scene.js';
+import { withScene } from '../support/cli-scene.js';
+import { startCluster, startSentinelSet, startServer } from '../support/redis-topologies.js';
+import { setup } from '../support/setup.js';
+import { waitFor } from '../support/wait.js';
+
+/** The commands themselves, each in its own process, on the forms of Redis that one server is not. */
+const t = setup();
+afterEach(() => t.close());
+
+const fixture = (name: string) => new URL(`../fixtures/tls/${name}.pem`, import.meta.url).pathname;
+
+function untilStopped(...workers: readonly RunningCli[]): Promise<boolean> {
+  return waitFor(() => workers.every((worker) => worker.stderr().includes('"fleet.stopped"')), {
+    what: 'the stop',
+    timeoutMs: 20_000,
+  });
+}
+
+/** The sandbox accepted each of so many rows once, and the export says of each that it was submitted. */
+async function expectEachOnce(scene: Scene, file: string, rows: number, env: Readonly<Record<string, string>>) {
+  expect(scene.sandbox.enrichments()).toHaveLength(rows);
+  const exported = await scene.run(['export', file, '--out', 'out.csv'], env);
+  expect(exported).toMatchObject({ code: 0 });
+  const written: Record<string, string>[] = parse(await readFile(join(scene.folder, 'out.csv')), { columns: true });
+  expect(written).toHaveLength(rows);
+  expect(new Set(written.map(({ zia_status: outcome }) => outcome))).toEqual(new Set(['submitted']));
+  expect(new Set(written.map(({ zia_enrichment_id: id }) => id)).size).toBe(rows);
+}
+
+test('on a cluster of three nodes two workers stop with the quota, and finish every row once after a resume', async () => {
+  const nodes = await startCluster(t);
+  await withScene('redis', { quota: 12, completeAfterMs: 3_600_000 }, async (scene) => {
+    const env = { REDIS_URL: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}` };
+    const file = await scene.csv('a.csv', 30);
+    const enqueued = await scene.run(['enqueue', file], env);
+    expect(enqueued).toMatchObject({ code: 0, stderr: expect.stringContaining('(cluster)') });
+
+    const workers = [1, 2].map(() => scene.start(['worker'], { ...env, ZIA_METRICS_PORT: '0' }));
+    await untilStopped(...workers);
+    const { stdout } = await scene.run(['status', '--json'], env);
+    expect(JSON.parse(stdout)).toMatchObject({
+      queue: { completed: 12, waiting: 18, active: 0, failed: 0 },
+      stop: { code: 'LIMIT_EXCEEDED' },
+    });
+
+    scene.sandbox.configure({ quota: null });
+    expect(await scene.run(['resume'], env)).toMatchObject({ code: 0 });
+    await waitFor(() => scene.sandbox.enrichments().length === 30, { what: 'all rows' });
+    for (const { child } of workers) child.kill('SIGTERM');
+    for (const { ended } of workers) expect((await ended).code).toBe(0);
+    await expectEachOnce(scene, file, 30, env);
+  });
+  const keys = await Promise.all(nodes.map(({ client }) => client.dbsize()));
+  expect(keys.filter((count) => count > 0)).toHaveLength(1);
+}, 60_000);
+
+test('a worker goes on with the replica that Sentinel made the primary, and no row is sent twice', async () => {
+  const { primary, replica, sentinel, name } = await startSentinelSet(t);
+  await withScene('redis', { quota: 5, completeAfterMs: 3_600_000 }, async (scene) => {
+    const env = { REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`, ZIA_METRICS_PORT: '0' };
+    const file = await scene.csv('a.csv', 12);
+    expect(await scene.run(['enqueue', file], env)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('(sentinel)'),
+    });
+    const worker = scene.start(['worker'], env);
+    await untilStopped(worker);
+    await waitFor(async () => (await primary.client.wait(1, 1_000)) === 1, { what: 'the replica to be in step' });
+    await primary.kill();
+    const named = () => sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
+    await waitFor(async () => String(await named()).endsWith(`,${replica.port}`), {
+      what: 'the failover',
+      timeoutMs: 20_000,
+    });
+    scene.sandbox.configure({ quota: null });
+    expect(await scene.run(['resume'], env)).toMatchObject({ code: 0 });
+    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows', timeoutMs: 20_000 });
+    worker.child.kill('SIGTERM');
+    expect((await worker.ended).code).toBe(0);
+    await expectEachOnce(scene, file, 12, env);
+  });
+}, 60_000);
+
+test('over TLS with a password, and a certificate that only NODE_EXTRA_CA_CERTS knows', async () => {
+  const server = await startServer(t, { tls: { cert: fixture('cert'), key: fixture('key') } });
+  await server.client.config('SET', 'requirepass', 'p@ss');
+  await withScene('redis', { completeAfterMs: 3_600_000 }, async (scene) => {
+    const REDIS_URL = `rediss://default:p%40ss@127.0.0.1:${server.port}/0`;
+    const env = { REDIS_URL, NODE_EXTRA_CA_CERTS: fixture('cert'), ZIA_METRICS_PORT: '0' };
+    const file = await scene.csv('a.csv', 5);
+    expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
+    expect(await scene.run(['worker', '--until-idle'], env)).toMatchObject({ code: 0 });
+    await expectEachOnce(scene, file, 5, env);
+    const untrusted = await scene.run(['status'], { REDIS_URL });
+    expect(untrusted).toMatchObject({ code: 1, stderr: expect.stringContaining('certificate') });
+    expect(untrusted.stderr).not.toContain('p%40ss');
+  });
+}, 60_000);

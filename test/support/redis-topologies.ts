@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import type { TestScope } from './setup.js';
+import { waitFor } from './wait.js';
+
+/** One server of a topology, on a loopback port. */
+export interface RedisServer {
+  readonly port: number;
+  /** Answers are read with this; it is closed with the test. */
+  readonly client: Redis;
+  /** Ends it without a word, as a power cut would. */
+  kill(): Promise<void>;
+}
+
+export interface ServerSettings {
+  /** As of redis.conf. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly sentinel?: boolean;
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** A server that ends with the test. */
+export async function startServer(t: TestScope, options: ServerSettings = {}): Promise<RedisServer> {
+  const dir = t.closing(await mkdtemp(join(tmpdir(), 'zia-test-redis-')), (path) =>
+    rm(path, { recursive: true, force: true }),
+  );
+  const port = await freePort();
+  const { tls } = options;
+  const settings = {
+    ...(tls ? { port: '0', 'tls-port': String(port), 'tls-auth-clients': 'no' } : { port: String(port) }),
+    ...(tls && { 'tls-cert-file': tls.cert, 'tls-key-file': tls.key }),
+    bind: '127.0.0.1',
+    dir,
+    ...(!options.sentinel && { save: '', 'maxmemory-policy': 'noeviction' }),
+    ...options.settings,
+  };
+  // A file, because Sentinel writes to it.
+  const file = join(dir, 'redis.conf');
+  await writeFile(
+    file,
+    Object.entries(settings)
+      .map(([name, value]) => `${name} ${value === '' ? '""' : value}\n`)
+      .join(''),
+  );
+  const child = t.closing(
+    spawn('redis-server', [file, ...(options.sentinel ? ['--sentinel'] : [])], { stdio: 'ignore' }),
+    end,
+  );
+  const client = t.closing(
+    new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50, ...(tls && { tls: { rejectUnauthorized: false } }) }),
+    (opened) => opened.disconnect(),
+  );
+  client.on('error', () => undefined);
+  await client.ping();
+  return { port, client, kill: () => end(child) };
+}
+
+/** Three nodes that share the slots; resolves when each of them sees a whole cluster. */
+export async function startCluster(t: TestScope): Promise<readonly RedisServer[]> {
+  const nodes = await Promise.all(
+    ['0 5460', '5461 10922', '10923 16383'].map(async (slots) => {
+      const busPort = await freePort();
+      const node = await startServer(t, {
+        settings: { 'cluster-enabled': 'yes', 'cluster-port': String(busPort), 'cluster-node-timeout': '2000' },
+      });
+      await node.client.call('CLUSTER', 'ADDSLOTSRANGE', ...slots.split(' '));
+      return { node, busPort };
+    }),
+  );
+  const [first, ...others] = nodes;
+  for (const { node, busPort } of others) {
+    await first?.node.client.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(busPort));
+  }
+  for (const { node } of nodes) {
+    await waitFor(async () => /cluster_state:ok[\s\S]*cluster_known_nodes:3/.test(await node.client.cluster('INFO')), {
+      what: 'the cluster to be whole',
+    });
+  }
+  return nodes.map(({ node }) => node);
+}
+
+export interface SentinelSet {
+  readonly primary: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinel: RedisServer;
+  /** The name Sentinel knows the primary by. */
+  readonly name: string;
+}
+
+/** A primary, its replica and a Sentinel that makes the replica the primary soon after the primary is gone. */
+export async function startSentinelSet(t: TestScope): Promise<SentinelSet> {
+  const name = 'mymaster';
+  const primary = await startServer(t);
+  const replica = await startServer(t, { settings: { replicaof: `127.0.0.1 ${primary.port}` } });
+  await waitFor(async () => (await replica.client.info('replication')).includes('master_link_status:up'), {
+    what: 'the replica to be in step',
+  });
+  const sentinel = await startServer(t, { sentinel: true });
+  for (const words of [
+    ['MONITOR', name, '127.0.0.1', String(primary.port), '1'],
+    ['SET', name, 'down-after-milliseconds', '300'],
+    ['SET', name, 'failover-timeout', '3000'],
+  ]) {
+    await sentinel.client.call('SENTINEL', ...words);
+  }
+  await waitFor(async () => ((await sentinel.client.call('SENTINEL', 'REPLICAS', name)) as unknown[]).length === 1, {
+    what: 'Sentinel to find the replica',
+    timeoutMs: 15_000,
+  });
+  return { primary, replica, sentinel, name };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('No free port.');
+  return address.port;
+}
