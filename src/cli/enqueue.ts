@@ -41,7 +41,7 @@ export function define(command: Command): Run {
   );
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'batch' }, (session) =>
+    return withSession({ engine: flags.engine, kind: 'producer' }, (session) =>
       run(session, command.args[0] ?? '-', flags),
     );
   };

@@ -17,9 +17,9 @@ export interface SessionOptions {
 
 /**
  * A `service` runs until told to end and tells what it does; a `batch` ends by itself, and both wait for an engine that
- * went away to come back; a `question` gives up soon.
+ * went away to come back; a `producer` and a `question` give up within seconds, because starting them again is safe.
  */
-export type CommandKind = 'service' | 'batch' | 'question';
+export type CommandKind = 'service' | 'batch' | 'producer' | 'question';
 
 /** What a command works with: configuration, engine, log and the end of it all. */
 export interface Session {
@@ -58,7 +58,7 @@ export async function withEngine(
   const log = await openLog(config, kind);
   const shutdown = createShutdown({ deadlineMs: config.work.shutdownDeadlineMs + CLOSING_MS, log });
   try {
-    const engine = await openEngine({ ...config.engine, failFast: kind === 'question' }, log);
+    const engine = await openEngine({ ...config.engine, failFast: kind === 'question' || kind === 'producer' }, log);
     shutdown.onClose('engine', () => engine.close());
     note(`engine: ${engine.description}, queue ${engine.queueName}`);
     return await work({ config, engine, log, shutdown });
@@ -76,7 +76,7 @@ function isAbort(error: unknown): boolean {
 }
 
 /** Commands that end by themselves tell only what goes wrong; a question's own failure is its error message. */
-const LOG_LEVELS = { service: 'info', batch: 'warn', question: 'error' } as const;
+const LOG_LEVELS = { service: 'info', batch: 'warn', producer: 'error', question: 'error' } as const;
 
 /** The log of a command. */
 export function openLog(config: Config, kind: CommandKind): Promise<Logger> {

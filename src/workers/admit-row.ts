@@ -7,6 +7,7 @@ import type { Outcome } from '../lib/core/outcome.js';
 import type { Store } from '../lib/store/store.js';
 import { hasDoubtsEnough } from './doubts.js';
 import type { Fleet } from './fleet.js';
+import { SEND_WITHIN_MS } from './timing.js';
 
 /** The right to send one row once. */
 export interface Claim {
@@ -23,8 +24,6 @@ export type Admitted =
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'outcome'; readonly outcome: Outcome };
 
-/** A claim must leave within this time or not at all. */
-export const SEND_WITHIN_MS = 5_000;
 /** Asked again after this time whether the rows in doubt have been looked up. */
 const DOUBTS_FIRST_MS = 1_000;
 
@@ -85,7 +84,10 @@ export async function admitRow(
         fleet.observe(admission.control);
         return outcome({
           kind: 'standby',
-          code: admission.control.stop?.code ?? admission.control.holdReason?.toUpperCase() ?? 'PROBING',
+          code:
+            admission.reason === undefined
+              ? (admission.control.stop?.code ?? admission.control.holdReason?.toUpperCase() ?? 'PROBING')
+              : 'SERVER_CHANGED',
           waitMs: admission.waitMs,
         });
       case 'scheduled':

@@ -10,7 +10,7 @@ import {
   mayWork,
 } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
-import type { Limits, Reported, Store } from '../lib/store/store.js';
+import type { Limits, Reported, ServerSeen, Store } from '../lib/store/store.js';
 import { createPlaceQueue } from './place-queue.js';
 
 /** This worker as a member of the fleet: its calls in flight, its view of the control state, and what it tells the others. */
@@ -40,6 +40,12 @@ export interface Fleet {
   standby(waitMs: number | null, code: string): void;
   /** The latest control state seen. */
   readonly control: Control;
+  /** The server that the latest heartbeat saw behind the store; null before the first. */
+  readonly server: ServerSeen | null;
+  /** Milliseconds since the store last answered a heartbeat; null before the first answer. */
+  heartbeatAgoMs(): number | null;
+  /** Whether this worker may fetch rows, as far as the fleet is concerned. */
+  readonly working: boolean;
   /** Other members alive at the last heartbeat, this one included. */
   readonly workers: number;
   /** Joins the fleet: the first heartbeat has been answered when it resolves. */
@@ -82,6 +88,8 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   let notBefore = 0;
   let nap = new AbortController();
   let closed = false;
+  let server: ServerSeen | null = null;
+  let heardAt: number | null = null;
   let beating: Promise<void> = Promise.resolve();
 
   function observe(next: Control): void {
@@ -98,10 +106,18 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
 
   async function heartbeat(): Promise<void> {
     try {
-      const seen = await store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs);
+      const { epoch } = control;
+      const [seen, seenServer] = await Promise.all([
+        store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs),
+        store.server(),
+      ]);
       workers = seen.workers;
+      server = seenServer;
+      heardAt = performance.now();
+      // Older than what was known when it was asked: the store lost its last writes, and its word counts.
+      if (seen.control.epoch < epoch) control = INITIAL_CONTROL;
       observe(seen.control);
-      allow(performance.now() >= notBefore && mayWork(seen.control, seen.nowMs));
+      allow(performance.now() >= notBefore && server.state !== 'changed' && mayWork(seen.control, seen.nowMs));
     } catch (error) {
       log.warn('heartbeat.failed', { message: error instanceof Error ? error.message : String(error) });
     }
@@ -139,6 +155,13 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     get workers() {
       return workers;
     },
+    get server() {
+      return server;
+    },
+    get working() {
+      return working;
+    },
+    heartbeatAgoMs: () => (heardAt === null ? null : performance.now() - heardAt),
     nextCallId: () => `${workerId}.${++calls}`,
     callStarted: (callId) => activeCalls.add(callId),
     callEnded: (callId) => {

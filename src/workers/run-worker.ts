@@ -1,15 +1,20 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../lib/engine/engine.js';
+import { logEngineWarnings } from '../lib/engine/engine-warnings.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichWorker } from '../lib/queues.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
-import { SEND_WITHIN_MS } from './admit-row.js';
 import { createFleet } from './fleet.js';
+import { createLookAtZoho } from './look-at-zoho.js';
+import { createSigns, type Readiness } from './readiness.js';
+import { createServerWatch } from './server-change.js';
+import { admitWithStrays } from './stray-rows.js';
 import { submitRow } from './submit-row.js';
 import { createSubmitWorker } from './submit-worker.js';
 import { runSweep } from './sweep.js';
+import { timingFor } from './timing.js';
 import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
 import { createZohoReads } from './zoho-reads.js';
 
@@ -48,28 +53,24 @@ export interface RunWorkerOptions {
   /** Drain: finish what is in flight, start nothing, return. */
   readonly stopSignal: AbortSignal;
   readonly onProgress?: (progress: WorkerProgress) => void;
+  /** Called once, at the start, with what tells at any time whether this worker takes rows, and why not. */
+  readonly onReadiness?: (readiness: () => Readiness) => void;
 }
 
-/** Beyond the 5 s to send and the request timeout: clock reading, the answer's way through the store. */
-const CLAIM_MARGIN_MS = 5_000;
-/** BullMQ's lock outlives the claim by this much. */
-const LOCK_MARGIN_MS = 10_000;
-/** Dead workers free their places in flight within 10 s. */
-const PLACE_LEASE_MS = 8_000;
 const UNCERTAIN_RECHECK_MS = 30_000;
 
 /** Runs one worker until it is idle, stopped or told to end. Everything it opened is closed when it returns; the engine stays open. */
 export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
   const { engine, settings, log } = options;
   const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
-  const claimLostAfterMs = SEND_WITHIN_MS + settings.requestTimeoutMs + CLAIM_MARGIN_MS;
+  const { claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs } = timingFor(settings.requestTimeoutMs);
   const random = () => randomInt(2 ** 32) / 2 ** 32;
   const fleet = createFleet(
     {
       limits: {
         callsPerSecond: settings.ratePerSecond,
         maxInFlight: settings.maxInFlight,
-        placeLeaseMs: PLACE_LEASE_MS,
+        placeLeaseMs,
       },
       claimLostAfterMs,
       uncertainRecheckMs: UNCERTAIN_RECHECK_MS,
@@ -80,36 +81,61 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       log,
       shutdown: options.stopSignal,
       random,
-      onWork: (allowed) => void (allowed ? worker.resume() : worker.pause(true)),
+      onWork: (allowed) => {
+        signs.moved();
+        void (allowed ? worker.resume() : worker.pause(true));
+      },
     },
   );
-  const deps = { store: engine.store, zoho: options.zoho, tokens: options.tokens, fleet, log };
+  const signs = createSigns(fleet, settings.concurrency);
+  options.onReadiness?.(signs.readiness);
+  const store = admitWithStrays(engine.store, () => fleet.server?.runId ?? null);
+  const deps = { store, zoho: options.zoho, tokens: options.tokens, fleet, log };
   const worker = createSubmitWorker(
-    { concurrency: settings.concurrency, lockDurationMs: claimLostAfterMs + LOCK_MARGIN_MS, backoff },
-    { engine, fleet, log, random, submit: (data) => submitRow(data, deps) },
+    { concurrency: settings.concurrency, lockDurationMs, stalledCheckMs, backoff },
+    { engine, fleet, log, random, onFetch: signs.fetched, submit: (data) => signs.during(() => submitRow(data, deps)) },
   );
   const queue = engine.openQueue();
+  const reads = createZohoReads(deps);
+  const serverWatch = createServerWatch({
+    engine,
+    queue,
+    look: createLookAtZoho(reads),
+    workerId: fleet.workerId,
+    claimLostAfterMs,
+    seen: () => fleet.server,
+    log,
+  });
   const watch = await watchQueue(engine);
   const sweepEnd = new AbortController();
   await fleet.start();
+  await serverWatch.meet();
+  void logEngineWarnings(engine, log);
+  const watching = serverWatch.run(sweepEnd.signal);
   const sweeping = runSweep(
     {
       engine,
       queue,
-      reads: createZohoReads(deps),
+      reads,
       settings: { keepLargeResults: false, ...settings, workerId: fleet.workerId, claimLostAfterMs },
       log,
+      suspended: () => fleet.server?.state === 'changed',
     },
     sweepEnd.signal,
   );
   void worker.run().catch((error: unknown) => log.error('worker.crashed', { message: String(error) }));
+  signs.enter('running');
   log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
   try {
     const ended = await watch.untilDone({ ...options, resultPollMs: settings.resultPollMs });
     return await watch.report(ended);
   } finally {
+    signs.enter('ending');
     sweepEnd.abort();
-    await Promise.all([drain(worker, settings.shutdownDeadlineMs, log), within(sweeping, settings.shutdownDeadlineMs)]);
+    await Promise.all([
+      drain(worker, settings.shutdownDeadlineMs, log),
+      within(Promise.all([sweeping, watching]), settings.shutdownDeadlineMs),
+    ]);
     await queue.close();
     await fleet.close();
     log.info('worker.ended', { workerId: fleet.workerId });

@@ -11,6 +11,8 @@ export interface SubmitWorkerSettings {
   readonly concurrency: number;
   /** Longer than a claim can live: the ledger, not BullMQ's lock, decides who may send. */
   readonly lockDurationMs: number;
+  /** How often rows of dead workers are looked for. */
+  readonly stalledCheckMs: number;
   readonly backoff: BackoffPolicy;
 }
 
@@ -20,28 +22,36 @@ export interface SubmitWorkerDeps {
   readonly log: Logger;
   readonly random: () => number;
   readonly submit: (data: unknown) => Promise<Outcome>;
+  /** Called each time the worker has asked the engine for a row. */
+  readonly onFetch: () => void;
 }
 
-const STALLED_CHECK_MS = 5_000;
 /** The ledger bounds repeats; BullMQ's own bound would fail a row because its workers died often. */
 const NO_STALLED_LIMIT = 1_000_000;
 /** BullMQ counts finished jobs by the minute, and in all, only when asked to. */
 const MINUTES_COUNTED = 1_440;
 /** The store is away: the job waits a little instead of spending an attempt. */
-const STORE_AWAY_MS = 5_000;
+const STORE_AWAY_MS = 1_000;
+/** After a failed command of BullMQ's own. */
+const RETRY_MS = 1_000;
 
 /** BullMQ wiring of the submit step: concurrency, locks, events; no business rules. Not running until `run()`. */
 export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitWorkerDeps): EnrichWorker {
   const { fleet, log, random } = deps;
-  const worker = deps.engine.openWorker((job, token) => process(job, token ?? ''), {
-    autorun: false,
-    concurrency: settings.concurrency,
-    lockDuration: settings.lockDurationMs,
-    stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: NO_STALLED_LIMIT,
-    metrics: { maxDataPoints: MINUTES_COUNTED },
-    settings: { backoffStrategy: (attempt) => backoffMs(attempt, settings.backoff, random()) },
-  });
+  const worker = deps.engine.openWorker(
+    (job, token) => process(job, token ?? ''),
+    {
+      autorun: false,
+      concurrency: settings.concurrency,
+      lockDuration: settings.lockDurationMs,
+      stalledInterval: settings.stalledCheckMs,
+      maxStalledCount: NO_STALLED_LIMIT,
+      runRetryDelay: RETRY_MS,
+      metrics: { maxDataPoints: MINUTES_COUNTED },
+      settings: { backoffStrategy: (attempt) => backoffMs(attempt, settings.backoff, random()) },
+    },
+    deps.onFetch,
+  );
 
   async function process(job: EnrichJob, token: string): Promise<{ id: string }> {
     const startedAt = performance.now();

@@ -15,6 +15,8 @@ export interface SweepDeps {
   readonly reads: ZohoReads;
   readonly settings: SweepSettings & CollectSettings;
   readonly log: Logger;
+  /** The store may have lost writes and its rows are being looked up: until then nobody else decides about them. */
+  readonly suspended?: () => boolean;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -50,6 +52,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   }
 
   async function step(): Promise<number> {
+    if (deps.suspended?.() === true) return LOOK_EVERY_MS;
     await engine.store.expireClaims(settings.claimLostAfterMs, EXPIRED_CLAIMS_AT_ONCE);
     const ledger = await engine.store.counts();
     if (ledger.uncertain + ledger.pending === 0) return LOOK_EVERY_MS;

@@ -16,13 +16,29 @@ export interface DurableRedis {
   start(): Promise<void>;
   /** Ends the server: SIGTERM lets it finish, SIGKILL does not. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Saves what is there now: with persistence `asked`, all that survives. */
+  snapshot(): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function openDurableRedis(): Promise<DurableRedis> {
+/** What the server keeps on its disk. `asked`: only what `snapshot` saves, so that later writes are lost with the process. */
+export type Persistence = 'always' | 'everysec' | 'asked' | 'none';
+
+const PERSISTENCE: Readonly<Record<Persistence, readonly string[]>> = {
+  always: ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'],
+  everysec: ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'],
+  asked: ['--save', '999999 999999', '--appendonly', 'no'],
+  none: ['--save', '', '--appendonly', 'no'],
+};
+
+/** `settings` come on top, such as `{ 'hash-max-listpack-value': '512' }`; a password asked for there must be given too. */
+export async function openDurableRedis(
+  settings: Readonly<Record<string, string>> = {},
+  { persistence = 'always', password }: { readonly persistence?: Persistence; readonly password?: string } = {},
+): Promise<DurableRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'zia-chaos-redis-'));
   const port = await freePort();
-  const url = `redis://127.0.0.1:${port}`;
+  const url = `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
@@ -30,8 +46,9 @@ export async function openDurableRedis(): Promise<DurableRedis> {
     child = spawn(
       'redis-server',
       [
-        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
-        ...['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'],
+        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--maxmemory-policy', 'noeviction'],
+        ...PERSISTENCE[persistence],
+        ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
       ],
       { stdio: 'ignore' },
     );
@@ -52,6 +69,11 @@ export async function openDurableRedis(): Promise<DurableRedis> {
     url,
     start,
     end,
+    snapshot: async () => {
+      const client = new Redis(url);
+      await client.save();
+      client.disconnect();
+    },
     close: async () => {
       await end('SIGKILL');
       await rm(dir, { recursive: true, force: true });

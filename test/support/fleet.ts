@@ -7,7 +7,7 @@ import type { Logger } from '../../src/lib/logger.js';
 import { type EnrichQueue, JOB_NAME, jobOptions } from '../../src/lib/queues.js';
 import { openZoho } from '../../src/lib/zoho/open-zoho.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
-import { runWorker, type WorkerSettings } from '../../src/workers/run-worker.js';
+import { type RunWorkerOptions, runWorker, type WorkerSettings } from '../../src/workers/run-worker.js';
 import type { WorkerReport } from '../../src/workers/watch-queue.js';
 import { quietLog } from './engines.js';
 
@@ -34,6 +34,7 @@ export interface TestWorkerOptions {
   /** Where the API is, when it is not the sandbox itself. */
   readonly apiDomain?: string;
   readonly refreshToken?: string;
+  readonly onReadiness?: RunWorkerOptions['onReadiness'];
 }
 
 export interface TestWorker {
@@ -68,6 +69,7 @@ export function startWorker(options: TestWorkerOptions): TestWorker {
     untilIdle,
     waitForResults,
     stopSignal: stop.signal,
+    ...(options.onReadiness && { onReadiness: options.onReadiness }),
   }).finally(close);
   return { end: () => stop.abort(), ended };
 }

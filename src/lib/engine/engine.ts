@@ -9,6 +9,20 @@ export type JobFate =
   | { readonly state: 'waiting' | 'active' | 'delayed' | 'completed' }
   | { readonly state: 'failed'; readonly reason: string };
 
+/** Something about the engine that an operator should change. */
+export interface EngineWarning {
+  readonly code: 'EVICTION' | 'NO_PERSISTENCE' | 'SNAPSHOTS_ONLY' | 'APPENDFSYNC' | 'NO_RUN_ID';
+  /** One sentence: what is set, what it may cost, what to set. */
+  readonly message: string;
+}
+
+/** What the engine tells of its own settings. */
+export interface EngineInspection {
+  /** Whatever it acknowledged survives its restart, and nobody else can take its place. */
+  readonly durable: boolean;
+  readonly warnings: readonly EngineWarning[];
+}
+
 export interface QueueCounts {
   /** Includes prioritized and paused jobs. */
   readonly waiting: number;
@@ -29,11 +43,17 @@ export interface Engine {
   readonly queueName: string;
   /** A queue on this engine; the caller closes it before the engine. */
   openQueue(): EnrichQueue;
-  /** A worker on this engine, not yet running when `autorun` is false; the caller closes it before the engine. */
+  /**
+   * A worker on this engine, not yet running when `autorun` is false; the caller closes it before the engine. `onFetch` is
+   * called each time its loop has asked the engine for a row.
+   */
   openWorker(
     processor: Processor<EnrichPayload, EnrichReturn>,
     options: Omit<WorkerOptions, 'connection'>,
+    onFetch?: () => void,
   ): EnrichWorker;
+  /** Asks the engine about its settings; rejects with `StoreUnavailableError` when it is away. */
+  inspect(): Promise<EngineInspection>;
   readonly store: Store;
   /** Fates of these jobs, in one round trip a chunk; every key is answered. */
   jobFates(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobFate>>;

@@ -3,7 +3,7 @@ import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../core/ledger.js';
 import { entryFields, parseEntryLine } from './entry-line.js';
 import type { Operations } from './operations.js';
-import { admissionOf, callAdmissionOf, entriesOf, reportedOf, settlementOf } from './replies.js';
+import { admissionOf, callAdmissionOf, entriesOf, reportedOf, serverSeenOf, settlementOf } from './replies.js';
 import type { CallRequest, Cell, CellName, ImportVerdict, Store } from './store.js';
 
 /** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
@@ -97,6 +97,8 @@ export function createStore(operations: Operations): Store {
     leave: async (workerId) => {
       await run('leave', [workerId]);
     },
+
+    server: async () => serverSeenOf(await run('server', [])),
 
     control: createCell<Control>(operations, 'control'),
     cell: (name) => createCell(operations, name),

@@ -24,7 +24,8 @@ export type OperationName =
   | 'leave'
   | 'pending'
   | 'finish'
-  | 'results';
+  | 'results'
+  | 'server';
 
 export type Reply = readonly string[];
 

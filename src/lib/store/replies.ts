@@ -3,7 +3,7 @@ import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { LedgerEntry } from '../core/ledger.js';
 import { parseEntryLine } from './entry-line.js';
 import type { Reply } from './operations.js';
-import type { Admission, CallAdmission, Refusal, Reported, Settlement } from './store.js';
+import type { Admission, CallAdmission, Refusal, Reported, ServerSeen, Settlement } from './store.js';
 
 /** The control state of a reply: the empty string is a store that was never told anything. */
 export function controlOf(json = ''): Control {
@@ -33,14 +33,19 @@ export function callAdmissionOf(reply: Reply): CallAdmission {
   return reply[0] === 'go' ? { kind: 'go' } : refusalOf(reply);
 }
 
-function refusalOf([kind, first = '', second = '']: Reply): Refusal {
+function refusalOf([kind, first = '', second = '', third = '']: Reply): Refusal {
   switch (kind) {
     case 'wait':
       return { kind, waitMs: Number(first), slotMs: Number(second) };
     case 'busy':
       return { kind };
     case 'standby':
-      return { kind, control: controlOf(first), waitMs: second === '' ? null : Number(second) };
+      return {
+        kind,
+        control: controlOf(first),
+        waitMs: second === '' ? null : Number(second),
+        ...(third === 'server-changed' ? { reason: third } : {}),
+      };
     default:
       throw new Error(`The store answered an admission with ${String(kind)}, which this version does not know.`);
   }
@@ -48,6 +53,13 @@ function refusalOf([kind, first = '', second = '']: Reply): Refusal {
 
 export function reportedOf([control, nowMs]: Reply): Reported {
   return { control: controlOf(control), nowMs: Number(nowMs) };
+}
+
+export function serverSeenOf([state, runId = '', nowMs]: Reply): ServerSeen {
+  if (state !== 'new' && state !== 'same' && state !== 'changed') {
+    throw new Error(`The store told of its server ${String(state)}, which this version does not know.`);
+  }
+  return { state, runId: runId === '' ? null : runId, nowMs: Number(nowMs) };
 }
 
 export function settlementOf(reply: Reply): Settlement {

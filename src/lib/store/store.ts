@@ -34,7 +34,13 @@ export type Refusal =
   /** No place in flight is free. The slot was given back. */
   | { readonly kind: 'busy' }
   /** Stopped, held back, or another row is the probe. `waitMs` is null when only a person ends it. */
-  | { readonly kind: 'standby'; readonly control: Control; readonly waitMs: number | null };
+  | {
+      readonly kind: 'standby';
+      readonly control: Control;
+      readonly waitMs: number | null;
+      /** The store is served by another process than the one that wrote it: nothing is claimed before the sweep has looked. */
+      readonly reason?: 'server-changed';
+    };
 
 export type Admission =
   /** Claimed and counted in flight: the POST must leave within 5 s. */
@@ -49,6 +55,15 @@ export type Admission =
 
 /** Calls other than submissions: paced and counted alike, not halted by a stop, held back by throttling and outage. */
 export type CallAdmission = { readonly kind: 'go' } | Refusal;
+
+/** The process behind the store. On the embedded engine always the same: its data is as durable as its directory. */
+export interface ServerSeen {
+  /** `new`: this store remembers none yet. `changed`: another process than the remembered one; `admit` claims nothing. */
+  readonly state: 'new' | 'same' | 'changed';
+  /** Null when the server does not tell: then no change can be seen. */
+  readonly runId: string | null;
+  readonly nowMs: number;
+}
 
 /** The answer to every report on a call: the control state right after it. */
 export interface Reported {
@@ -76,7 +91,16 @@ export interface Cell<T> {
 }
 
 /** Cells of the store and what they hold; the types live with the code that owns each. */
-export type CellName = 'control' | 'token' | 'account' | 'sweep' | 'server' | 'mappings' | 'collector' | 'allowance';
+export type CellName =
+  | 'control'
+  | 'token'
+  | 'account'
+  | 'sweep'
+  | 'server'
+  | 'mappings'
+  | 'collector'
+  | 'strays'
+  | 'allowance';
 
 export interface LedgerCounts {
   readonly scheduled: number;
@@ -176,6 +200,9 @@ export interface Store {
   ): Promise<Reported & { readonly workers: number }>;
   /** Takes the worker off the list of the living. */
   leave(workerId: string): Promise<void>;
+
+  /** Which server answers, and whether it is the one this store remembers; notes a sign of life of a known one. */
+  server(): Promise<ServerSeen>;
 
   readonly control: Cell<Control>;
   cell<T>(name: Exclude<CellName, 'control'>): Cell<T>;

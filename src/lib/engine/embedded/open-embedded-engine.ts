@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { createPostgresBackend, Queue, Worker } from 'bullmq';
+import { createPostgresBackend, Queue, type WorkerOptions } from 'bullmq';
 import type { IdentityKey } from '../../core/ids.js';
 import { AppError, StoreUnavailableError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
@@ -9,6 +9,7 @@ import { createPostgresOperations } from '../../store/postgres/postgres-operatio
 import type { Engine, JobFate } from '../engine.js';
 import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
+import { WatchedWorker } from '../watched-worker.js';
 import { type DatabaseLink, openDatabaseLink } from './database-link.js';
 import { makePrivate } from './socket-address.js';
 
@@ -48,14 +49,18 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
     queueName,
     store: createStore(createPostgresOperations({ query: link.repeatable }, explain)),
     openQueue,
-    openWorker: (processor, options) => {
-      const worker = new Worker(
+    // Its host writes every commit to the disk before it answers.
+    inspect: async () => ({ durable: true, warnings: [] }),
+    openWorker: (processor, options, onFetch) => {
+      const worker = new WatchedWorker(
         queueName,
         processor,
-        { drainDelay: DRAIN_DELAY_SECONDS, ...options, connection: link },
-        createPostgresBackend,
+        // The type knows Redis only; the backend is what matters.
+        { drainDelay: DRAIN_DELAY_SECONDS, ...options, connection: link } as unknown as WorkerOptions,
+        createPostgresBackend as never,
       );
-      return logEngineErrors(worker as unknown as EnrichWorker, log, explain);
+      if (onFetch !== undefined) worker.onFetch = onFetch;
+      return logEngineErrors<EnrichWorker>(worker, log, explain);
     },
     jobFates: (keys) =>
       jobFates(link, queueName, keys).catch((error: unknown) => {

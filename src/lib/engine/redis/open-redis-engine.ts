@@ -1,11 +1,13 @@
-import { Queue, Worker } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { Logger } from '../../logger.js';
-import type { EnrichPayload, EnrichQueue, EnrichReturn } from '../../queues.js';
+import type { EnrichQueue } from '../../queues.js';
 import { createStore } from '../../store/create-store.js';
 import { createRedisOperations } from '../../store/redis/redis-operations.js';
 import type { Engine } from '../engine.js';
 import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
+import { WatchedWorker } from '../watched-worker.js';
+import { inspectRedis } from './inspect-redis.js';
 import { redisJobFates } from './job-fates.js';
 import { parseRedisAddress } from './redis-address.js';
 import { connectRedis, createRedisClient, type RedisClient } from './redis-client.js';
@@ -45,6 +47,8 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
 
   function openQueue(): EnrichQueue {
     const queue: EnrichQueue = new Queue(queueName, { connection: commands, prefix });
+    const addBulk = queue.addBulk.bind(queue);
+    queue.addBulk = (jobs) => explained(addBulk(jobs));
     return logEngineErrors(queue, log, explain);
   }
 
@@ -60,13 +64,11 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
     queueName,
     store: createStore(createRedisOperations(commands, prefix, explain)),
     openQueue,
-    openWorker: (processor, options) => {
+    inspect: () => explained(inspectRedis(commands, address)),
+    openWorker: (processor, options, onFetch) => {
       workers ??= createClient('blocking');
-      const worker = new Worker<EnrichPayload, EnrichReturn>(queueName, processor, {
-        ...options,
-        connection: workers,
-        prefix,
-      });
+      const worker = new WatchedWorker(queueName, processor, { ...options, connection: workers, prefix });
+      if (onFetch !== undefined) worker.onFetch = onFetch;
       return logEngineErrors(worker, log, explain);
     },
     jobFates: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),

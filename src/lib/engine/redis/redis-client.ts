@@ -3,28 +3,58 @@ import type { RedisAddress } from './redis-address.js';
 
 export type RedisClient = Redis | Cluster;
 
-const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 15_000;
+const HASTY_COMMAND_TIMEOUT_MS = 4_000;
 /** With delays of up to a second: about 15 s, long enough for a restart or failover. */
 const PATIENT_RETRIES = 18;
 const HASTY_RETRIES = 2;
+/**
+ * A connection that was asked something and says nothing for so long is dead, though nobody closed it. Our longest commands
+ * take milliseconds.
+ */
+const SILENCE_MS = 4_000;
+/** The connection on which a worker waits for rows may be silent for as long as BullMQ lets it wait, 10 s at most. */
+const BLOCKED_SILENCE_MS = 12_000;
 
 const retryDelayMs = (times: number) => Math.min(times * 100, 1_000);
 
 /**
  * `commands`: bounded, every command ends with an answer or an error. `blocking`: for BullMQ workers, whose commands
- * wait for as long as it takes.
+ * wait for as long as it takes; BullMQ waits for rows on a duplicate of it.
  */
 export type ClientUse = 'commands' | 'blocking';
 
 /** A client that is not connected yet; the caller connects it and ends it. */
 export function createRedisClient(address: RedisAddress, use: ClientUse, failFast: boolean): RedisClient {
+  const client = clientFor(address, use, failFast);
+  return use === 'blocking' ? withPatientDuplicates(client) : client;
+}
+
+/** BullMQ duplicates the client of a worker for the one command that blocks. */
+function withPatientDuplicates(client: RedisClient): RedisClient {
+  if (client instanceof Redis) {
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = (options) => duplicate({ ...options, socketTimeout: BLOCKED_SILENCE_MS });
+    return client;
+  }
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = (nodes, options) =>
+    duplicate(nodes, { ...options, redisOptions: { ...options?.redisOptions, socketTimeout: BLOCKED_SILENCE_MS } });
+  return client;
+}
+
+function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): RedisClient {
   const options = {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_MS,
     ...(use === 'blocking'
       ? { maxRetriesPerRequest: null }
-      : { maxRetriesPerRequest: failFast ? HASTY_RETRIES : PATIENT_RETRIES, commandTimeout: COMMAND_TIMEOUT_MS }),
+      : {
+          maxRetriesPerRequest: failFast ? HASTY_RETRIES : PATIENT_RETRIES,
+          commandTimeout: failFast ? HASTY_COMMAND_TIMEOUT_MS : COMMAND_TIMEOUT_MS,
+        }),
     // After a failover behind one name a new connection reaches the new primary.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;

@@ -1,5 +1,5 @@
 -- ARGV: identity key, call id, fields sent (JSON), calls per second, places, lease ms, claim lost after ms, slot ms or ''
--- Returns go epoch sentAt sends | wait ms slot | busy | standby control ms-or-'' | probe-open control
+-- Returns go epoch sentAt sends | wait ms slot | busy | standby control ms-or-'' [reason] | probe-open control
 --       | scheduled id | pending ms | uncertain held(0/1)
 local key, call, sent = ARGV[1], ARGV[2], ARGV[3]
 local rate, places, lease_ms, lost_after_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -28,6 +28,7 @@ end
 if control.mode == 'stopped' then return { 'standby', control_json, '' } end
 local hold_until = number_or(control.holdUntilMs, 0)
 if hold_until > now then return { 'standby', control_json, text(hold_until - now) } end
+if server_changed() then return { 'standby', control_json, text(SERVER_WAIT_MS), 'server-changed' } end
 if control.mode == 'probing' and type(control.probe) == 'table' then
   local probe = control.probe
   if type(probe.key) ~= 'string' then return { 'probe-open', control_json } end

@@ -11,9 +11,10 @@
 -- pace        string  the next free slot, epoch milliseconds
 -- control     string  JSON, the control state
 -- results     hash    identity key -> JSON, what Zoho found
+-- server      string  JSON, the server this store was last known on (see core/server-state.ts)
 local ledger, ids, sending, uncertain, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local pending, inflight, workers, pace, control_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local results = KEYS[11]
+local results, server_key = KEYS[11], KEYS[12]
 
 -- Node's timers wake early by less than this; a call this early may go.
 local EARLY_MS = 1
@@ -24,6 +25,7 @@ local FARTHEST_SLOT_MS = 600000
 -- The headroom that keeps any sliding second at Zoho's side within the limit.
 local USED_SHARE = 0.98
 local PROBE_WAIT_MS = 250
+local SERVER_WAIT_MS = 1000
 
 local function clock()
   local time = redis.call('TIME')
@@ -134,6 +136,26 @@ local function start_call(now, call, rate, places, lease_ms, slot)
     return { 'busy' }
   end
   return nil
+end
+
+-- Asked inside the script: it runs where the data is, and no command queued by a client can slip past it.
+-- '' where the server does not tell.
+local function server_run_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and info:match('run_id:(%w+)') or ''
+end
+
+local function read_server()
+  local json = redis.call('GET', server_key)
+  return json and cjson.decode(json) or nil
+end
+
+-- Another process serves the data than the one that wrote it: its last writes may be lost.
+local function server_changed()
+  local server = read_server()
+  if not server then return false end
+  local run_id = server_run_id()
+  return run_id ~= '' and run_id ~= server.runId
 end
 
 local function report(now, ...)

@@ -1,2 +1,2 @@
--- KEYS[12]: the cell. Returns its JSON or '', now
-return { redis.call('GET', KEYS[12]) or '', text(clock()) }
+-- KEYS[13]: the cell. Returns its JSON or '', now
+return { redis.call('GET', KEYS[13]) or '', text(clock()) }

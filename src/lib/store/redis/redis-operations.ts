@@ -24,6 +24,7 @@ const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
   'pending',
   'finish',
   'results',
+  'server',
   'read-cell',
   'change-cell',
 ];
@@ -41,6 +42,7 @@ const KEYS = [
   'pace',
   'cell:control',
   'results',
+  'cell:server',
 ];
 
 type Script = (...keysAndArgs: readonly (string | number)[]) => Promise<Reply>;

@@ -1,0 +1,107 @@
+import type { StopReason } from '../lib/core/control.js';
+import type { Fleet } from './fleet.js';
+
+/** Why a worker cannot take rows just now. */
+export type Unready =
+  | {
+      readonly code: 'STARTING' | 'ENDING' | 'ENGINE_AWAY' | 'SERVER_CHANGED' | 'FETCH_LOOP_STUCK';
+      readonly message: string;
+    }
+  | { readonly code: 'STOPPED'; readonly message: string; readonly stop: StopReason | null };
+
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reasons: readonly Unready[] };
+
+/** What a worker knows of itself; times in milliseconds ago, null for never. */
+export interface WorkerSigns {
+  readonly phase: 'starting' | 'running' | 'ending';
+  /** Since the store last answered a heartbeat. */
+  readonly heartbeatAgoMs: number | null;
+  /** Since the loop that fetches rows last came round. */
+  readonly fetchAgoMs: number | null;
+  /** The worker is meant to fetch: neither stopped nor standing by, and a place for a row is free. */
+  readonly shouldFetch: boolean;
+  readonly serverChanged: boolean;
+  /** Undefined when the fleet is not stopped. */
+  readonly stop: StopReason | null | undefined;
+}
+
+/** A heartbeat a second, and one that is late. */
+const HEARTBEAT_LATE_MS = 4_000;
+/** The loop waits up to 10 s for a row, and a second more before it gives the connection up. */
+const FETCH_LATE_MS = 15_000;
+
+/** The truth about a worker, all reasons at once. */
+export function readinessOf(signs: WorkerSigns): Readiness {
+  const reasons: Unready[] = [];
+  if (signs.phase === 'starting') reasons.push({ code: 'STARTING', message: 'The worker is starting.' });
+  if (signs.phase === 'ending') reasons.push({ code: 'ENDING', message: 'The worker finishes its rows and ends.' });
+  if (signs.phase === 'running' && (signs.heartbeatAgoMs ?? Number.POSITIVE_INFINITY) > HEARTBEAT_LATE_MS) {
+    reasons.push({ code: 'ENGINE_AWAY', message: 'The engine does not answer; the worker goes on when it is back.' });
+  }
+  if (signs.serverChanged) {
+    const message = 'Redis restarted or failed over; nothing is sent before the look at what Zoho has.';
+    reasons.push({ code: 'SERVER_CHANGED', message });
+  }
+  if (signs.stop !== undefined) {
+    reasons.push({ code: 'STOPPED', message: signs.stop?.message ?? 'The queue is stopped.', stop: signs.stop });
+  }
+  if (
+    signs.phase === 'running' &&
+    signs.shouldFetch &&
+    (signs.fetchAgoMs ?? Number.POSITIVE_INFINITY) > FETCH_LATE_MS
+  ) {
+    reasons.push({ code: 'FETCH_LOOP_STUCK', message: 'The worker fetches no rows although it should; restart it.' });
+  }
+  return reasons.length === 0 ? { ready: true } : { ready: false, reasons };
+}
+
+/** What a worker notes of itself while it runs. */
+export interface Signs {
+  enter(phase: WorkerSigns['phase']): void;
+  /** The loop that fetches rows has come round. */
+  fetched(): void;
+  /** Whether the worker is meant to fetch has changed. */
+  moved(): void;
+  /** Counts a row in work as a place taken. */
+  during<T>(work: () => Promise<T>): Promise<T>;
+  readonly readiness: () => Readiness;
+}
+
+export function createSigns(
+  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'heartbeatAgoMs'>,
+  concurrency: number,
+): Signs {
+  let phase: WorkerSigns['phase'] = 'starting';
+  let rows = 0;
+  /** Since then the loop owes a sign. */
+  let owedSince = performance.now();
+  const fetched = () => {
+    owedSince = performance.now();
+  };
+  return {
+    enter: (next) => {
+      phase = next;
+      fetched();
+    },
+    fetched,
+    moved: fetched,
+    during: async (work) => {
+      rows += 1;
+      try {
+        return await work();
+      } finally {
+        rows -= 1;
+        fetched();
+      }
+    },
+    readiness: () =>
+      readinessOf({
+        phase,
+        heartbeatAgoMs: fleet.heartbeatAgoMs(),
+        fetchAgoMs: performance.now() - owedSince,
+        shouldFetch: fleet.working && rows < concurrency,
+        serverChanged: fleet.server?.state === 'changed',
+        stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,
+      }),
+  };
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { Engine } from '../../src/lib/engine/engine.js';
+import { engineWarnings } from '../../src/lib/engine/engine-warnings.js';
+import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
+import { summarise } from '../../src/sandbox/effects.js';
+import type { Readiness } from '../../src/workers/readiness.js';
+import { type DurableRedis, openDurableRedis } from '../chaos/durable-redis.js';
+import { quietLog } from '../support/engines.js';
+import { goodRows, queueRows, startWorker } from '../support/fleet.js';
+import { openSandbox } from '../support/sandbox.js';
+import { setup } from '../support/setup.js';
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait.js';
+
+const t = setup();
+afterEach(() => t.close());
+
+const settingsFor = (redisUrl: string): EngineSettings => ({
+  redisUrl,
+  dataDir: '/nowhere',
+  prefix: `test-${randomBytes(4).toString('hex')}`,
+  queueName: 'zia-enrich',
+});
+
+async function openOn(settings: EngineSettings): Promise<Engine> {
+  return t.closing(await openEngine(settings, quietLog), (engine) => engine.close());
+}
+
+async function redisWith(...options: Parameters<typeof openDurableRedis>): Promise<DurableRedis> {
+  return t.closing(await openDurableRedis(...options), (redis) => redis.close());
+}
+
+interface Outage {
+  readonly begin: (redis: DurableRedis, proxy: TcpProxy) => Promise<void>;
+  readonly end: (redis: DurableRedis, proxy: TcpProxy) => Promise<void>;
+}
+
+/** Long enough for commands to get lost, too short for anybody to notice while it lasts. */
+const A_MOMENT_MS = 1_500;
+
+const OUTAGES: Readonly<Record<string, Outage>> = {
+  'Redis is killed and started again': {
+    begin: (redis) => redis.end('SIGKILL'),
+    end: (redis) => redis.start(),
+  },
+  'its port refuses connections': {
+    begin: (_, proxy) => proxy.setMode('refuse'),
+    end: (_, proxy) => proxy.setMode('pass'),
+  },
+  'connections swallow everything': {
+    begin: (_, proxy) => proxy.setMode('black-hole'),
+    end: (_, proxy) => proxy.setMode('pass'),
+  },
+  'connections are cut': {
+    begin: async (_, proxy) => proxy.cut(),
+    end: async () => undefined,
+  },
+};
+
+describe.each(Object.entries(OUTAGES))('when %s', (name, outage) => {
+  test.each(['for a moment', 'until it is noticed'])(
+    'a worker goes on by itself within 10 s, away %s',
+    async (away) => {
+      const redis = await redisWith();
+      const proxy = t.closing(await openTcpProxy({ host: '127.0.0.1', port: redis.port }), (opened) => opened.close());
+      const sandbox = await openSandbox(t, { latencyMs: [1, 10] });
+      const settings = settingsFor(`redis://127.0.0.1:${proxy.port}`);
+      const direct = await openOn({ ...settings, redisUrl: redis.url });
+      const queue = t.closing(direct.openQueue(), (opened) => opened.close());
+      let readiness: () => Readiness = () => ({ ready: true });
+      const worker = startWorker({
+        engine: await openOn(settings),
+        sandbox,
+        settings: { ratePerSecond: 20, maxInFlight: 4, concurrency: 4 },
+        untilIdle: false,
+        onReadiness: (read) => {
+          readiness = read;
+        },
+      });
+      await queueRows(queue, goodRows(400));
+      await waitFor(() => sandbox.enrichments().length >= 10, { what: 'the first rows' });
+      expect(readiness()).toEqual({ ready: true });
+      await outage.begin(redis, proxy);
+      if (away === 'for a moment') await sleep(A_MOMENT_MS);
+      else if (name !== 'connections are cut') {
+        await waitFor(() => !readiness().ready, { what: 'the worker to say that it is not ready' });
+        expect(readiness()).toMatchObject({ reasons: [{ code: 'ENGINE_AWAY' }] });
+      }
+      await outage.end(redis, proxy);
+      const sent = sandbox.enrichments().length;
+      await waitFor(() => sandbox.enrichments().length > sent + 8, {
+        timeoutMs: 10_000,
+        what: 'rows after the return',
+      });
+      await waitFor(() => readiness().ready, { timeoutMs: 10_000, what: 'readiness' });
+      worker.end();
+      await worker.ended;
+      expect(summarise(sandbox.log())).toMatchObject({ acceptedTwice: 0 });
+    },
+    60_000,
+  );
+});
+
+describe('a command that must not wait', () => {
+  test.each(['refuse', 'black-hole'] as const)(
+    'is told within seconds when Redis is away: %s',
+    async (mode) => {
+      const redis = await redisWith();
+      const proxy = t.closing(await openTcpProxy({ host: '127.0.0.1', port: redis.port }), (opened) => opened.close());
+      const settings = { ...settingsFor(`redis://127.0.0.1:${proxy.port}`), failFast: true };
+      const engine = await openOn(settings);
+      const queue = t.closing(engine.openQueue(), (opened) => opened.close());
+      await queueRows(queue, goodRows(3));
+      await proxy.setMode(mode);
+      const since = performance.now();
+      const failures = await Promise.all(
+        [engine.counts(), engine.store.control.read(), queueRows(queue, goodRows(500, 'More'))].map((work) =>
+          work.then(
+            () => 'no failure',
+            (error: unknown) => (error instanceof Error ? error.message : String(error)),
+          ),
+        ),
+      );
+      expect(performance.now() - since).toBeLessThan(6_000);
+      expect(failures).toEqual(Array(3).fill(expect.stringContaining('cannot be reached')));
+      const opening = performance.now();
+      await expect(openEngine(settings, quietLog)).rejects.toThrow(
+        /cannot be reached \([A-Z]+\); start it, or correct REDIS_URL\.$/,
+      );
+      expect(performance.now() - opening).toBeLessThan(7_000);
+    },
+    30_000,
+  );
+});
+
+describe('names in one sentence what is wrong with Redis:', () => {
+  const admit = (engine: Engine) =>
+    engine.store.admit({
+      key: 'r1x' as never,
+      callId: 'c',
+      sent: { module: 'Accounts', name: 'x'.repeat(100) },
+      limits: { callsPerSecond: 0, maxInFlight: 1, placeLeaseMs: 1_000 },
+      claimLostAfterMs: 1_000,
+    });
+
+  test('out of memory', async () => {
+    const redis = await redisWith({ maxmemory: '100kb' });
+    const engine = await openOn(settingsFor(redis.url));
+    // The ledger's scripts begin with a write that frees memory, so they go through: no claim is lost to a full memory.
+    expect(await admit(engine)).toMatchObject({ kind: 'go' });
+    const queue = t.closing(engine.openQueue(), (opened) => opened.close());
+    await expect(queueRows(queue, goodRows(1))).rejects.toThrow(/^Redis at \S+ is out of memory; raise its maxmemory/);
+  });
+
+  test('a read-only replica', async () => {
+    const redis = await redisWith();
+    const client = new Redis(redis.url);
+    await client.replicaof('127.0.0.1', 1);
+    client.disconnect();
+    const engine = await openOn(settingsFor(redis.url));
+    await expect(admit(engine)).rejects.toThrow(/read-only replica|without a working primary/);
+  });
+
+  test('a wrong password', async () => {
+    const redis = await redisWith({ requirepass: 'right' }, { password: 'right' });
+    const wrong = settingsFor(redis.url.replace(':right@', ':wrong@'));
+    await expect(openEngine(wrong, quietLog)).rejects.toThrow(/^Redis at \S+ refuses the password; check user and/);
+    await expect(openEngine(settingsFor(redis.url.replace(':right@', '')), quietLog)).rejects.toThrow(
+      /refuses the password/,
+    );
+  });
+
+  test.each([
+    ['none', {}, ['NO_PERSISTENCE']],
+    ['asked', {}, ['SNAPSHOTS_ONLY']],
+    ['everysec', {}, ['APPENDFSYNC']],
+    ['always', {}, []],
+    ['always', { 'maxmemory-policy': 'allkeys-lru' }, ['EVICTION']],
+  ] as const)('persistence %s, settings %j: warnings %j', async (persistence, settings, codes) => {
+    const redis = await redisWith(settings, { persistence });
+    const engine = await openOn(settingsFor(redis.url));
+    const warnings = await engineWarnings(engine);
+    expect(warnings.map(({ code }) => code)).toEqual(codes);
+    for (const { message } of warnings) expect(message).toMatch(/; (set|use) [^.]*\.$/);
+    expect((await engine.inspect()).durable).toBe(persistence === 'always');
+  });
+});
