@@ -10,6 +10,7 @@ import { type FileRow, readRows } from '../../src/lib/csv/row-reader.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { type ExportChoices, exportFile, exportPathOf } from '../../src/reports/export-file.js';
 import { exportLedger } from '../../src/reports/export-ledger.js';
+import { ADDED_COLUMNS } from '../../src/reports/export-record.js';
 import type { FileCounts } from '../../src/reports/file-counts.js';
 import { fileStatus, type ReportedFile } from '../../src/reports/file-status.js';
 import { RESULT_COLUMNS } from '../../src/reports/result-columns.js';
@@ -268,6 +269,12 @@ describe.each(ENGINE_KINDS)('results in reports on the %s engine', (kind) => {
         data: FOUND,
       });
     }));
+});
+
+test('the documentation names every added column, in order', async () => {
+  const text = await readFile('docs/export.md', 'utf8');
+  const rows = text.matchAll(/^\| ((?:`zia_\w+`(?:, )?)+) \|/gm);
+  expect([...rows].flatMap(([, names]) => names?.match(/zia_\w+/g) ?? [])).toEqual(ADDED_COLUMNS);
 });
 
 test.each([
