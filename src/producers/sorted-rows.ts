@@ -10,7 +10,7 @@ export interface SortOptions {
   readonly source: CsvSource;
   readonly columns: ColumnMapping;
   readonly module: string;
-  readonly engine: { readonly store: Pick<Engine['store'], 'entries'> } & Pick<Engine, 'jobFates'>;
+  readonly engine: { readonly store: Pick<Engine['store'], 'entries'> } & Pick<Engine, 'keysWithJob'>;
   /** Take the first so many new rows, at least 1; reading ends there. All rows when absent. */
   readonly limit?: number | undefined;
   /** Ends the reading between two chunks. */
@@ -155,11 +155,11 @@ async function knownKeys(
   keys: readonly IdentityKey[],
   engine: SortOptions['engine'],
 ): Promise<ReadonlySet<IdentityKey>> {
-  const [entries, fates] = await Promise.all([engine.store.entries(keys), engine.jobFates(keys)]);
+  const [entries, withJob] = await Promise.all([engine.store.entries(keys), engine.keysWithJob(keys)]);
   return new Set(
     keys.filter((key) => {
       const entry = entries.get(key);
-      return (entry !== undefined && entry.state !== 'cleared') || (fates.get(key)?.state ?? 'absent') !== 'absent';
+      return (entry !== undefined && entry.state !== 'cleared') || withJob.has(key);
     }),
   );
 }

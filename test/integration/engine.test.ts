@@ -199,6 +199,8 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     for (const [k, { state }] of fates) {
       expect(await queue.getJobState(k)).toBe(state === 'absent' ? 'unknown' : state);
     }
+    const withJob = await engine.keysWithJob([...fates.keys()]);
+    expect([...fates.keys()].filter((k) => !withJob.has(k))).toEqual([key('absent')]);
     release();
     await worker.close();
   });
@@ -209,6 +211,7 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     const fates = await engine.jobFates([...names, 'x'].map(key));
     expect(fates.size).toBe(2_501);
     expect([...fates.values()].filter(({ state }) => state === 'waiting')).toHaveLength(2_500);
+    expect(await engine.keysWithJob(['x', ...names].map(key))).toEqual(new Set(names.map(key)));
   });
 
   test('closes twice without complaint', async () => {

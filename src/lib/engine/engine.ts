@@ -32,6 +32,26 @@ export interface QueueCounts {
   readonly failed: number;
 }
 
+/** What a server does not tell is null. */
+export type EngineFacts =
+  | {
+      readonly kind: 'redis';
+      readonly version: string | null;
+      readonly evictionPolicy: string | null;
+      /** Bytes; 0 is no limit. */
+      readonly memoryLimit: number | null;
+      readonly memoryUsed: number | null;
+      readonly appendOnly: boolean | null;
+      /** `always`, `everysec` or `no`. */
+      readonly appendFsync: string | null;
+    }
+  | {
+      readonly kind: 'embedded';
+      readonly directory: string;
+      /** The process that hosts the database. */
+      readonly hostPid: number | null;
+    };
+
 /**
  * Where the queue lives: BullMQ's connection and backend, and the store beside it.
  * `close` is idempotent and closes what the engine opened; queues and workers made from it are closed by their makers, first.
@@ -57,6 +77,10 @@ export interface Engine {
   readonly store: Store;
   /** Fates of these jobs, in one round trip a chunk; every key is answered. */
   jobFates(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobFate>>;
+  /** Those of these keys that have a job, in whatever state: several times as fast as their fates. */
+  keysWithJob(keys: readonly IdentityKey[]): Promise<ReadonlySet<IdentityKey>>;
   counts(): Promise<QueueCounts>;
+  /** How the engine is set up, for `doctor`. */
+  facts(): Promise<EngineFacts>;
   close(): Promise<void>;
 }

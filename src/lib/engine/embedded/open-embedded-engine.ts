@@ -11,6 +11,7 @@ import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
 import { WatchedWorker } from '../watched-worker.js';
 import { type DatabaseLink, openDatabaseLink } from './database-link.js';
+import { currentHost } from './host-lock.js';
 import { makePrivate } from './socket-address.js';
 
 export interface EmbeddedEngineSettings {
@@ -66,12 +67,17 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
       jobFates(link, queueName, keys).catch((error: unknown) => {
         throw explain(error);
       }),
+    keysWithJob: (keys) =>
+      keysWithJob(link, queueName, keys).catch((error: unknown) => {
+        throw explain(error);
+      }),
     counts: async () => {
       counting ??= openQueue();
       return queueCounts(counting).catch((error: unknown) => {
         throw explain(error);
       });
     },
+    facts: async () => ({ kind: 'embedded', directory: dataDir, hostPid: currentHost(directory)?.pid ?? null }),
     close: async () => {
       await counting?.close().catch(() => undefined);
       await link.close();
@@ -95,6 +101,22 @@ async function jobFates(
     }
   }
   return fates;
+}
+
+async function keysWithJob(
+  link: DatabaseLink,
+  queueName: string,
+  keys: readonly IdentityKey[],
+): Promise<ReadonlySet<IdentityKey>> {
+  const found = new Set<IdentityKey>();
+  for (let at = 0; at < keys.length; at += CHUNK) {
+    const { rows } = await link.repeatable('select id from bullmq.job where queue = $1 and id = any ($2::text[])', [
+      queueName,
+      keys.slice(at, at + CHUNK),
+    ]);
+    for (const { id } of rows as { id: IdentityKey }[]) found.add(id);
+  }
+  return found;
 }
 
 function embeddedUnavailable(error: unknown, dataDir: string): AppError {

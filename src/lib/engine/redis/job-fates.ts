@@ -1,9 +1,36 @@
-import type { ChainableCommander } from 'ioredis';
 import type { IdentityKey } from '../../core/ids.js';
 import type { JobFate } from '../engine.js';
 import type { RedisClient } from './redis-client.js';
 
+// One script for a whole chunk: with a command a job the client would spend more on each than Redis does.
 const CHUNK = 1_000;
+
+// KEYS: active list, delayed set, jobs. Returns for each job '' (absent), w, a, d, c, or f and the reason.
+const FATES = `
+local active = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do active[id] = true end
+local fates = {}
+for i = 3, #KEYS do
+  local id = ARGV[i - 2]
+  local job = redis.call('HMGET', KEYS[i], 'timestamp', 'finishedOn', 'failedReason', 'delay')
+  local fate = 'w'
+  if not job[1] then fate = ''
+  elseif job[2] then fate = job[3] and 'f' .. job[3] or 'c'
+  elseif active[id] then fate = 'a'
+  elseif (tonumber(job[4]) or 0) > 0 and redis.call('ZSCORE', KEYS[2], id) then fate = 'd' end
+  fates[i - 2] = fate
+end
+return fates`;
+
+// KEYS: jobs. Returns the places of those that exist, counted from 1.
+const EXISTING = `
+local found = {}
+for i = 1, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then found[#found + 1] = i end
+end
+return found`;
+
+const UNDER_WAY = { w: 'waiting', a: 'active', d: 'delayed', c: 'completed' } as const;
 
 /**
  * Fates of jobs read from BullMQ's own job hashes, because asking BullMQ costs a script with several look-ups a job.
@@ -19,43 +46,30 @@ export async function redisJobFates(
   const fates = new Map<IdentityKey, JobFate>();
   for (let at = 0; at < keys.length; at += CHUNK) {
     const chunk = keys.slice(at, at + CHUNK);
-    const active = new Set(await client.lrange(`${queueKey}:active`, 0, -1));
-    const hashes = await pipelined(client, chunk, (pipeline, key) =>
-      pipeline.hmget(`${queueKey}:${key}`, 'timestamp', 'finishedOn', 'failedReason', 'delay'),
-    );
-    const perhapsDelayed: IdentityKey[] = [];
-    for (const [index, key] of chunk.entries()) {
-      const [timestamp, finishedOn, failedReason, delay] = hashes[index] as (string | null)[];
-      if (timestamp == null) fates.set(key, { state: 'absent' });
-      else if (finishedOn != null && failedReason != null) fates.set(key, { state: 'failed', reason: failedReason });
-      else if (finishedOn != null) fates.set(key, { state: 'completed' });
-      else if (active.has(key)) fates.set(key, { state: 'active' });
-      else {
-        fates.set(key, { state: 'waiting' });
-        if (Number(delay ?? 0) > 0) perhapsDelayed.push(key);
-      }
-    }
-    const dueTimes = await pipelined(client, perhapsDelayed, (pipeline, key) =>
-      pipeline.zscore(`${queueKey}:delayed`, key),
-    );
-    for (const [index, key] of perhapsDelayed.entries()) {
-      if (dueTimes[index] != null) fates.set(key, { state: 'delayed' });
-    }
+    const names = [`${queueKey}:active`, `${queueKey}:delayed`, ...chunk.map((key) => `${queueKey}:${key}`)];
+    const answers = (await client.eval(FATES, names.length, ...names, ...chunk)) as readonly string[]; // what it returns
+    for (const [index, key] of chunk.entries()) fates.set(key, fateOf(answers[index] ?? ''));
   }
   return fates;
 }
 
-async function pipelined(
+function fateOf(answer: string): JobFate {
+  if (answer === '') return { state: 'absent' };
+  if (answer.startsWith('f')) return { state: 'failed', reason: answer.slice(1) };
+  return { state: UNDER_WAY[answer as keyof typeof UNDER_WAY] }; // the script knows no other
+}
+
+/** Those of these keys that have a job. */
+export async function redisKeysWithJob(
   client: RedisClient,
+  queueKey: string,
   keys: readonly IdentityKey[],
-  add: (pipeline: ChainableCommander, key: IdentityKey) => void,
-): Promise<unknown[]> {
-  if (keys.length === 0) return [];
-  const pipeline = client.pipeline();
-  for (const key of keys) add(pipeline, key);
-  const results = (await pipeline.exec()) ?? [];
-  return results.map(([error, value]) => {
-    if (error !== null) throw error;
-    return value;
-  });
+): Promise<ReadonlySet<IdentityKey>> {
+  const found = new Set<IdentityKey>();
+  for (let at = 0; at < keys.length; at += CHUNK) {
+    const chunk = keys.slice(at, at + CHUNK);
+    const places = await client.eval(EXISTING, chunk.length, ...chunk.map((key) => `${queueKey}:${key}`));
+    for (const place of places as readonly number[]) found.add(chunk[place - 1] as IdentityKey); // a place of the chunk
+  }
+  return found;
 }

@@ -8,9 +8,10 @@ import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
 import { WatchedWorker } from '../watched-worker.js';
 import { inspectRedis } from './inspect-redis.js';
-import { redisJobFates } from './job-fates.js';
+import { redisJobFates, redisKeysWithJob } from './job-fates.js';
 import { parseRedisAddress } from './redis-address.js';
 import { connectRedis, createRedisClient, type RedisClient } from './redis-client.js';
+import { redisFacts } from './redis-facts.js';
 import { redisUnavailable } from './redis-failure.js';
 
 export interface RedisEngineSettings {
@@ -72,10 +73,12 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
       return logEngineErrors(worker, log, explain);
     },
     jobFates: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),
+    keysWithJob: (keys) => explained(redisKeysWithJob(commands, `${prefix}:${queueName}`, keys)),
     counts: () => {
       counting ??= openQueue();
       return explained(queueCounts(counting));
     },
+    facts: () => explained(redisFacts(commands)),
     close: async () => {
       await counting?.close().catch(() => undefined);
       for (const client of open.splice(0)) await endClient(client);
