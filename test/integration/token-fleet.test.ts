@@ -8,6 +8,7 @@ import { waitFor } from '../support/wait.js';
 /** Eight worker processes and one token, from their start to a throttled accounts server. The tests follow one another. */
 const WORKERS = 8;
 const LIFE_SECONDS = 10;
+const RATE = 50;
 const OBSERVED_MS = 12_000;
 
 const t = setup();
@@ -15,7 +16,7 @@ let fleet: ProcessFleet;
 let workers: readonly WorkerProcess[];
 beforeAll(async () => {
   fleet = await openProcessFleet(t, { latencyMs: 5, tokenLifeSeconds: LIFE_SECONDS }, () => ({
-    ZIA_RATE_LIMIT_PER_SECOND: '50',
+    ZIA_RATE_LIMIT_PER_SECOND: String(RATE),
     ZIA_MAX_IN_FLIGHT: '16',
     ZIA_WORKER_CONCURRENCY: '2',
   }));
@@ -53,10 +54,11 @@ test('near its end the token is refreshed once, and no call is refused for it', 
 
 test('with the accounts server throttled one of them asks once, and none again, not even a new one', async () => {
   fleet.sandbox.configure({ tokenThrottled: true });
+  // More than the old token can still send.
+  await queueRows(fleet.queue, goodRows(LIFE_SECONDS * RATE + 200, 'Waiting'));
   const throttled = () => tokenCalls().filter(({ code }) => code === 'Access Denied');
   await waitFor(() => throttled().length > 0, { what: 'the throttle', timeoutMs: LIFE_SECONDS * 1_000 + 5_000 });
   const since = performance.now();
-  await queueRows(fleet.queue, goodRows(100, 'Waiting'));
   await workers[0]?.kill();
   const replacement = await fleet.start();
   await waitFor(() => performance.now() - since > OBSERVED_MS, { what: 'the observation', timeoutMs: OBSERVED_MS * 2 });
