@@ -55,6 +55,8 @@ export interface WorkSettings {
   readonly onUncertain: 'resend' | 'hold';
   readonly resultPollMs: number;
   readonly resultMaxAgeHours: number;
+  /** Logos and long texts of results are kept too. */
+  readonly keepLargeResults: boolean;
 }
 
 export interface DashboardConfig {
@@ -176,6 +178,7 @@ function workOf(values: Variables): WorkSettings {
     onUncertain: values.ZIA_ON_UNCERTAIN,
     resultPollMs: values.ZIA_RESULT_POLL_MS,
     resultMaxAgeHours: values.ZIA_RESULT_MAX_AGE_HOURS,
+    keepLargeResults: values.ZIA_RESULT_KEEP_LARGE === 'yes',
   };
 }
 

@@ -33,6 +33,7 @@ describe('an empty environment', () => {
         onUncertain: 'resend',
         resultPollMs: 30_000,
         resultMaxAgeHours: 72,
+        keepLargeResults: false,
       },
       dashboard: { host: '127.0.0.1', port: 3_000 },
       metrics: { host: '127.0.0.1', port: 9_464 },

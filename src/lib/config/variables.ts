@@ -123,6 +123,11 @@ export const SCHEMA = z.object({
     'How long results of a row are asked for at most.',
     WORK,
   ),
+  ZIA_RESULT_KEEP_LARGE: about(
+    oneOf(['no', 'yes']).default('no'),
+    'Keep logos and long texts of results too: no or yes.',
+    WORK,
+  ),
 
   ZIA_DASHBOARD_HOST: about(
     text().default('127.0.0.1'),
