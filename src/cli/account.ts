@@ -15,17 +15,31 @@ export function accountOf(zoho: ZohoConfig, needed: boolean): ZohoAccount | null
  * account paid for says nothing about the other. A new refresh token for the same account is no change. Safe to repeat.
  */
 export async function bindAccount(store: Store, account: ZohoAccount): Promise<void> {
-  const mine = { apiDomain: serversOf(account).defaultApiDomain, clientId: account.clientId };
-  await bindStore(store, mine, 'the settings name');
+  await bindStore(store, ledgerAccountOf(account), THE_SETTINGS);
 }
 
 /** The same for an account known by other means; `source` says in the message where it comes from. */
 export async function bindStore(store: Store, mine: LedgerAccount, source: string): Promise<void> {
   const { value } = await store.cell<LedgerAccount>('account').change((bound) => (bound === null ? mine : undefined));
-  if (value === null || isSameAccount(value, mine)) return;
-  throw new UsageError(
+  if (value !== null && !isSameAccount(value, mine)) throw otherAccountError(value, mine, source);
+}
+
+/** The error of a store bound to `bound` under these settings; null when there is none. */
+export function otherAccount(bound: LedgerAccount | null, account: ZohoAccount): UsageError | null {
+  const mine = ledgerAccountOf(account);
+  return bound === null || isSameAccount(bound, mine) ? null : otherAccountError(bound, mine, THE_SETTINGS);
+}
+
+const THE_SETTINGS = 'the settings name';
+
+function ledgerAccountOf(account: ZohoAccount): LedgerAccount {
+  return { apiDomain: serversOf(account).defaultApiDomain, clientId: account.clientId };
+}
+
+function otherAccountError(bound: LedgerAccount, mine: LedgerAccount, source: string): UsageError {
+  return new UsageError(
     'OTHER_ACCOUNT',
-    `This store belongs to ${described(value)}, and ${source} ${described(mine)}; use another ZIA_DATA_DIR (or ZIA_PREFIX on Redis) for another account.`,
+    `This store belongs to ${described(bound)}, and ${source} ${described(mine)}; use another ZIA_DATA_DIR (or ZIA_PREFIX on Redis) for another account.`,
   );
 }
 

@@ -10,6 +10,7 @@ import {
   recentAllowance,
 } from '../lib/zoho/allowance.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
+import { takeFirstLook } from '../workers/first-look.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
@@ -42,6 +43,15 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
     const asked = recentAllowance(cellOf(session), () => ask(session, reads)).catch(() => null);
     return Promise.race([asked, sleep(QUICK_IN_ALL_MS, null, { ref: false })]);
   };
+}
+
+/** What a worker of this session says before it starts. Never rejects. */
+export async function lookAround(session: Asking): Promise<void> {
+  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
+  const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  if (reads === null) return;
+  const { engine, config, log } = session;
+  await takeFirstLook({ reads, store: engine.store, module: config.work.module, log });
 }
 
 async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance | null> {

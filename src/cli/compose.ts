@@ -3,6 +3,7 @@ import type { CallMetrics } from '../lib/metrics/call-metrics.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
 import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
+import { lookAround } from './ask-account.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
@@ -19,6 +20,7 @@ export async function work(
     { cell: engine.store.cell<TokenState>('token'), log },
   );
   shutdown.onClose('zoho', close);
+  await lookAround({ engine, config, log, shutdown, account });
   return runWorker({
     engine: metrics === undefined ? engine : { ...engine, store: metrics.store(engine.store) },
     zoho: metrics === undefined ? zoho : metrics.zoho(zoho),

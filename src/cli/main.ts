@@ -31,6 +31,12 @@ const COMMANDS: readonly Entry[] = [
   { name: 'export', summary: 'write a file with the outcome of each row', load: () => import('./export.js') },
   { name: 'ledger', summary: 'export or import the record of what was sent', load: () => import('./ledger.js') },
   { name: 'dashboard', summary: 'serve the web dashboard', load: () => import('./dashboard.js') },
+  {
+    name: 'doctor',
+    summary: 'check everything a worker needs, and say what to fix',
+    load: () => import('./doctor.js'),
+  },
+  { name: 'login', summary: 'turn a grant code into a refresh token in .env', load: () => import('./login.js') },
   { name: 'sandbox', summary: 'serve a local stand-in for Zoho', load: () => import('./sandbox.js') },
 ];
 

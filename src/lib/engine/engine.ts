@@ -37,13 +37,9 @@ export type EngineFacts =
   | {
       readonly kind: 'redis';
       readonly version: string | null;
-      readonly evictionPolicy: string | null;
       /** Bytes; 0 is no limit. */
       readonly memoryLimit: number | null;
       readonly memoryUsed: number | null;
-      readonly appendOnly: boolean | null;
-      /** `always`, `everysec` or `no`. */
-      readonly appendFsync: string | null;
     }
   | {
       readonly kind: 'embedded';
@@ -80,7 +76,7 @@ export interface Engine {
   /** Those of these keys that have a job, in whatever state: several times as fast as their fates. */
   keysWithJob(keys: readonly IdentityKey[]): Promise<ReadonlySet<IdentityKey>>;
   counts(): Promise<QueueCounts>;
-  /** How the engine is set up, for `doctor`. */
+  /** What the engine is and how full, for `doctor`. */
   facts(): Promise<EngineFacts>;
   close(): Promise<void>;
 }

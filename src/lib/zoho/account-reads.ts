@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer } from '../core/answer.js';
+import type { Answer, Verdict } from '../core/answer.js';
+import { assertNever } from '../core/assert-never.js';
+import { classifySubmission } from '../core/classify.js';
 import { classifyRead } from '../core/classify-read.js';
 import type { Limits, Store } from '../store/store.js';
+import type { AccessTokens } from './access-tokens.js';
 import {
   type EnrichmentConfig,
   type FeatureUse,
@@ -27,6 +30,11 @@ export type AccountRead<T> =
 
 /** Questions to Zoho that submit nothing, for commands. Each is one call, paced and counted like every call of the fleet. */
 export interface AccountReads {
+  /**
+   * What Zoho says to a submission without name, email and website, which it must refuse: only so can one know without
+   * paying whether the account may submit. EXPECTED_FIELD_MISSING says that nothing else stands in the way.
+   */
+  emptySubmission(module: string): Promise<AccountRead<Verdict>>;
   /** The newest enrichments of the org. */
   enrichments(): Promise<AccountRead<ListPage>>;
   configs(): Promise<AccountRead<readonly EnrichmentConfig[]>>;
@@ -51,6 +59,13 @@ const ASK_AGAIN_MS = 100;
 export function createAccountReads({ zoho, store, limits, callerId, patienceMs }: AccountReadsDeps): AccountReads {
   let calls = 0;
   return {
+    emptySubmission: async (module) => {
+      const token = await tokenOf(zoho.tokens);
+      if (token.kind !== 'token') return token;
+      const answer = await paced(() => zoho.zoho.createEnrichment(token, { module }, () => true));
+      if (answer === null) return NO_PLACE;
+      return { kind: 'read', value: classifySubmission(answer), zohoNowMs: null };
+    },
     enrichments: () =>
       read(
         (credentials) => zoho.zoho.listEnrichments(credentials, { page: 1, perPage: 1 }),
@@ -72,13 +87,10 @@ export function createAccountReads({ zoho, store, limits, callerId, patienceMs }
     parse: (body: unknown) => T | undefined,
     secondTry = false,
   ): Promise<AccountRead<T>> {
-    const token = await zoho.tokens.get();
-    if (token.kind === 'permanent') return { kind: 'no-token', code: token.code, message: token.message };
-    if (token.kind !== 'token') {
-      return { kind: 'unavailable', code: token.kind === 'wait' ? `TOKEN_${token.reason.toUpperCase()}` : token.code };
-    }
+    const token = await tokenOf(zoho.tokens);
+    if (token.kind !== 'token') return token;
     const answer = await paced(() => call(token));
-    if (answer === null) return { kind: 'unavailable', code: 'NO_PLACE_IN_FLIGHT' };
+    if (answer === null) return NO_PLACE;
     const meaning = classifyRead(answer);
     switch (meaning.kind) {
       case 'body':
@@ -118,6 +130,28 @@ export function createAccountReads({ zoho, store, limits, callerId, patienceMs }
       if (performance.now() + waitMs > deadline) return false;
       await sleep(waitMs);
     }
+  }
+}
+
+const NO_PLACE = { kind: 'unavailable', code: 'NO_PLACE_IN_FLIGHT' } as const;
+
+type NoToken = Extract<AccountRead<never>, { kind: 'no-token' | 'unavailable' }>;
+
+async function tokenOf(
+  tokens: Pick<AccessTokens, 'get'>,
+): Promise<({ readonly kind: 'token' } & Credentials) | NoToken> {
+  const token = await tokens.get();
+  switch (token.kind) {
+    case 'token':
+      return token;
+    case 'permanent':
+      return { kind: 'no-token', code: token.code, message: token.message };
+    case 'wait':
+      return { kind: 'unavailable', code: `TOKEN_${token.reason.toUpperCase()}` };
+    case 'outage':
+      return { kind: 'unavailable', code: token.code };
+    default:
+      return assertNever(token);
   }
 }
 

@@ -21,8 +21,9 @@ export interface OrgInfo {
 export interface EnrichmentConfig {
   readonly module: string;
   readonly active: boolean;
-  /** Fields that Zia may enrich from. */
+  /** Fields that Zia may enrich from, and the others. */
   readonly mapped: readonly InputField[];
+  readonly unmapped: readonly InputField[];
 }
 
 export function parseFeature(body: unknown): FeatureUse | undefined {
@@ -61,15 +62,18 @@ export function parseEnrichmentConfigs(body: unknown): readonly EnrichmentConfig
   if (!parsed.success) return undefined;
   return parsed.data.data_enrichment
     .filter(({ type }) => type === 'organization')
-    .map(({ module, status, input_data_field_mapping: mappings }) => ({
-      module: module.api_name,
-      active: status ?? false,
-      mapped: INPUT_FIELDS.filter((field) =>
+    .map(({ module, status, input_data_field_mapping: mappings }) => {
+      const isMapped = (field: InputField) =>
         (mappings ?? []).some(({ enrich_field, crm_field }) => {
           return crm_field !== null && crm_field !== undefined && enrich_field.name === ENRICH_FIELDS[field];
-        }),
-      ),
-    }));
+        });
+      return {
+        module: module.api_name,
+        active: status ?? false,
+        mapped: INPUT_FIELDS.filter(isMapped),
+        unmapped: INPUT_FIELDS.filter((field) => !isMapped(field)),
+      };
+    });
 }
 
 /** Zoho's names for the fields of a submission in its configuration. */

@@ -55,6 +55,13 @@ export function takeHostLock(directory: string): HostLock {
   }
 }
 
+/** Who hosts the database in `directory` as far as its lock tells; undefined when nobody does. */
+export function currentHost(directory: string): HostRecord | undefined {
+  const highest = lockNumbers(directory)[0];
+  const owner = highest === undefined ? undefined : readLock(directory, highest);
+  return owner === undefined || owner.released ? undefined : owner;
+}
+
 function isHeld(owner: HostRecord, directory: string, number: number): boolean {
   if (owner.released) return false;
   if (owner.hostname !== hostname()) {

@@ -1,0 +1,148 @@
+import type { Command } from 'commander';
+import { readEnvironment } from '../lib/config/environment.js';
+import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
+import type { Check } from '../lib/core/check.js';
+import type { TokenState } from '../lib/core/token-lease.js';
+import type { Engine } from '../lib/engine/engine.js';
+import { checkEngine } from '../lib/engine/engine-checks.js';
+import { openEngine } from '../lib/engine/open-engine.js';
+import { AppError } from '../lib/errors.js';
+import type { Logger } from '../lib/logger.js';
+import { redactText } from '../lib/redaction.js';
+import type { LedgerAccount } from '../lib/store/ledger-file.js';
+import { checkAccount } from '../lib/zoho/account-checks.js';
+import { createAccountReads } from '../lib/zoho/account-reads.js';
+import { DATA_CENTER_INFO, serversOf } from '../lib/zoho/data-centers.js';
+import { openZoho } from '../lib/zoho/open-zoho.js';
+import { accountOf, otherAccount } from './account.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { chooseEngine, type EngineKind } from './last-engine.js';
+import { storeOfNobody } from './no-store.js';
+import { engineFlag, example, jsonFlag } from './options.js';
+import { openLog } from './session.js';
+import { printResult } from './terminal.js';
+import { version } from './version.js';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly engine?: EngineKind;
+}
+
+const ASK_TIMEOUT_MS = 10_000;
+const PLACE_LEASE_MS = 30_000;
+
+/** `doctor`: looks at everything a worker needs, and says what to do about it. Changes nothing and submits nothing. */
+export function define(command: Command): Run {
+  command.addOption(jsonFlag()).addOption(engineFlag());
+  example(command, 'npm run doctor');
+  return async () => {
+    const { json = false, engine }: Flags = command.opts();
+    const checks = await examine(engine);
+    const works = checks.every(({ status }) => status !== 'failed');
+    printResult(json, { works, checks }, () => text(checks, works));
+    return works ? EXIT.done : EXIT.usage;
+  };
+}
+
+async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> {
+  const config = await attempt('configuration', async () => loadConfig(readEnvironment()));
+  if (!config.ok) return [config.check];
+  const log = await openLog({ ...config.value, logLevel: config.value.logLevel ?? 'silent' }, 'question');
+  const account = await attempt('credentials', async () => accountOf(config.value.zoho, true));
+  const engine = await attempt('engine', async () => {
+    const chosen = await chooseEngine(config.value.engine, flag);
+    return openEngine({ ...chosen, failFast: true }, log);
+  });
+  try {
+    return [
+      { name: 'configuration', status: 'ok', message: 'All settings can be read.' },
+      ...(engine.ok ? await engineChecks(engine.value) : [engine.check]),
+      ...(account.ok && account.value !== null
+        ? await accountChecks(account.value, config.value, engine.ok ? engine.value : null, log)
+        : account.ok
+          ? []
+          : [account.check]),
+    ];
+  } finally {
+    if (engine.ok) await engine.value.close();
+  }
+}
+
+async function engineChecks(engine: Engine): Promise<readonly Check[]> {
+  const checks = await attempt('engine', () => checkEngine(engine));
+  return checks.ok ? checks.value : [checks.check];
+}
+
+async function accountChecks(
+  account: ZohoAccount,
+  config: Config,
+  engine: Engine | null,
+  log: Logger,
+): Promise<readonly Check[]> {
+  const belongs = engine === null ? [] : await ownerCheck(engine, account);
+  // Another account's token must not get into the store.
+  const store = belongs.some(({ status }) => status === 'failed') || engine === null ? storeOfNobody() : engine.store;
+  const timeoutMs = Math.min(ASK_TIMEOUT_MS, config.work.requestTimeoutMs);
+  const zoho = openZoho(
+    account,
+    { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
+    { cell: store.cell<TokenState>('token'), log },
+  );
+  const { ratePerSecond, maxInFlight, module } = config.work;
+  const reads = createAccountReads({
+    zoho,
+    store,
+    limits: { callsPerSecond: ratePerSecond, maxInFlight, placeLeaseMs: PLACE_LEASE_MS },
+    callerId: `doctor-${process.pid}`,
+    patienceMs: timeoutMs,
+  });
+  const { accountsUrl } = serversOf(account);
+  const checked = await attempt('account', async () =>
+    checkAccount({
+      reads,
+      module,
+      servers: `${account.dc} (${accountsUrl})`,
+      isListed: account.accountsUrl !== undefined || DATA_CENTER_INFO[account.dc].listedForEnrichment,
+      submitted: (await store.counts()).scheduled,
+    }),
+  );
+  zoho.close();
+  return [...belongs, ...(checked.ok ? checked.value : [checked.check])];
+}
+
+/** Says whether the store is this account's, without making it so: the settings may still be wrong. */
+async function ownerCheck(engine: Engine, account: ZohoAccount): Promise<readonly Check[]> {
+  const name = 'account';
+  const { value } = await engine.store.cell<LedgerAccount>('account').read();
+  const other = otherAccount(value, account);
+  if (other !== null) return [{ name, status: 'failed', message: other.message }];
+  const message = value === null ? 'The store belongs to no account yet.' : 'The store belongs to this account.';
+  return [{ name, status: 'ok', message }];
+}
+
+type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly check: Check };
+
+/** What a person can mend becomes a failed check. */
+async function attempt<T>(name: string, work: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { ok: false, check: { name, status: 'failed', message: redactText(error.message) } };
+  }
+}
+
+const LABELS = { ok: 'ok', warning: 'warning', failed: 'failed', 'not-checked': 'not checked' } as const;
+
+function text(checks: readonly Check[], works: boolean): string {
+  const verdict = works ? 'A worker can run.' : 'A worker would not run: see what failed above.';
+  return `${checkLines(checks)}\n${verdict}`;
+}
+
+/** One line a check. */
+export function checkLines(checks: readonly Check[]): string {
+  return checks
+    .map(({ name, status, message }) => `${LABELS[status].padEnd(11)}  ${name}: ${message.replaceAll('\n', ' ')}`)
+    .join('\n');
+}

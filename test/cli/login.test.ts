@@ -1,0 +1,126 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { withValues } from '../../src/cli/env-file.js';
+import { BINARY, cli } from '../support/cli.js';
+import { type Scene, withScene } from '../support/cli-scene.js';
+
+/** Only where the servers are; what login is to ask for is not there. */
+const servers = (t: Scene) => ({
+  ZOHO_ACCOUNTS_URL: t.env.ZOHO_ACCOUNTS_URL ?? '',
+  ZOHO_API_DOMAIN: t.env.ZOHO_API_DOMAIN ?? '',
+});
+
+const login = (t: Scene, stdin: string, env: Readonly<Record<string, string>> = {}) =>
+  cli(['login'], { cwd: t.folder, env: { ...servers(t), ...env }, stdin });
+
+const ALL = 'sandbox\nsandbox\neu\nsandbox\n';
+const envFile = (t: Scene) => readFile(join(t.folder, '.env'), 'utf8');
+
+test(
+  'turns a grant code into a refresh token in .env, readable for its owner alone, and leaves other lines as they are',
+  () =>
+    withScene('redis', {}, async (t) => {
+      const before =
+        '# mine\r\nREDIS_URL=redis://127.0.0.1:6379\r\nZOHO_DC=us\r\n# ZOHO_CLIENT_ID=\r\nZOHO_REFRESH_TOKEN="old"\r\nLOG_LEVEL=info';
+      await writeFile(join(t.folder, '.env'), before);
+      await chmod(join(t.folder, '.env'), 0o644);
+      const { code, stdout, stderr } = await login(t, ALL);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(await envFile(t)).toBe(
+        '# mine\r\nREDIS_URL=redis://127.0.0.1:6379\r\nZOHO_DC=eu\r\n# ZOHO_CLIENT_ID=\r\nZOHO_REFRESH_TOKEN=sandbox\r\nLOG_LEVEL=info\r\nZOHO_CLIENT_ID=sandbox\r\nZOHO_CLIENT_SECRET=sandbox\r\n',
+      );
+      expect((await stat(join(t.folder, '.env'))).mode & 0o777).toBe(0o600);
+      expect(await readdir(t.folder)).toEqual(['.env']);
+      expect(stdout.match(/^ok +scope /gm)).toHaveLength(6);
+      expect((await cli(['doctor'], { cwd: t.folder, env: { ...servers(t), REDIS_URL: '' } })).code).toBe(0);
+    }),
+  60_000,
+);
+
+test('takes what the environment has and asks stdin for the rest', () =>
+  withScene('redis', {}, async (t) => {
+    const env = { ZOHO_CLIENT_ID: 'sandbox', ZOHO_CLIENT_SECRET: 'sandbox', ZOHO_DC: 'in' };
+    expect((await login(t, 'sandbox\n', env)).code).toBe(0);
+    expect(await envFile(t)).toContain('ZOHO_DC=in\n');
+  }));
+
+test('says which scope is missing, after the token is safe', () =>
+  withScene('redis', { scopes: ['ZohoCRM.settings.intelligence.READ'] }, async (t) => {
+    const { code, stdout } = await login(t, ALL);
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/^failed +scope ZohoCRM\.settings\.intelligence\.CREATE: Missing/m);
+    expect(await envFile(t)).toContain('ZOHO_REFRESH_TOKEN=sandbox');
+  }));
+
+test(
+  'says what to do when Zoho refuses, shows no secret, and leaves .env alone',
+  () =>
+    withScene('redis', {}, async (t) => {
+      const refused = async (stdin: string, code: number, words: string) => {
+        const result = await login(t, stdin);
+        expect(result.code).toBe(code);
+        expect(result.stderr).toContain(words);
+        expect(result.stdout + result.stderr).not.toMatch(/hush|wrong-code/);
+        expect(await readdir(t.folder)).toEqual([]);
+      };
+      await refused('nobody\nsandbox\neu\nsandbox\n', 2, 'check the client id, and that the data center');
+      await refused('sandbox\nhush\neu\nsandbox\n', 2, 'check the client secret');
+      await refused('sandbox\nsandbox\neu\nwrong-code\n', 2, 'generate a new one');
+      await refused('sandbox\nsandbox\nmars\nsandbox\n', 2, 'no such data center');
+      await refused('', 2, 'ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_GRANT_CODE');
+      t.sandbox.configure({ tokenThrottled: true });
+      await refused(ALL, 1, 'wait ten minutes');
+      t.sandbox.configure({ tokenThrottled: false, accountsOutage: true });
+      await refused(ALL, 1, 'no usable answer');
+    }),
+  60_000,
+);
+
+const onTerminal = spawnSync('script', ['--version']).status === 0 ? test : test.skip;
+
+onTerminal('asks on a terminal and does not show what is secret', () =>
+  withScene('redis', {}, async (t) => {
+    const env = { ...process.env, ...servers(t) };
+    const child = spawn('script', ['-qec', `${process.execPath} ${BINARY} login`, '/dev/null'], { cwd: t.folder, env });
+    const answers: [string, string][] = [
+      ['Client id', 'sandbox\n'],
+      ['Client secret', 'sandbox\n'],
+      ['Data center', 'eu\n'],
+      ['Grant code', 'sandbox\n'],
+    ];
+    let screen = '';
+    child.stdout.on('data', (text: Buffer) => {
+      screen += text;
+      const next = answers[0];
+      if (next === undefined || !new RegExp(`${next[0]}[^\\n]*: $`).test(screen)) return;
+      answers.shift();
+      child.stdin.write(next[1]);
+    });
+    const [code] = await once(child, 'close');
+    expect({ code, left: answers }).toEqual({ code: 0, left: [] });
+    // The client id alone was shown.
+    expect(screen.split('\n').filter((line) => /(id|secret|code).*: .*sandbox/i.test(line))).toHaveLength(1);
+    expect(await envFile(t)).toContain('ZOHO_REFRESH_TOKEN=sandbox');
+  }),
+);
+
+describe('the .env text', () => {
+  test.each([
+    ['', 'A=1\n'],
+    ['B=2', 'B=2\nA=1\n'],
+    ['A=0\nB=2\n', 'A=1\nB=2\n'],
+    ['export A = 0 # was zero\n', 'export A=1\n'],
+    ['A="two\nlines"\nB=2\n', 'A=1\nB=2\n'],
+    ["A='x'\nA=y\n", 'A=1\nA=1\n'],
+    ['#A=0\nAA=3\nBA=4\n', '#A=0\nAA=3\nBA=4\nA=1\n'],
+  ])('%j becomes %j', (before, after) => {
+    expect(withValues(before, { A: '1' })).toBe(after);
+  });
+
+  test('quotes what is more than a word', () => {
+    expect(withValues('', { A: 'a #b', B: '1000.ab_c-d' })).toBe("A='a #b'\nB=1000.ab_c-d\n");
+  });
+});
