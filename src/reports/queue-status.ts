@@ -13,6 +13,8 @@ export interface QueueStatus {
   readonly uncertain: number;
   /** Uncertain rows that only a person may decide. */
   readonly held: number;
+  /** Submitted rows whose result is still to be collected. */
+  readonly pending: number;
 }
 
 export interface StopStatus {
@@ -40,5 +42,6 @@ export async function queueStatus(engine: Engine, allowance: Allowance | null = 
     allowance,
     uncertain: ledger.uncertain,
     held: ledger.held,
+    pending: ledger.pending,
   };
 }

@@ -22,7 +22,7 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
   test(
     'enqueue, worker, status and export lead one file through, each in its own process',
     () =>
-      withScene(kind, {}, async (t) => {
+      withScene(kind, { completeAfterMs: 3_600_000 }, async (t) => {
         await writeFile(
           join(t.folder, 'a.csv'),
           'Company,Email\nAcme Ltd,\nAcme Ltd,\nX,\nBeta Inc,info@beta.example\n',
@@ -101,7 +101,7 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
 });
 
 test('run goes on where Ctrl-C ended it, and no row is sent twice', () =>
-  withScene('redis', { latencyMs: 30 }, async (t) => {
+  withScene('redis', { latencyMs: 30, notFoundShare: 0, failedShare: 0 }, async (t) => {
     const file = await t.csv('a.csv', 60);
     const first = t.start(['run', file], { ZIA_RATE_LIMIT_PER_SECOND: '20' });
     await waitFor(() => t.sandbox.enrichments().length >= 5, { what: 'some rows' });
@@ -115,7 +115,7 @@ test('run goes on where Ctrl-C ended it, and no row is sent twice', () =>
     expect(JSON.parse(second.stdout)).toMatchObject({
       enqueue: { enqueued: 0, known: 60 },
       work: { ended: 'idle', submitted: 60 - sent },
-      export: { out: 'a.zia.csv', counts: { ...FILE, rows: 60, submitted: 60 } },
+      export: { out: 'a.zia.csv', counts: { ...FILE, rows: 60, enriched: 60 } },
     });
     expect(t.sandbox.enrichments()).toHaveLength(60);
   }));

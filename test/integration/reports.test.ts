@@ -253,6 +253,7 @@ Failed Ltd,failed.example.com
         allowance: null,
         uncertain: 1,
         held: 1,
+        pending: 1,
       });
       const stop = {
         code: 'LIMIT_EXCEEDED',
