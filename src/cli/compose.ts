@@ -10,7 +10,7 @@ import { version } from './version.js';
 /** Runs one worker of this session until `options` or a signal end it. */
 export async function work(
   { engine, config, log, shutdown, account }: Session,
-  options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'onProgress'>,
+  options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'onProgress' | 'onReadiness'>,
   metrics?: CallMetrics,
 ): Promise<WorkerReport> {
   if (account === null) throw new Error('A worker needs an account.');

@@ -132,7 +132,7 @@ test('without its Redis a process lives, is not ready, and still tells about its
 
 test('what the process itself lacks makes it not ready', async () => {
   const { engine, queue } = await openWorkScene(t);
-  const obstacle = { code: 'FETCH_STUCK', message: 'No row was fetched for 60 s.' };
+  const obstacle = { code: 'FETCH_LOOP_STUCK', message: 'No row was fetched for 60 s.' };
   const app = createMonitoring({ engine, queue, obstacles: () => [obstacle] });
   expect(await readiness(app)).toEqual({ status: 503, body: { ready: false, reasons: [obstacle] } });
 });
@@ -226,6 +226,20 @@ describe('the server of a worker', () => {
     await expect(serving).rejects.toThrow(/cannot be served on 203\.0\.113\.1:9464 .*ZIA_METRICS_HOST/);
   });
 
+  test('a worker is ready once it works, and not any more while it ends', () =>
+    withScene('redis', { latencyMs: 2_000 }, async (scene) => {
+      const worker = scene.start(['worker'], { ZIA_METRICS_PORT: '0' });
+      const url = await waitFor(() => /metrics: (\S+)\/metrics/.exec(worker.stderr())?.[1], { what: 'the address' });
+      await waitFor(async () => (await fetch(`${url}/readyz`)).status === 200, { what: 'the worker to be ready' });
+      await scene.run(['enqueue', await scene.csv('a.csv', 1)]);
+      await waitFor(() => scene.sandbox.log().some(({ kind }) => kind === 'post'), { what: 'a call in flight' });
+      worker.child.kill('SIGTERM');
+      await waitFor(async () => (await (await fetch(`${url}/readyz`)).text()).includes('"ENDING"'), {
+        what: 'the end',
+      });
+      expect((await worker.ended).code).toBe(0);
+    }));
+
   test('a worker says where its metrics are, counts what it does, and is not ready once stopped', () =>
     withScene('redis', { quota: 5 }, async (scene) => {
       const taken = t.closing(createServer().listen(0, '127.0.0.1'), (opened) => opened.close());
@@ -236,7 +250,9 @@ describe('the server of a worker', () => {
         () => /metrics: (\S+)\/metrics \(port \d+ is taken\)/.exec(worker.stderr()) ?? undefined,
         { what: 'the address' },
       );
-      await waitFor(async () => (await fetch(`${url}/readyz`)).status === 503, { what: 'the stop' });
+      await waitFor(async () => (await (await fetch(`${url}/readyz`)).text()).includes('"LIMIT_EXCEEDED: '), {
+        what: 'the stop',
+      });
       const text = await (await fetch(`${url}/metrics`)).text();
       expect(sample(text, 'zia_submissions_total{outcome="scheduled",code="SCHEDULED"}')).toBe(5);
       expect(sample(text, 'zia_submissions_total{outcome="stop",code="LIMIT_EXCEEDED"}')).toBe(1);

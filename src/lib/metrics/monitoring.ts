@@ -10,7 +10,7 @@ import { createFleetMetrics } from './fleet-metrics.js';
 
 /** Why a process is not ready, for people and for programs. */
 export interface NotReady {
-  /** `ENGINE_AWAY`, `STOPPED`, or what the process itself says, such as `FETCH_STUCK`. */
+  /** `ENGINE_AWAY`, `STOPPED`, or what the process itself says, such as `FETCH_LOOP_STUCK`. */
   readonly code: string;
   readonly message: string;
 }
@@ -42,7 +42,9 @@ export function createMonitoring({ engine, queue, calls, obstacles = () => [] }:
   app.get('/healthz', (c) => c.text('ok\n'));
 
   app.get('/readyz', async (c) => {
-    const reasons = [...obstacles(), ...(await engineObstacles(engine))];
+    // The process may see the same thing; what the store says is newer.
+    const byCode = new Map([...obstacles(), ...(await engineObstacles(engine))].map((reason) => [reason.code, reason]));
+    const reasons = [...byCode.values()];
     const ready = reasons.length === 0;
     return c.json({ ready, reasons }, ready ? 200 : 503);
   });
