@@ -63,7 +63,12 @@ test('on a cluster of three nodes two workers stop with the quota, and finish ev
 test('a worker goes on with the replica that Sentinel made the primary, and no row is sent twice', async () => {
   const { primary, replica, sentinel, name } = await startSentinelSet(t);
   await withScene('redis', { quota: 5, completeAfterMs: 3_600_000 }, async (scene) => {
-    const env = { REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`, ZIA_METRICS_PORT: '0' };
+    const env = {
+      REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`,
+      ZIA_METRICS_PORT: '0',
+      // Claims of before the failover are waited for, and those live for as long as a request.
+      ZIA_REQUEST_TIMEOUT_MS: '1000',
+    };
     const file = await scene.csv('a.csv', 12);
     expect(await scene.run(['enqueue', file], env)).toMatchObject({
       code: 0,
@@ -80,7 +85,7 @@ test('a worker goes on with the replica that Sentinel made the primary, and no r
     });
     scene.sandbox.configure({ quota: null });
     expect(await scene.run(['resume'], env)).toMatchObject({ code: 0 });
-    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows', timeoutMs: 20_000 });
+    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows', timeoutMs: 30_000 });
     worker.child.kill('SIGTERM');
     expect((await worker.ended).code).toBe(0);
     await expectEachOnce(scene, file, 12, env);

@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+
+const root = new URL('../..', import.meta.url).pathname;
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const doc = read('docs/operations.md');
+const sourceOf = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => read(join(folder, path)))
+    .join('\n');
+const source = sourceOf('src');
+
+/** The rows of the table under a heading, by what their first cell names. */
+function tableUnder(heading: string): readonly { names: readonly string[]; cells: readonly string[] }[] {
+  const section = doc.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  const rows = section.split('\n').filter((line) => /^\| `/.test(line));
+  return rows.map((row) => {
+    const cells = row.split('|').map((cell) => cell.trim());
+    return { names: [...(cells[1] ?? '').matchAll(/`([\w.-]+)/g)].map((match) => match[1] ?? ''), cells };
+  });
+}
+
+const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
+
+describe('docs/operations.md', () => {
+  test('explains every event that the program logs, with its level, and no other', () => {
+    const logged = [...source.matchAll(/\blog\s*\.(error|warn|info|debug)\(\s*'([^']+)'/g)];
+    expect(logged.length).toBeGreaterThan(30);
+    const explained = tableUnder('Log events').flatMap(({ names, cells }) =>
+      names.flatMap((name) => (cells[2] ?? '').split(', ').map((level) => `${name} ${level}`)),
+    );
+    expect(sorted(explained)).toEqual(sorted(logged.map(([, level, event]) => `${event} ${level}`)));
+  });
+
+  test('logs with a name that can be found, not with a computed one', () => {
+    const calls = [...source.matchAll(/\blog\s*\.(?:error|warn|info|debug)\(\s*(.)/g)].map((match) => match[1]);
+    expect(new Set(calls)).toEqual(new Set(["'"]));
+  });
+
+  test('explains every metric of ours and of BullMQ, and no other', () => {
+    const ours = [...sourceOf('src/lib/metrics').matchAll(/'(zia_\w+)'/g)].map((match) => match[1] ?? '');
+    const bullmq = read('node_modules/bullmq/dist/esm/classes/queue-getters.js').matchAll(/# TYPE (bullmq_\w+)/g);
+    const explained = tableUnder('Metrics').flatMap(({ names }) => names);
+    expect(sorted(explained)).toEqual(sorted([...ours, ...[...bullmq].map((match) => match[1] ?? '')]));
+  });
+
+  test('links within itself to headings that it has', () => {
+    const anchors = [...doc.matchAll(/^#+ (.+)$/gm)].map((match) =>
+      (match[1] ?? '').toLowerCase().replaceAll(' ', '-'),
+    );
+    const targets = [...doc.matchAll(/\]\(#([^)]+)\)/g)].map((match) => match[1] ?? '');
+    expect(targets.filter((target) => !anchors.includes(target))).toEqual([]);
+  });
+});
+
+describe('deploy/prometheus-alerts.yml', () => {
+  const rules: { alert: string; expr: string; annotations: { summary: string } }[] = parse(
+    read('deploy/prometheus-alerts.yml'),
+  ).groups.flatMap((group: { rules: unknown[] }) => group.rules);
+
+  test('is what the document lists', () => {
+    expect(tableUnder('Alerts').flatMap(({ names }) => names)).toEqual(rules.map(({ alert }) => alert));
+  });
+
+  test('asks only for metrics that are there', () => {
+    const known = tableUnder('Metrics').flatMap(({ names }) => names);
+    for (const { expr } of rules) {
+      const named = [...expr.matchAll(/\b(?:zia|bullmq)_\w+/g)].map(([name]) => name);
+      expect(named.length).toBeGreaterThan(0);
+      expect(named.filter((name) => !known.includes(name))).toEqual([]);
+    }
+  });
+});
