@@ -51,7 +51,6 @@ describe('a worker killed with all calls in flight', () => {
       const since = () => Math.round(performance.now() - killedAt);
       const other = scene.start(['worker'], env);
       await waitFor(() => scene.sandbox.enrichments().length > 2, { what: 'a free place', timeoutMs: 10_000 });
-      const freeMs = since();
       const total = async () => (await engine.counts()).completed;
       await waitFor(async () => (await engine.store.counts()).scheduled === 12, {
         what: 'rows found',
@@ -60,7 +59,6 @@ describe('a worker killed with all calls in flight', () => {
       const foundMs = since();
       await waitFor(async () => (await total()) === 12, { what: 'their jobs', timeoutMs: 40_000 });
       const backMs = since();
-      console.log({ freeMs, foundMs, backMs, claimLostAfterMs });
       expect(foundMs).toBeLessThan(claimLostAfterMs + BACK_AFTER_CLAIM_MS);
       expect(backMs).toBeLessThan(claimLostAfterMs + BACK_AFTER_CLAIM_MS);
       expect(summarise(scene.sandbox.log())).toMatchObject({ accepted: 12, acceptedTwice: 0 });
