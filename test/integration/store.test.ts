@@ -50,6 +50,19 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0, pending: 0 });
   });
 
+  test('tells workers, calls in flight and rows with data, those that lapsed left out', async () => {
+    expect(await store.vitals()).toEqual({ workers: 0, inFlight: 0, withData: 0 });
+    await store.heartbeat('w1', [], 60_000);
+    await store.heartbeat('gone', [], 1);
+    await store.admit(ask('a', 'c1'));
+    await store.admit(ask('b', 'c2', { limits: { ...FREE, placeLeaseMs: 1 } }));
+    await waitFor(async () => (await other.vitals()).workers === 1 && (await other.vitals()).inFlight === 1);
+    await store.settle(key('a'), 'c1', id('1'));
+    await store.finish(key('a'), 'COMPLETED', { name: 'A' });
+    await waitFor(async () => (await other.vitals()).inFlight === 0);
+    expect(await other.vitals()).toEqual({ workers: 1, inFlight: 0, withData: 1 });
+  });
+
   test('repeats the same answer to a repeated admission of the same call', async () => {
     const first = await store.admit(ask('a', 'c1'));
     expect(first).toMatchObject({ kind: 'go', epoch: 0, sends: 1 });

@@ -58,6 +58,10 @@ export function createStore(operations: Operations): Store {
       const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0] = (await run('counts', [])).map(Number);
       return { scheduled, sending, uncertain, held, pending };
     },
+    vitals: async () => {
+      const [workers = 0, inFlight = 0, withData = 0] = (await run('vitals', [])).map(Number);
+      return { workers, inFlight, withData };
+    },
 
     pending: async ({ sinceMs = 0, limit }) => entriesOf(await run('pending', [String(sinceMs), String(limit)])),
     finish: async (key, status, data) =>

@@ -18,6 +18,7 @@ export type OperationName =
   | 'owners'
   | 'entries'
   | 'counts'
+  | 'vitals'
   | 'scan'
   | 'import'
   | 'heartbeat'

@@ -111,6 +111,15 @@ export interface LedgerCounts {
   readonly pending: number;
 }
 
+/** What the fleet is doing at this moment. */
+export interface Vitals {
+  /** Members of the fleet that told lately that they live. */
+  readonly workers: number;
+  readonly inFlight: number;
+  /** Rows for which Zoho found something. */
+  readonly withData: number;
+}
+
 /**
  * What became of an imported entry. `conflict`: the row is scheduled here under another enrichment id, or its id belongs to
  * another row here; nothing was changed.
@@ -162,6 +171,8 @@ export interface Store {
   /** Ledger entries of these keys; absent keys are absent. */
   entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   counts(): Promise<LedgerCounts>;
+  /** Changes nothing and reads no entry. */
+  vitals(): Promise<Vitals>;
 
   /** Scheduled rows whose result is not collected, oldest first; with `sinceMs` those scheduled then or later. */
   pending(options: {

@@ -300,6 +300,13 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
+create or replace function zia.vitals(args text[]) returns text[] language sql volatile as $$
+  select array[
+    (select count(*) from zia.worker where lease_end > zia.clock())::text,
+    (select count(*) from zia.inflight where lease_end > zia.clock())::text,
+    (select count(*) from zia.result)::text]
+$$;
+
 create or replace function zia.scan(args text[]) returns text[] language sql volatile as $$
   with found as (
     select key, zia.line(ledger) as line from zia.ledger where key > args[1] order by key limit args[2]::integer)

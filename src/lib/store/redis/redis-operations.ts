@@ -17,6 +17,7 @@ const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
   'owners',
   'entries',
   'counts',
+  'vitals',
   'scan',
   'import',
   'heartbeat',
