@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { startDashboard } from '../dashboard/server.js';
+import { type Dashboard, startDashboard } from '../dashboard/server.js';
+import { AppError } from '../lib/errors.js';
+import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
+import { fileDesk } from './file-desk.js';
 import { engineFlag, example } from './options.js';
 import { type Session, withSession } from './session.js';
 import { note } from './terminal.js';
@@ -20,10 +23,46 @@ export function define(command: Command): Run {
     withSession({ engine: command.opts<Flags>().engine, kind: 'service' }, (session) => serve(session, command.opts()));
 }
 
-async function serve({ config, engine, log, shutdown }: Session, { allowChanges = false }: Flags): Promise<number> {
-  const dashboard = await startDashboard({ ...config.dashboard, engine, log, allowChanges });
-  shutdown.onClose('dashboard', () => dashboard.close());
-  note(`dashboard: ${dashboard.url} (Ctrl-C ends it)`);
-  if (!shutdown.signal.aborted) await once(shutdown.signal, 'abort');
+async function serve(session: Session, { allowChanges = false }: Flags): Promise<number> {
+  const { url } = await open(session, { allowChanges });
+  note(`dashboard: ${url} (Ctrl-C ends it)`);
+  const { signal } = session.shutdown;
+  if (!signal.aborted) await once(signal, 'abort');
   return EXIT.done;
+}
+
+/**
+ * Serves the dashboard beside what a command does, on another port when the configured one is taken, and prints its
+ * address. A dashboard that cannot be served is a note, no failure: the command goes on without.
+ */
+export async function startOverview(session: Session): Promise<void> {
+  try {
+    const { url } = await open(session, {}).catch((error: unknown) => {
+      if (error instanceof AppError && error.code === 'DASHBOARD_CANNOT_LISTEN') return open(session, { port: 0 });
+      throw error;
+    });
+    note(`watch it: ${url}`);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    note(`No dashboard: ${error.message}`);
+  }
+}
+
+async function open(
+  session: Session,
+  more: { readonly allowChanges?: boolean; readonly port?: number },
+): Promise<Dashboard> {
+  const { config, engine, log, shutdown } = session;
+  const allowance = quickAllowance(session);
+  const dashboard = await startDashboard({
+    ...config.dashboard,
+    ...more,
+    engine,
+    log,
+    limits: config.work,
+    files: { desk: fileDesk(session, allowance), module: config.work.module },
+    allowance,
+  });
+  shutdown.onClose('dashboard', () => dashboard.close());
+  return dashboard;
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Effort, effortOf } from '../lib/core/effort.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
-import { type FilePlan, planFile } from '../producers/plan-file.js';
+import { type FilePlan, type PlanOptions, planFile } from '../producers/plan-file.js';
 import { allowanceLine } from './allowance-line.js';
 import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -49,28 +49,35 @@ export function define(command: Command): Run {
   };
 }
 
-/** Reads the file and asks Zoho for the allowance. */
+/** Reads the file with the progress on the terminal, and asks Zoho for the allowance. */
 export async function makePlan(session: Session, path: string, flags: PlanFlags): Promise<Plan> {
-  const { engine, config, shutdown } = session;
-  const [allowance, { waiting, active, delayed }] = await Promise.all([currentAllowance(session), engine.counts()]);
-  const ahead = waiting + active + delayed;
+  const allowance = await currentAllowance(session);
   const progress = createProgress('plan');
   try {
-    const { rows: read, ...file } = await planFile({
+    return await planWithin(session, allowance, {
       path,
       mapFlags: flags.map ?? [],
-      engine,
-      module: config.work.module,
       limit: flags.limit,
-      covers: allowance === null ? null : Math.max(0, allowance.left - ahead),
-      signal: shutdown.signal,
+      signal: session.shutdown.signal,
       onProgress: ({ rows: done, total }) => progress.update(done, total),
     });
-    const { seconds, ...calls } = effortOf(file.enqueued, config.work.ratePerSecond);
-    return { ...file, rows: read, ahead, allowance, calls, seconds };
   } finally {
     progress.stop();
   }
+}
+
+/** What enqueueing a file would do with this allowance. */
+export async function planWithin(
+  { engine, config }: Pick<Session, 'engine' | 'config'>,
+  allowance: Allowance | null,
+  options: Pick<PlanOptions, 'path' | 'mapFlags' | 'limit' | 'signal' | 'onProgress'>,
+): Promise<Plan> {
+  const { waiting, active, delayed } = await engine.counts();
+  const ahead = waiting + active + delayed;
+  const covers = allowance === null ? null : Math.max(0, allowance.left - ahead);
+  const { rows: read, ...file } = await planFile({ ...options, engine, module: config.work.module, covers });
+  const { seconds, ...calls } = effortOf(file.enqueued, config.work.ratePerSecond);
+  return { ...file, rows: read, ahead, allowance, calls, seconds };
 }
 
 function planText(plan: Plan, session: Session): string {

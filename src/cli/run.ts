@@ -7,6 +7,7 @@ import type { WorkerReport } from '../workers/watch-queue.js';
 import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { work } from './compose.js';
+import { startOverview } from './dashboard.js';
 import { type EnqueueFlags, enqueue, enqueueSummary } from './enqueue.js';
 import { EXIT } from './exit-codes.js';
 import { writeExport } from './export.js';
@@ -57,6 +58,7 @@ export function define(command: Command): Run {
     }
     return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
       if (!(await maySpend(session, typedPath(file), flags))) return EXIT.failed;
+      await startOverview(session);
       const report = await runFile(session, typedPath(file), flags);
       printResult(flags.json ?? false, report, () => summary(report));
       return exitCodeOf(report, session);

@@ -9,7 +9,7 @@ export interface Login {
 
 /** True for an address that only this machine can reach. */
 export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  const bare = unbracketed(host);
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
@@ -32,15 +32,57 @@ export function requiredLogin(host: string, user: string | undefined, password: 
   );
 }
 
+export interface KnownHosts {
+  /** The address it listens on. */
+  readonly host: string;
+  readonly allowedHosts: readonly string[];
+  readonly hasLogin: boolean;
+}
+
 /**
- * Refuses requests whose Host header names anything but this machine. Without a login this is what keeps a web page the
- * user visits from reading the dashboard through a name that it points at 127.0.0.1 (DNS rebinding).
+ * Refuses requests whose Host header is not one of ours: that is how a web page the user visits would read the dashboard
+ * through a name of its own that it points at this machine (DNS rebinding). An address instead of a name cannot be
+ * pointed anywhere, so behind a login any address will do.
  */
-export function loopbackHostOnly(): MiddlewareHandler {
+export function knownHostOnly({ host, allowedHosts, hasLogin }: KnownHosts): MiddlewareHandler {
+  const names = new Set([...allowedHosts, ...(hasLogin ? [unbracketed(host)] : [])]);
   return async (c, next) => {
-    const name = (c.req.header('host') ?? '').replace(/:\d+$/, '');
-    if (!isLoopback(name)) return c.text('This dashboard answers to localhost only.\n', 421);
+    const asked = unbracketed((c.req.header('host') ?? '').replace(/:\d+$/, ''));
+    const isKnown = isLoopback(asked) || names.has(asked) || (hasLogin && isIP(asked) !== 0);
+    if (!isKnown) {
+      return c.text('This dashboard does not answer to that name: add it to ZIA_DASHBOARD_ALLOWED_HOSTS.\n', 421);
+    }
     await next();
     return undefined;
   };
+}
+
+const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * Lets a request that changes something through only when a page of this dashboard made it, and lets no other site load
+ * anything as part of its own page. Browsers tell by Sec-Fetch-Site; over plain http to another machine only by Origin.
+ */
+export function ownPagesOnly(): MiddlewareHandler {
+  return async (c, next) => {
+    const site = c.req.header('sec-fetch-site');
+    const isSafe = SAFE_METHODS.includes(c.req.method);
+    const isVisit = isSafe && c.req.header('sec-fetch-mode') === 'navigate';
+    const isOwn =
+      site === undefined
+        ? isSafe || isSameHost(c.req.header('origin'), c.req.header('host'))
+        : site === 'same-origin' || (isSafe && site === 'none');
+    if (!isOwn && !isVisit) return c.text('Only the pages of this dashboard may ask for that.\n', 403);
+    await next();
+    return undefined;
+  };
+}
+
+/** The scheme is left aside: a proxy that adds TLS changes it. */
+function isSameHost(origin: string | undefined, host: string | undefined): boolean {
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+}
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }

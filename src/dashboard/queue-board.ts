@@ -8,6 +8,11 @@ import type { EnrichQueue } from '../lib/queues.js';
 /** Where bull-board is mounted; its pages carry absolute links. */
 export const BOARD_PATH = '/queues';
 
+/** The page of one job. */
+export function jobUrl(queueName: string, jobId: string): string {
+  return `${BOARD_PATH}/queue/${encodeURIComponent(queueName)}/${encodeURIComponent(jobId)}`;
+}
+
 /**
  * bull-board over one queue. Read-only unless `allowChanges`: its buttons work on jobs and know nothing of the ledger,
  * the stop or fresh attempts, which the commands `retry`, `pause` and `resume` do.

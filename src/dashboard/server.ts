@@ -2,17 +2,28 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
-import { basicAuth } from 'hono/basic-auth';
-import { csrf } from 'hono/csrf';
-import { secureHeaders } from 'hono/secure-headers';
 import { trimTrailingSlash } from 'hono/trailing-slash';
+import { INITIAL_CONTROL, resumed } from '../lib/core/control.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
-import { type Login, loopbackHostOnly, requiredLogin } from './access.js';
-import { landingPage } from './landing-page.js';
+import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
+import { ASSETS_PATH, assets } from './assets.js';
+import { createLiveOverview, type LiveOverview } from './events.js';
+import { createFailedLogins } from './failed-logins.js';
+import { createFileCases, type FileCases } from './file-cases.js';
+import type { FileDesk } from './file-desk.js';
+import { filesCard } from './file-page.js';
+import { previewFile } from './file-preview.js';
+import { fileRoutes } from './file-routes.js';
+import { loginRequired } from './login.js';
+import { type AllowanceFigures, createMonitor, type Monitor } from './monitor.js';
+import type { OverviewFrame } from './overview-frame.js';
+import { overviewPage, overviewParts } from './overview-page.js';
+import { pageHeaders } from './page-headers.js';
 import { BOARD_PATH, queueBoard } from './queue-board.js';
+import { createUploadStore, type UploadStore } from './upload-store.js';
 
 export interface DashboardOptions {
   /** Address to listen on; anything but loopback needs `user` and `password`. */
@@ -21,31 +32,69 @@ export interface DashboardOptions {
   readonly port: number;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
+  /** Host names it answers to beside loopback; lower case. Default none. */
+  readonly allowedHosts?: readonly string[];
+  /** Show and change nothing; default false. */
+  readonly readOnly?: boolean;
+  /** Default 100 MB. */
+  readonly maxUploadBytes?: number;
   readonly engine: Engine;
   readonly log: Logger;
   /** Lets bull-board's buttons change jobs; false by default. */
   readonly allowChanges?: boolean;
+  /** The configured limits, for show. */
+  readonly limits?: { readonly ratePerSecond: number; readonly maxInFlight: number };
+  /** Files from the browser: without a desk there are none. */
+  readonly files?: { readonly desk: FileDesk; readonly module: string } | undefined;
+  readonly allowance?: (() => Promise<AllowanceFigures | null>) | undefined;
 }
 
 export interface Dashboard {
   /** Where it listens, such as `http://127.0.0.1:3000`. */
   readonly url: string;
-  /** Ends open connections and closes the queue, not the engine. Safe to call twice. */
+  /** Ends open connections, removes uploads and closes the queue, not the engine. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** Serves `/`, bull-board at `/queues`, and `/healthz`. Throws `UsageError` when it may not or cannot listen there. */
+const DEFAULT_MAX_UPLOAD_BYTES = 100_000_000;
+const DEFAULT_LIMITS = { ratePerSecond: 10, maxInFlight: 5 };
+
+/** What the routes are made of. */
+interface Parts {
+  readonly frame: OverviewFrame;
+  readonly monitor: Monitor;
+  readonly live: LiveOverview;
+  readonly files: { readonly cases: FileCases; readonly uploads: UploadStore; readonly maxBytes: number } | null;
+}
+
+/**
+ * Serves the overview at `/`, uploaded files at `/files`, bull-board at `/queues`, and `/healthz`.
+ * Throws `UsageError` when it may not or cannot listen there.
+ */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const { host, port, engine, log } = options;
   const login = requiredLogin(host, options.user, options.password);
+  if (options.readOnly && options.allowChanges) {
+    throw new UsageError(
+      'DASHBOARD_READ_ONLY',
+      'A read-only dashboard lets nobody change jobs: leave --allow-changes out, or set ZIA_DASHBOARD_READ_ONLY=false.',
+    );
+  }
   const queue = engine.openQueue();
-  const app = dashboardApp(engine, queue, login, options.allowChanges ?? false, log);
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const parts = openParts(options, queue);
+  const server = createAdaptorServer({ fetch: dashboardApp(options, queue, login, parts).fetch });
+  const closeParts = async () => {
+    parts.live.close();
+    await parts.monitor.close();
+    await parts.files?.cases.close();
+    await parts.files?.uploads.close();
+    await queue.close();
+  };
   try {
     server.listen(port, host.replace(/^\[(.*)\]$/, '$1'));
     await once(server, 'listening');
   } catch (error) {
-    await queue.close();
+    await closeParts();
     throw cannotListen(host, port, error);
   }
   // A TCP server's address is an object: only pipes have a string.
@@ -57,29 +106,44 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     server.close();
     if ('closeAllConnections' in server) server.closeAllConnections();
     await closed;
-    await queue.close();
+    await closeParts();
   };
   return { url, close: () => (closing ??= close()) };
 }
 
-function dashboardApp(
-  engine: Engine,
-  queue: EnrichQueue,
-  login: Login | null,
-  allowChanges: boolean,
-  log: Logger,
-): Hono {
+function openParts(options: DashboardOptions, queue: EnrichQueue): Parts {
+  const { engine, log, readOnly = false, maxUploadBytes = DEFAULT_MAX_UPLOAD_BYTES } = options;
+  const frame: OverviewFrame = {
+    where: `${engine.description}, queue ${engine.queueName}`,
+    queueName: engine.queueName,
+    readOnly,
+    ...(options.limits ?? DEFAULT_LIMITS),
+  };
+  const monitor = createMonitor({ engine, queue, log, allowance: options.allowance });
+  const live = createLiveOverview({ monitor, parts: (picture) => overviewParts(picture, frame) });
+  if (options.files === undefined || readOnly) return { frame, monitor, live, files: null };
+  const { desk, module } = options.files;
+  const uploads = createUploadStore(maxUploadBytes);
+  const preview = (file: Parameters<typeof previewFile>[0]) => previewFile(file, { module, store: engine.store });
+  const cases = createFileCases({ desk, uploads, preview, log });
+  return { frame, monitor, live, files: { cases, uploads, maxBytes: maxUploadBytes } };
+}
+
+function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Login | null, parts: Parts): Hono {
+  const { host, engine, log, allowedHosts = [], allowChanges = false } = options;
   const app = new Hono();
   app.use(pageHeaders());
-  if (login === null) app.use(loopbackHostOnly());
+  app.use(knownHostOnly({ host, allowedHosts, hasLogin: login !== null }));
   app.get('/healthz', async (c) => {
     await engine.counts();
     return c.text('ok\n');
   });
-  if (login !== null) app.use(basicAuth({ username: login.user, password: login.password, realm: 'zia-bulk-enrich' }));
-  app.use(csrf());
+  if (login !== null) app.use(loginRequired(login, createFailedLogins(), log));
+  app.use(ownPagesOnly());
   app.use(trimTrailingSlash());
-  app.get('/', async (c) => c.html(landingPage(await overview(engine))));
+  app.route(ASSETS_PATH, assets());
+  overviewRoutes(app, options, parts);
+  if (parts.files !== null) app.route('/files', fileRoutes({ ...parts.files, where: parts.frame.where }));
   app.route(BOARD_PATH, queueBoard(queue, allowChanges));
   app.onError((error, c) => {
     if ('getResponse' in error) return error.getResponse();
@@ -89,33 +153,26 @@ function dashboardApp(
   return app;
 }
 
-async function overview(engine: Engine) {
-  const [queue, ledger, control] = await Promise.all([
-    engine.counts(),
-    engine.store.counts(),
-    engine.store.control.read(),
-  ]);
-  return { engine: engine.description, queueName: engine.queueName, queue, ledger, control: control.value };
-}
-
-/** Nothing is loaded from elsewhere and nobody may frame the pages. bull-board sets styles inline. */
-function pageHeaders() {
-  return secureHeaders({
-    contentSecurityPolicy: {
-      defaultSrc: ["'none'"],
-      scriptSrc: ["'self'"],
-      workerSrc: ["'self'"],
-      styleSrc: ["'self'", "'unsafe-inline'"],
-      imgSrc: ["'self'", 'data:'],
-      fontSrc: ["'self'"],
-      connectSrc: ["'self'"],
-      baseUri: ["'self'"],
-      formAction: ["'self'"],
-      frameAncestors: ["'none'"],
-    },
-    xFrameOptions: 'DENY',
-    // Plain HTTP here; a proxy that adds TLS decides for itself.
-    strictTransportSecurity: false,
+function overviewRoutes(app: Hono, { engine, log }: DashboardOptions, { frame, monitor, live, files }: Parts): void {
+  app.get('/', async (c) => {
+    const picture = await monitor.look();
+    const extra = files === null ? null : filesCard(files.cases.list(), files.maxBytes);
+    return c.html(overviewPage(picture, frame, extra));
+  });
+  app.get('/events', (c) => {
+    const stream = live.open();
+    if (stream === null) return c.text('Too many viewers.\n', 503);
+    return c.body(stream, 200, { 'content-type': 'text/event-stream' });
+  });
+  app.post('/resume', async (c) => {
+    if (frame.readOnly) return c.text('This dashboard is read-only.\n', 403);
+    const { changed } = await engine.store.control.change((control) => {
+      const before = control ?? INITIAL_CONTROL;
+      const after = resumed(before);
+      return after === before ? undefined : after;
+    });
+    log.info('dashboard.resumed', { changed });
+    return c.redirect('/', 303);
   });
 }
 

@@ -64,6 +64,10 @@ export interface DashboardConfig {
   readonly port: number;
   readonly user?: string;
   readonly password?: string;
+  /** Names it answers to beside the machine's own; lower case. */
+  readonly allowedHosts: readonly string[];
+  readonly readOnly: boolean;
+  readonly maxUploadBytes: number;
 }
 
 /** The environment, parsed once; frozen. Pass a module only its slice. */
@@ -158,6 +162,9 @@ function configOf(values: Variables, cwd: string): Config {
       host: values.ZIA_DASHBOARD_HOST,
       port: values.ZIA_DASHBOARD_PORT,
       ...present({ user: values.ZIA_DASHBOARD_USER, password: values.ZIA_DASHBOARD_PASSWORD }),
+      allowedHosts: values.ZIA_DASHBOARD_ALLOWED_HOSTS?.toLowerCase().split(/\s*,\s*/) ?? [],
+      readOnly: values.ZIA_DASHBOARD_READ_ONLY === 'true',
+      maxUploadBytes: values.ZIA_DASHBOARD_MAX_UPLOAD_MB * 1_000_000,
     }),
     metrics: Object.freeze({ host: values.ZIA_METRICS_HOST, port: values.ZIA_METRICS_PORT }),
     ...present({ logLevel: values.LOG_LEVEL }),

@@ -35,7 +35,13 @@ describe('an empty environment', () => {
         resultMaxAgeHours: 72,
         keepLargeResults: false,
       },
-      dashboard: { host: '127.0.0.1', port: 3_000 },
+      dashboard: {
+        host: '127.0.0.1',
+        port: 3_000,
+        allowedHosts: [],
+        readOnly: false,
+        maxUploadBytes: 100_000_000,
+      },
       metrics: { host: '127.0.0.1', port: 9_464 },
     });
   });

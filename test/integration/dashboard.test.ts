@@ -1,14 +1,22 @@
-import { request } from 'node:http';
+import { readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { UnrecoverableError } from 'bullmq';
+import { fileDesk } from '../../src/cli/file-desk.js';
 import { type Dashboard, type DashboardOptions, startDashboard } from '../../src/dashboard/server.js';
-import { INITIAL_CONTROL, resumed, stopped } from '../../src/lib/core/control.js';
+import { loadConfig } from '../../src/lib/config.js';
+import { INITIAL_CONTROL, type StopReason, stopped } from '../../src/lib/core/control.js';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { waitFor } from '../support/wait.js';
 
 const KEY = 'r1AAAAAAAAAAAAAAAAAAAAAA' as IdentityKey;
 const STOP = { code: 'LIMIT_EXCEEDED', message: 'Quota <spent>.', sinceMs: 1_750_000_000_000, key: null, line: null };
+
+const OWN_PAGE = { 'sec-fetch-site': 'same-origin' };
 
 describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
   let engine: Engine;
@@ -30,21 +38,100 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
 
   async function enqueueOne(): Promise<void> {
     const queue = engine.openQueue();
-    await queue.add('enrich', { v: 1, module: 'Accounts', name: 'Acme Ltd' }, jobOptions(KEY, 5));
+    await queue.add('enrich', { v: 1, module: 'Accounts', name: 'Acme Ltd', line: 7 }, jobOptions(KEY, 5));
     await queue.close();
   }
 
-  test('shows engine, counts and a stop with its reason, all escaped', async () => {
+  const figure = (page: string, label: string) =>
+    new RegExp(`${label}(?:<small>[sS]*?</small>)?</dt><dd[^>]*>(?:<b>)?([^<]*)<`).exec(page)?.[1];
+  const pageOf = async ({ url }: Dashboard) => (await fetch(url)).text();
+  const stop = (reason: Partial<StopReason> = {}) =>
+    engine.store.control.change(() => stopped(INITIAL_CONTROL, { ...STOP, ...reason }));
+
+  test('is painted by the server: engine, rows by outcome, workers, pace, all without a script', async () => {
     await enqueueOne();
-    const { url } = await start();
-    expect(await (await fetch(url)).text()).toMatch(/Running[\s\S]*waiting<\/th><td>1</);
-    await engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
-    const page = await (await fetch(url)).text();
-    expect(page).toContain('LIMIT_EXCEEDED');
+    await engine.store.heartbeat('w1', [], 60_000);
+    const page = await pageOf(await start({ limits: { ratePerSecond: 7, maxInFlight: 3 } }));
+    expect(page).toContain(engine.description.replaceAll('"', '&quot;'));
+    expect(figure(page, 'Waiting')).toBe('1');
+    expect(figure(page, 'Workers alive')).toBe('1');
+    expect(page).toContain('limit 7');
+    expect(page).toContain('at most 3');
+    expect(page).toContain('0 of 1 row through (0%)');
+    expect(page).toContain('Nothing was measured yet.');
+  });
+
+  test('says of a stop why, since when, at which row and what to do, all escaped', async () => {
+    await enqueueOne();
+    const dashboard = await start();
+    await stop({ key: KEY, line: 1_234 });
+    const page = await waitFor(async () => {
+      const text = await pageOf(dashboard);
+      return text.includes('LIMIT_EXCEEDED') && text;
+    });
     expect(page).toContain('Quota &lt;spent&gt;.');
-    expect(page).toContain('npm run resume');
-    await engine.store.control.change((control) => resumed(control ?? INITIAL_CONTROL));
-    expect(await (await fetch(url)).text()).toContain('One row is tried before the rest');
+    expect(page).toContain('2025-06-15 15:06:40 UTC');
+    expect(page).toContain(`<a href="/queues/queue/zia-enrich/${KEY}">line 1,234</a>`);
+    expect(page).toContain('Wait for new allowance');
+    expect(page).toContain('<form method="post" action="/resume">');
+  });
+
+  test('resumes, which lets one row go first', async () => {
+    const dashboard = await start();
+    await stop();
+    const answer = await fetch(`${dashboard.url}/resume`, { method: 'POST', headers: OWN_PAGE, redirect: 'manual' });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/']);
+    expect((await engine.store.control.read()).value?.mode).toBe('probing');
+    await waitFor(async () => (await pageOf(dashboard)).includes('One row goes first'));
+  });
+
+  test('says that Zoho asked for a pause, and when it ends', async () => {
+    const dashboard = await start();
+    await enqueueOne();
+    await engine.store.control.change((_, nowMs) => ({
+      ...INITIAL_CONTROL,
+      holdReason: 'throttled',
+      holdUntilMs: nowMs + 60_000,
+      heldSinceMs: nowMs,
+      maxInFlight: 2,
+    }));
+    await waitFor(async () =>
+      /Zoho asked for a pause[\s\S]*waiting, 2 of 5 calls at once/.test(await pageOf(dashboard)),
+    );
+  });
+
+  test('lists the latest failures with line, code and reason, and links to the job', async () => {
+    await enqueueOne();
+    const worker = engine.openWorker(
+      () => {
+        throw new UnrecoverableError('INVALID_DATA: Zoho does not accept <this> name.');
+      },
+      { autorun: true },
+    );
+    await waitFor(async () => (await engine.counts()).failed === 1);
+    await worker.close();
+    const page = await pageOf(await start());
+    expect(figure(page, 'Failed')).toBe('1');
+    expect(page).toContain('<code>INVALID_DATA</code>');
+    expect(page).toContain('Zoho does not accept &lt;this&gt; name.');
+    expect(page).toContain(`/queues/queue/zia-enrich/${KEY}">Line 7</a>`);
+  });
+
+  test('tells all viewers what changed, and goes on when one leaves', async () => {
+    const { url } = await start();
+    const leaving = new AbortController();
+    const first = events(await fetch(`${url}/events`, { signal: leaving.signal }));
+    const second = events(await fetch(`${url}/events`));
+    expect(Object.keys((await first.next()).parts)).toEqual(Object.keys((await second.next()).parts));
+    leaving.abort();
+    await enqueueOne();
+    for (;;) {
+      const { parts } = await second.next();
+      if (parts.outcomes === undefined) continue;
+      expect(figure(parts.outcomes, 'Waiting')).toBe('1');
+      expect(parts.failures).toBeUndefined();
+      break;
+    }
   });
 
   test('shows the queue and its jobs in bull-board', async () => {
@@ -67,164 +154,148 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     await enqueueOne();
     const clean = async ({ url }: Dashboard) => {
       const path = `${url}/queues/api/queues/${engine.queueName}/${KEY}/clean`;
-      return (await fetch(path, { method: 'PUT', headers: { origin: url } })).status;
+      return (await fetch(path, { method: 'PUT', headers: OWN_PAGE })).status;
     };
     expect(await clean(await start())).toBe(405);
     expect((await engine.counts()).waiting).toBe(1);
     expect(await clean(await start({ allowChanges: true }))).toBe(204);
     expect((await engine.counts()).waiting).toBe(0);
   });
-});
 
-describe('dashboard access', () => {
-  let engine: Engine;
-  let closers: (() => Promise<void>)[];
-  beforeEach(async () => {
-    const opened = await openTestEngine('redis');
-    engine = opened.engine;
-    closers = [opened.close];
-  });
-  afterEach(async () => {
-    for (const close of closers.reverse()) await close();
-  });
+  describe('files', () => {
+    const CSV = `Customer,Firm,Email
+1001,Acme Ltd,info@acme.example
+1002,Harbour & Sons,post@harbour.example
+1003,x,
+1004,Acme Ltd,info@acme.example
+`;
 
-  async function start(options: Partial<DashboardOptions> = {}): Promise<Dashboard> {
-    const dashboard = await startDashboard({ host: '127.0.0.1', port: 0, engine, log: quietLog, ...options });
-    closers.push(dashboard.close);
-    return dashboard;
-  }
-
-  const LOGIN = { user: 'ops', password: 'pässword:1' };
-  const authorization = (user: string, password: string) =>
-    `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-
-  test.each(['0.0.0.0', '::', '192.0.2.1', 'dashboard.example.com'])(
-    'refuses to listen on %s without a login',
-    async (host) => {
-      await expect(start({ host })).rejects.toMatchObject({ code: 'DASHBOARD_NEEDS_LOGIN', exitCode: 2 });
-    },
-  );
-
-  test.each([
-    { user: 'ops', password: undefined },
-    { user: undefined, password: 'secret' },
-    { user: 'ops', password: '' },
-  ])('refuses half a login: %j', async (half) => {
-    await expect(start(half)).rejects.toMatchObject({ code: 'DASHBOARD_LOGIN_INCOMPLETE', exitCode: 2 });
-  });
-
-  test.each(['127.0.0.1', 'localhost', '::1'])('listens on %s without a login', async (host) => {
-    const { url } = await start({ host });
-    expect((await fetch(url)).status).toBe(200);
-  });
-
-  test('asks for the login on every page but /healthz', async () => {
-    const { url } = await start({ host: '0.0.0.0', ...LOGIN });
-    const local = url.replace('0.0.0.0', '127.0.0.1');
-    const status = async (path: string, header?: string) =>
-      (await fetch(local + path, { headers: header === undefined ? {} : { authorization: header } })).status;
-    for (const path of ['/', '/queues', '/queues/api/queues', '/nothing']) {
-      expect([path, await status(path)]).toEqual([path, 401]);
-      expect([path, await status(path, authorization('ops', 'wrong'))]).toEqual([path, 401]);
+    async function startWithFiles(options: Partial<DashboardOptions> = {}): Promise<Dashboard> {
+      const desk = fileDesk({ engine, config: loadConfig({}) }, async () => null);
+      return start({ files: { desk, module: 'Accounts' }, ...options });
     }
-    expect(await status('/healthz')).toBe(200);
-    expect(await status('/', authorization(LOGIN.user, LOGIN.password))).toBe(200);
-    expect(await status('/queues', authorization(LOGIN.user, LOGIN.password))).toBe(200);
-  });
 
-  test.each([
-    ['localhost:3000', 200],
-    ['127.0.0.1', 200],
-    ['[::1]:80', 200],
-    ['evil.example.com', 421],
-    ['127.0.0.1.evil.example.com:3000', 421],
-    ['localhost.evil.example.com', 421],
-  ])('answers a request for host %s with %i when it has no login', async (host, expected) => {
-    const { url } = await start();
-    for (const path of ['/', '/queues/api/queues', '/healthz'])
-      expect(await statusFor(url + path, host)).toBe(expected);
-  });
+    const upload = ({ url }: Dashboard, body: string | Buffer | ReadableStream, name = 'accounts.csv') =>
+      fetch(`${url}/files?name=${encodeURIComponent(name)}`, { method: 'POST', headers: OWN_PAGE, body, ...HALF });
 
-  test.each([
-    ['another site', { origin: 'http://evil.example.com', 'sec-fetch-site': 'cross-site' }, 403],
-    ['a form without an origin', { 'content-type': 'application/x-www-form-urlencoded' }, 403],
-    ['the page itself', { 'sec-fetch-site': 'same-origin' }, 204],
-  ])('treats a change asked for by %s as it should', async (_name, headers: Record<string, string>, expected) => {
-    const { url } = await start({ allowChanges: true });
-    const pause = `${url}/queues/api/queues/${engine.queueName}/pause`;
-    const { status } = await fetch(pause, { method: 'PUT', headers });
-    // bull-board answers a change with 200 or 204; what matters is whether it was let through.
-    expect(status === 403 ? 403 : 204).toBe(expected);
-  });
-
-  test('asks nobody else for anything: pages, styles and scripts come from here', async () => {
-    const { url } = await start();
-    const board = await fetch(`${url}/queues`);
-    const page = await board.text();
-    const linked = [...page.matchAll(/<(?:script|link)\b[^>]*\b(?:src|href)="([^"]+)"/g)].map(
-      (match) => match[1] ?? '',
-    );
-    expect(linked.length).toBeGreaterThan(3);
-    for (const link of linked) {
-      expect(link).not.toMatch(/^(https?:)?\/\//);
-      expect((await fetch(new URL(link, `${url}/queues/`))).status).toBe(200);
+    async function fileUrl(dashboard: Dashboard, csv = CSV): Promise<string> {
+      const { url } = (await (await upload(dashboard, csv)).json()) as { url: string };
+      return dashboard.url + url;
     }
-    const policy = board.headers.get('content-security-policy');
-    expect(policy).toContain("default-src 'none'");
-    expect(policy).toContain("script-src 'self'");
-    expect(policy).toContain("frame-ancestors 'none'");
-    expect(policy).not.toContain('http');
-    expect(board.headers.get('x-content-type-options')).toBe('nosniff');
-  });
 
-  test('finds the queue with a slash at the end too', async () => {
-    const { url } = await start();
-    expect((await fetch(`${url}/queues/`)).status).toBe(200);
-  });
+    const parts = async (file: string) =>
+      ((await (await fetch(`${file}/parts`)).json()) as { parts: Record<string, string> }).parts;
 
-  test('serves no file but the board’s own', async () => {
-    const { url } = await start();
-    for (const path of ['/queues/static/../../../package.json', '/queues/static/%2e%2e/%2e%2e/package.json']) {
-      expect(await rawStatus(url, path)).toBe(404);
-    }
-  });
+    const until = (file: string, part: string, text: string) =>
+      waitFor(async () => (await parts(file))[part]?.includes(text), { what: `${text} in ${part}` });
 
-  test('says what to change when the port is taken', async () => {
-    const { url } = await start();
-    await expect(start({ port: Number(new URL(url).port) })).rejects.toMatchObject({
-      code: 'DASHBOARD_CANNOT_LISTEN',
-      exitCode: 2,
-      message: expect.stringContaining('another program uses it'),
+    const submit = (url: string, form: Record<string, string> = {}) =>
+      fetch(url, { method: 'POST', headers: OWN_PAGE, body: new URLSearchParams(form), redirect: 'manual' });
+
+    test('shows the columns found, the first rows and the plan, and queues nothing by itself', async () => {
+      const file = await fileUrl(await startWithFiles());
+      const page = await (await fetch(file)).text();
+      expect(page).toMatch(/<option value="Firm" selected>/);
+      expect(page).toMatch(/<option value="Email" selected>/);
+      expect(page).toContain('Harbour &amp; Sons');
+      expect(page).toContain('the name is shorter than 3 characters');
+      await until(file, 'stage', '2 new rows: 2 submissions');
+      const { stage = '' } = await parts(file);
+      expect(figure(stage, 'New rows')).toBe('2');
+      expect(figure(stage, 'Repeated in the file')).toBe('1');
+      expect(stage).toContain('NO_USABLE_FIELD 1');
+      expect((await engine.counts()).waiting).toBe(0);
     });
-  });
 
-  test('closes twice without harm and ends open connections', async () => {
-    const dashboard = await start();
-    await fetch(dashboard.url, { headers: { connection: 'keep-alive' } });
-    await Promise.all([dashboard.close(), dashboard.close()]);
-    await expect(fetch(dashboard.url)).rejects.toThrow();
+    test('takes a corrected mapping, queues the rows once, counts them and gives export and rejects', async () => {
+      const dashboard = await startWithFiles();
+      const file = await fileUrl(dashboard);
+      expect((await submit(`${file}/columns`, { name: 'Customer' })).status).toBe(303);
+      await until(file, 'stage', '4 new rows');
+      await submit(`${file}/columns`, { name: 'Firm', email: 'Email' });
+      await until(file, 'stage', '2 new rows');
+      await submit(`${file}/enqueue`);
+      await submit(`${file}/enqueue`);
+      await until(file, 'stage', '2 rows queued.');
+      expect((await engine.counts()).waiting).toBe(2);
+      await waitFor(async () => figure((await parts(file)).outcomes ?? '', 'Waiting') === '3');
+      const exported = await fetch(`${file}/export`);
+      expect(exported.headers.get('content-disposition')).toContain("filename*=UTF-8''accounts.zia.csv");
+      expect((await exported.text()).split('\n')[1]).toMatch(/^1001,Acme Ltd,info@acme.example,waiting,/);
+      expect(await (await fetch(`${file}/rejects`)).text()).toMatch(/1003,x,,4,NO_USABLE_FIELD,/);
+      expect(await pageOf(dashboard)).toContain('accounts.csv</a>');
+    });
+
+    test('asks for columns when none can be used', async () => {
+      const file = await fileUrl(await startWithFiles(), 'Alpha,Beta\nAcme Ltd,1\n');
+      expect(await (await fetch(file)).text()).toMatch(/role="alert">[^<]*Alpha/);
+      expect((await submit(`${file}/enqueue`)).status).toBe(303);
+      expect((await parts(file)).stage).toContain('Choose at least one');
+      await submit(`${file}/columns`, { name: 'Alpha' });
+      await until(file, 'stage', '1 new row');
+    });
+
+    test.each([
+      ['an empty file', ''],
+      ['a workbook', 'PK\u0003\u0004 and so on'],
+      ['a header alone', 'Company\n'],
+    ])('refuses %s with the sentence of the command, and keeps nothing', async (_name, content) => {
+      const answer = await upload(await startWithFiles(), content, '../../etc/pass wd.csv');
+      expect(answer.status).toBe(422);
+      const { message } = (await answer.json()) as { message: string };
+      expect(message).toMatch(/\.$/);
+      expect(message).not.toContain(tmpdir());
+    });
+
+    test('refuses more than it may take, whether or not the size is told', async () => {
+      const dashboard = await startWithFiles({ maxUploadBytes: 1_000_000 });
+      const large = Buffer.alloc(1_200_000, 'Acme Ltd\n');
+      const told = await upload(dashboard, large);
+      const untold = await upload(dashboard, new Blob([large]).stream());
+      for (const answer of [told, untold]) {
+        expect(answer.status).toBe(413);
+        expect(await answer.text()).toContain('ZIA_DASHBOARD_MAX_UPLOAD_MB');
+      }
+    });
+
+    test('keeps uploads from other users of the machine, and removes them at its end', async () => {
+      const before = await uploadFolders();
+      const dashboard = await startWithFiles();
+      await fileUrl(dashboard);
+      const [folder = ''] = (await uploadFolders()).filter((name) => !before.includes(name));
+      expect((await stat(join(tmpdir(), folder))).mode & 0o077).toBe(0);
+      await dashboard.close();
+      expect(await uploadFolders()).not.toContain(folder);
+    });
   });
 });
 
-/** fetch sets Host itself, so a plain request is made. */
-function statusFor(url: string, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { headers: { host } }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    });
-    sent.on('error', reject).end();
-  });
+/** fetch streams a body only when told that it need not wait for its end. */
+const HALF = { duplex: 'half' } as object;
+
+async function uploadFolders(): Promise<string[]> {
+  return (await readdir(tmpdir())).filter((name) => name.startsWith('zia-dashboard-'));
 }
 
-/** fetch tidies the path, so a plain request is made. */
-function rawStatus(url: string, path: string): Promise<number> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    });
-    sent.on('error', reject).end();
-  });
+interface Update {
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+function events(answer: Response): { next(): Promise<Update> } {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    next: async () => {
+      for (;;) {
+        const found = /^data: (.*)\n\n/m.exec(text);
+        if (found?.[1] !== undefined) {
+          text = text.slice(found.index + found[0].length);
+          return JSON.parse(found[1]);
+        }
+        const { value, done } = (await reader?.read()) ?? { done: true };
+        if (done) throw new Error('The stream of events ended.');
+        text += value;
+      }
+    },
+  };
 }

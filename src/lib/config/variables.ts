@@ -137,6 +137,21 @@ export const SCHEMA = z.object({
   ZIA_DASHBOARD_PORT: about(port().default(3_000), 'Port of the dashboard.', WATCH),
   ZIA_DASHBOARD_USER: about(text().optional(), 'Login of the dashboard: user.', WATCH),
   ZIA_DASHBOARD_PASSWORD: about(text().optional(), 'Login of the dashboard: password.', { ...WATCH, secret: true }),
+  ZIA_DASHBOARD_ALLOWED_HOSTS: about(
+    matching(/^[\w.-]+(\s*,\s*[\w.-]+)*$/, 'host names, separated by commas').optional(),
+    'Further host names the dashboard answers to, such as that of a proxy before it; separated by commas.',
+    WATCH,
+  ),
+  ZIA_DASHBOARD_READ_ONLY: about(
+    oneOf(['true', 'false']).default('false'),
+    'true: the dashboard shows, and changes nothing: no resume, no upload, no enqueueing.',
+    WATCH,
+  ),
+  ZIA_DASHBOARD_MAX_UPLOAD_MB: about(
+    wholeNumber(1, 10_000).default(100),
+    'Largest file that the dashboard takes, in megabytes.',
+    WATCH,
+  ),
   ZIA_METRICS_HOST: about(text().default('127.0.0.1'), 'Address of a worker’s metrics and health checks.', WATCH),
   ZIA_METRICS_PORT: about(port().default(9_464), 'Their port; the next free one when it is taken.', WATCH),
   LOG_LEVEL: about(oneOf(LOG_LEVELS).optional(), `Least severe events logged: ${LOG_LEVELS.join(', ')}.`, {

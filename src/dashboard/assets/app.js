@@ -1,0 +1,95 @@
+// Keeps a page up to date: the server renders its parts, this puts them in place.
+
+/**
+ * @typedef {{ readonly parts: Readonly<Record<string, string>>, readonly points?: readonly (readonly number[])[] }} Update
+ */
+
+/** Times are rendered in UTC; readers have a clock of their own. @param {ParentNode} root */
+function showLocalTimes(root) {
+  const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+  for (const element of root.querySelectorAll('time')) {
+    const style = element.dataset.style === 'time' ? time : moment;
+    element.textContent = style.format(new Date(element.dateTime));
+  }
+}
+
+/** @type {Map<string, string>} */
+const shown = new Map();
+
+/** @param {Update} update */
+function show({ parts, points = [] }) {
+  for (const [id, content] of Object.entries(parts)) {
+    const element = document.getElementById(id);
+    if (element === null || shown.get(id) === content) continue;
+    shown.set(id, content);
+    element.innerHTML = content;
+    showLocalTimes(element);
+  }
+  if (points.length > 0) document.dispatchEvent(new CustomEvent('chart-points', { detail: points }));
+}
+
+/** @param {string} text */
+function tellConnection(text) {
+  const element = document.getElementById('connection');
+  if (element !== null && element.textContent !== text) element.textContent = text;
+}
+
+/** Server-sent events while the page can be seen. @param {string} url */
+function follow(url) {
+  /** @type {EventSource | null} */
+  let source = null;
+  const update = () => {
+    if (document.hidden || source !== null) return;
+    source = new EventSource(url);
+    source.onmessage = ({ data }) => show(JSON.parse(data));
+    source.onopen = () => tellConnection('');
+    source.onerror = () => {
+      tellConnection('The connection to the dashboard is lost; trying again …');
+      // Some answers end an event source for good.
+      if (source?.readyState === EventSource.CLOSED) {
+        source = null;
+        setTimeout(update, 5_000);
+      }
+    };
+  };
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    } else update();
+  });
+  update();
+}
+
+/** Asks again and again while the page can be seen. @param {string} url */
+async function poll(url) {
+  for (;;) {
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(url);
+        if (answer.status === 404) {
+          tellConnection('The dashboard no longer has this file: drop it again to find its rows.');
+          return;
+        }
+        if (answer.ok) show(await answer.json());
+        tellConnection('');
+      } catch {
+        tellConnection('The connection to the dashboard is lost; trying again …');
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+}
+
+document.addEventListener('click', ({ target }) => {
+  const id = target instanceof Element ? target.closest('[data-opens]')?.getAttribute('data-opens') : null;
+  const dialog = id ? document.getElementById(id) : null;
+  if (dialog instanceof HTMLDialogElement) dialog.showModal();
+});
+
+showLocalTimes(document);
+const live = document.querySelector('[data-live]')?.getAttribute('data-live');
+if (live) follow(live);
+const polled = document.querySelector('[data-poll]')?.getAttribute('data-poll');
+if (polled) void poll(polled);

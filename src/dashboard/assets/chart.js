@@ -1,0 +1,94 @@
+// The chart of the overview: submissions per second and calls in flight over the last half hour.
+
+/** @typedef {typeof import('uplot')} UPlot */
+
+const HISTORY_SECONDS = 1_800;
+const HEIGHT = 220;
+/** @type {[number[], number[], number[]]} */
+const data = [[], [], []];
+/** @type {InstanceType<UPlot> | null} */
+let chart = null;
+
+/** What a custom property comes to in the present color scheme. @param {HTMLElement} place @param {string} name */
+function color(place, name) {
+  const probe = place.appendChild(document.createElement('i'));
+  probe.style.color = `var(${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const MINUTE_CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+
+/** @param {HTMLElement} place */
+function draw(place) {
+  chart?.destroy();
+  // The library's own script puts it there.
+  const { uPlot } = /** @type {{ uPlot: UPlot }} */ (/** @type {unknown} */ (globalThis));
+  const axis = {
+    stroke: color(place, '--quiet'),
+    grid: { stroke: color(place, '--line'), width: 1 },
+    ticks: { show: false },
+  };
+  /** @param {unknown} _chart @param {number} _least @param {number} most @returns {[number, number]} */
+  const fromZero = (_chart, _least, most) => [0, Math.max(1, (most ?? 0) * 1.15)];
+  chart = new uPlot(
+    {
+      width: place.clientWidth,
+      height: HEIGHT,
+      scales: { y: { range: fromZero }, calls: { range: fromZero } },
+      axes: [
+        { ...axis, values: (_chart, times, _at, _space, step) => times.map(timeText(step)) },
+        { ...axis, size: 44 },
+        { ...axis, scale: 'calls', side: 1, size: 36, grid: { show: false } },
+      ],
+      series: [
+        { value: (_chart, at) => (at === null ? '–' : CLOCK.format(at * 1000)) },
+        {
+          label: 'Submissions per second',
+          stroke: color(place, '--submitted'),
+          fill: color(place, '--submitted-wash'),
+          width: 2,
+          points: { show: false },
+          value: (_chart, value) => value?.toFixed(1) ?? '–',
+        },
+        {
+          label: 'Calls in flight',
+          scale: 'calls',
+          stroke: color(place, '--uncertain'),
+          width: 1.5,
+          points: { show: false },
+        },
+      ],
+    },
+    data,
+    place,
+  );
+}
+
+/** Times on the axis need seconds only when they are less than a minute apart. @param {number} step */
+function timeText(step) {
+  const clock = step < 60 ? CLOCK : MINUTE_CLOCK;
+  return (/** @type {number} */ at) => clock.format(at * 1000);
+}
+
+const place = document.getElementById('chart');
+if (place !== null) {
+  draw(place);
+  new ResizeObserver(() => chart?.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw(place));
+  document.addEventListener('chart-points', (event) => {
+    const points = /** @type {CustomEvent<readonly [number, number, number][]>} */ (event).detail;
+    for (const [at, perSecond, inFlight] of points) {
+      // After a lost connection the server tells the whole half hour again.
+      if (at <= (data[0].at(-1) ?? 0)) continue;
+      data[0].push(at);
+      data[1].push(perSecond);
+      data[2].push(inFlight);
+    }
+    const old = data[0].findIndex((at) => at > (data[0].at(-1) ?? 0) - HISTORY_SECONDS);
+    for (const column of data) column.splice(0, old);
+    chart?.setData(data);
+  });
+}

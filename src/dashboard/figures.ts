@@ -1,0 +1,77 @@
+import type { Picture, Point, Sample } from './monitor.js';
+
+/** Rows of this store by what became of them; each row is in one place. */
+export interface Outcome {
+  readonly name: 'enriched' | 'empty' | 'submitted' | 'queued' | 'uncertain' | 'held' | 'failed';
+  readonly label: string;
+  readonly rows: number;
+}
+
+/** All rows this store knows, by outcome. Zoho's answers that found nothing are known by what they are not. */
+export function outcomes({ queue, ledger, vitals }: Sample): readonly Outcome[] {
+  const { scheduled, pending, uncertain, held } = ledger;
+  const enriched = Math.min(vitals.withData, scheduled - pending);
+  return [
+    { name: 'enriched', label: 'Enriched', rows: enriched },
+    { name: 'empty', label: 'Finished without data', rows: scheduled - pending - enriched },
+    { name: 'submitted', label: 'Submitted, result to come', rows: pending },
+    // The job of an uncertain row waits in the queue, that of a held row has failed.
+    { name: 'queued', label: 'Waiting', rows: Math.max(0, rowsLeft(queue) - uncertain) },
+    { name: 'uncertain', label: 'Uncertain', rows: uncertain },
+    { name: 'held', label: 'Held for a decision', rows: held },
+    { name: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) },
+  ];
+}
+
+/** Rows that are still to be submitted. */
+export function rowsLeft({ waiting, active, delayed }: Sample['queue']): number {
+  return waiting + active + delayed;
+}
+
+const RECENT_MS = 60_000;
+
+/** Submissions per second over the last minute; null before there is anything to tell. */
+export function recentRate(history: readonly Point[], nowMs: number): number | null {
+  const points = history.filter(({ atMs }) => atMs > nowMs - RECENT_MS);
+  if (points.length === 0) return null;
+  return points.reduce((sum, { perSecond }) => sum + perSecond, 0) / points.length;
+}
+
+/** The share of the rate that the pace uses. */
+const USED_SHARE = 0.98;
+
+/** How long the rows in the queue take, in seconds: at the pace of the last minute, else at the configured one. Null when nothing moves. */
+export function secondsLeft({ sample, history }: Picture, ratePerSecond: number): number | null {
+  const rows = rowsLeft(sample.queue);
+  if (rows === 0) return 0;
+  if (sample.control.mode === 'stopped' || sample.vitals.workers === 0) return null;
+  const recent = recentRate(history, sample.atMs) ?? 0;
+  return rows / (recent > 0 ? recent : ratePerSecond * USED_SHARE);
+}
+
+/** One line of the chart's table: a minute. */
+export interface Minute {
+  readonly startMs: number;
+  readonly perSecond: number;
+  readonly inFlight: number;
+}
+
+const MINUTES_SHOWN = 15;
+const MINUTE_MS = 60_000;
+
+/** The chart's points by minute, newest first: the mean rate, the most calls in flight. */
+export function minutes(history: readonly Point[]): readonly Minute[] {
+  const byMinute = new Map<number, Point[]>();
+  for (const point of history) {
+    const startMs = Math.floor(point.atMs / MINUTE_MS) * MINUTE_MS;
+    byMinute.set(startMs, [...(byMinute.get(startMs) ?? []), point]);
+  }
+  return [...byMinute]
+    .map(([startMs, points]) => ({
+      startMs,
+      perSecond: points.reduce((sum, { perSecond }) => sum + perSecond, 0) / points.length,
+      inFlight: Math.max(...points.map(({ inFlight }) => inFlight)),
+    }))
+    .sort((a, b) => b.startMs - a.startMs)
+    .slice(0, MINUTES_SHOWN);
+}

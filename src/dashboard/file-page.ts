@@ -1,0 +1,200 @@
+import { html } from 'hono/html';
+import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
+import type { FileCase, Stage } from './file-cases.js';
+import type { OutcomeFigures } from './file-desk.js';
+import type { FilePreview } from './file-preview.js';
+import { count, type Html, page, rows, time } from './layout.js';
+
+const FIELD_NAMES: Readonly<Record<MappedField, string>> = {
+  name: 'Company name',
+  email: 'Email',
+  website: 'Website',
+  recordId: 'CRM record id',
+};
+
+/** The path of a file's page. */
+export function filePath(id: string): string {
+  return `/files/${id}`;
+}
+
+/** The parts of the page that change, by the id of the element they fill. */
+export function fileParts(file: FileCase): Readonly<Record<string, Html>> {
+  return { stage: stageText(file), outcomes: outcomeTable(file) };
+}
+
+/** The page of one uploaded file: its columns, what enqueueing would do, what became of its rows. */
+export function filePage(file: FileCase, where: string): Html {
+  const { upload, preview } = file;
+  const parts = fileParts(file);
+  const base = filePath(upload.id);
+  return page(
+    { title: `${upload.name} · zia-bulk-enrich`, where, current: 'file', scripts: ['app.js'] },
+    html`<h1>${upload.name}</h1>
+      <p class="quiet">${rows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, columns set apart by ${delimiterName(preview.delimiter)}</p>
+      <section class="card" aria-labelledby="columns-title">
+        <h2 id="columns-title">Columns</h2>
+        ${preview.problem === null ? '' : html`<p class="problem" role="alert">${preview.problem}</p>`}
+        <form method="post" action="${base}/columns" class="mapping">
+          ${MAPPED_FIELDS.map((field) => columnChoice(field, preview))}
+          <button>Use these columns</button>
+        </form>
+        ${previewTable(preview)}
+      </section>
+      <section class="card" aria-labelledby="stage-title">
+        <h2 id="stage-title">Enqueue</h2>
+        <div id="stage" data-poll="${base}/parts">${parts.stage}</div>
+      </section>
+      <section class="card" aria-labelledby="outcomes-title">
+        <h2 id="outcomes-title">Rows by outcome</h2>
+        <div id="outcomes">${parts.outcomes}</div>
+        <div class="actions">
+          <a class="button" href="${base}/export" download>Download the export</a>
+        </div>
+      </section>
+      <dialog id="enqueue-dialog" aria-labelledby="enqueue-title">
+        <h2 id="enqueue-title">Queue the new rows?</h2>
+        <p>Workers submit them as soon as they can, and each submission uses one enrichment of the allowance.</p>
+        <div class="actions">
+          <form method="dialog"><button>Not yet</button></form>
+          <form method="post" action="${base}/enqueue"><button class="primary">Queue them</button></form>
+        </div>
+      </dialog>`,
+  );
+}
+
+/** Where files are dropped, and those that were. */
+export function filesCard(files: readonly FileCase[], maxBytes: number): Html {
+  return html`<section class="card" aria-labelledby="files-title">
+    <h2 id="files-title">Enqueue a file</h2>
+    <form id="upload" class="drop" data-max-bytes="${maxBytes}">
+      <label for="upload-file"><b>Drop a CSV file here</b>, or choose one</label>
+      <input id="upload-file" type="file" accept=".csv,.tsv,.txt,text/csv" aria-describedby="upload-hint upload-status" />
+      <p id="upload-hint" class="quiet">At most ${bytes(maxBytes)}. Nothing is queued before you have seen what was found. A file that was dropped before finds its rows again.</p>
+      <progress id="upload-progress" max="1" value="0" aria-label="Upload" hidden></progress>
+      <p id="upload-status" role="status"></p>
+    </form>
+    ${files.length === 0 ? '' : html`<ul class="files">${files.map(({ upload, preview, uploadedAtMs, stage }) => html`<li><a href="${filePath(upload.id)}">${upload.name}</a> <small>${rows(preview.rowCount)}, ${stageWord(stage)}, ${time(uploadedAtMs)}</small></li>`)}</ul>`}
+  </section>`;
+}
+
+function columnChoice(field: MappedField, { headers, columns }: FilePreview): Html {
+  const chosen = columns?.[field];
+  const options = headers.flatMap((header, at) =>
+    // Of several columns with one name only the first can be asked for.
+    header.trim() === '' || headers.indexOf(header) !== at
+      ? []
+      : [html`<option value="${header}" ${at === chosen ? 'selected' : ''}>${header}</option>`],
+  );
+  return html`<p><label for="column-${field}">${FIELD_NAMES[field]}</label>
+    <select id="column-${field}" name="${field}"><option value="">– none –</option>${options}</select></p>`;
+}
+
+function previewTable({ headers, rows: first, columns }: FilePreview): Html {
+  const fieldAt = new Map(Object.entries(columns ?? {}).map(([field, at]) => [at, field as MappedField]));
+  return html`<div class="scroll" role="region" aria-label="First rows" tabindex="0"><table class="preview">
+    <thead><tr><th scope="col">Line</th>${headers.map((header, at) => {
+      const field = fieldAt.get(at);
+      return html`<th scope="col" class="${field === undefined ? '' : 'mapped'}">${header}${field === undefined ? '' : html`<small>${FIELD_NAMES[field]}</small>`}</th>`;
+    })}<th scope="col">Usable</th></tr></thead>
+    <tbody>${first.map(
+      ({ line, cells, rejected }) =>
+        html`<tr><th scope="row">${count(line)}</th>${headers.map((_, at) => html`<td class="${fieldAt.has(at) ? 'mapped' : ''}">${shortened(cells[at] ?? '')}</td>`)}<td>${columns === null ? '–' : (rejected ?? 'yes')}</td></tr>`,
+    )}</tbody>
+  </table></div>`;
+}
+
+function stageText({ stage, upload }: FileCase): Html {
+  switch (stage.kind) {
+    case 'unplanned':
+      return html`<p class="quiet">Choose at least one of company name, email and website.</p>`;
+    case 'planning':
+      return progress('Reading the file', stage);
+    case 'enqueueing':
+      return progress('Queueing', stage);
+    case 'failed':
+      return html`<p class="problem" role="alert">${stage.message}</p>`;
+    case 'planned':
+      return planned(stage.plan);
+    case 'enqueued':
+      return html`<p role="status"><b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.</p>
+        <div class="actions"><a class="button" href="/">Watch them on the overview</a>
+        ${stage.report.rejectsFile === null ? '' : html`<a class="button" href="${filePath(upload.id)}/rejects" download>Download the rejects</a>`}</div>`;
+  }
+}
+
+function progress(label: string, { rows: done, total }: { rows: number; total: number }): Html {
+  return html`<p role="status">${label} …</p>
+    <progress max="${Math.max(1, total)}" value="${done}" aria-label="${label}"></progress>
+    <p class="quiet">${count(done)} of ${rows(total)}</p>`;
+}
+
+function planned({
+  enqueued,
+  duplicates,
+  known,
+  rejected,
+  fieldsLeftOut,
+  rejects,
+  withRecordId,
+  sentence,
+}: Extract<Stage, { kind: 'planned' }>['plan']): Html {
+  const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
+  return html`<dl class="legend">
+      ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Known already', known)}
+      ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Unusable values left out', fieldsLeftOut)}
+    </dl>
+    <p>${sentence}</p>
+    ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
+    ${enqueued === 0 ? '' : html`<button type="button" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}`;
+}
+
+function figure(label: string, value: number, remark = ''): Html {
+  return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${count(value)}</dd></div>`;
+}
+
+const OUTCOMES: readonly (readonly [keyof OutcomeFigures, label: string, color: string])[] = [
+  ['enriched', 'Enriched', 'enriched'],
+  ['notFound', 'Not found', 'empty'],
+  ['submitted', 'Submitted, result to come', 'submitted'],
+  ['waiting', 'Waiting', 'queued'],
+  ['uncertain', 'Uncertain', 'uncertain'],
+  ['failed', 'Failed', 'failed'],
+  ['rejected', 'Rejected', 'held'],
+  ['notEnqueued', 'Not enqueued', 'new'],
+];
+
+function outcomeTable({ outcomes, preview }: FileCase): Html {
+  if (outcomes === null) {
+    return html`<p class="quiet">${preview.columns === null ? 'Known once columns are chosen.' : 'Counting …'}</p>`;
+  }
+  let start = 0;
+  const bars = OUTCOMES.map(([name, , color]) => {
+    const x = start;
+    start += outcomes[name];
+    return html`<rect class="fill-${color}" x="${x}" y="0" width="${outcomes[name]}" height="1" />`;
+  });
+  return html`<svg class="bar" aria-hidden="true" viewBox="0 0 ${Math.max(1, outcomes.rows)} 1" preserveAspectRatio="none">${bars}</svg>
+    <dl class="legend">${OUTCOMES.map(
+      ([name, label, color]) =>
+        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${outcomes[name] === 0 ? 'zero' : ''}">${count(outcomes[name])}</dd></div>`,
+    )}</dl>`;
+}
+
+function stageWord({ kind }: Stage): string {
+  return kind === 'planned' ? 'not queued' : kind === 'unplanned' ? 'columns to choose' : kind;
+}
+
+const LONGEST_CELL = 60;
+
+function shortened(cell: string): string {
+  return cell.length > LONGEST_CELL ? `${cell.slice(0, LONGEST_CELL)}…` : cell;
+}
+
+function delimiterName(delimiter: string): string {
+  return { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'pipes' }[delimiter] ?? delimiter;
+}
+
+function bytes(size: number): string {
+  if (size < 1_000) return `${size} bytes`;
+  return size < 1_000_000 ? `${Math.round(size / 1_000)} kB` : `${Math.round(size / 100_000) / 10} MB`;
+}

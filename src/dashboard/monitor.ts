@@ -1,0 +1,238 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
+import type { Engine, QueueCounts } from '../lib/engine/engine.js';
+import type { Logger } from '../lib/logger.js';
+import type { EnrichQueue } from '../lib/queues.js';
+import type { LedgerCounts, Vitals } from '../lib/store/store.js';
+
+/** What Zoho allows the org, as far as it tells. */
+export interface AllowanceFigures {
+  readonly total: number;
+  readonly left: number;
+  readonly source: 'zoho' | 'estimate';
+}
+
+export interface Failure {
+  readonly jobId: string;
+  readonly line: number | null;
+  readonly code: string;
+  readonly reason: string;
+  readonly atMs: number | null;
+}
+
+/** Everything the overview is made of, as one look at the engine found it. */
+export interface Sample {
+  readonly atMs: number;
+  readonly storeNowMs: number;
+  readonly queue: QueueCounts;
+  readonly ledger: LedgerCounts;
+  readonly vitals: Vitals;
+  readonly control: Control;
+  readonly failures: readonly Failure[];
+}
+
+/** One point of the chart. */
+export interface Point {
+  readonly atMs: number;
+  readonly perSecond: number;
+  readonly inFlight: number;
+}
+
+export interface Picture {
+  readonly sample: Sample;
+  readonly history: readonly Point[];
+  readonly allowance: AllowanceFigures | null;
+  /** Times the fleet was held back by Zoho since this dashboard looks. */
+  readonly throttles: number;
+  readonly watchingSinceMs: number;
+  /** Since when the engine cannot be read, and why; null while it can. */
+  readonly problem: { readonly sinceMs: number; readonly message: string } | null;
+}
+
+export interface MonitorOptions {
+  readonly engine: Engine;
+  readonly queue: EnrichQueue;
+  readonly log: Logger;
+  /** Asked at most once a minute while somebody watches. */
+  readonly allowance?: (() => Promise<AllowanceFigures | null>) | undefined;
+}
+
+/** One pair of eyes for all viewers. */
+export interface Monitor {
+  /** What a look begun after this call finds, or the one before when that takes long. Rejects only when none has succeeded yet. */
+  look(): Promise<Picture>;
+  /** Tells every picture of the regular looks; the function it returns ends that. */
+  watch(tell: (picture: Picture) => void): () => void;
+  close(): Promise<void>;
+}
+
+const WATCHED_MS = 1_000;
+const UNWATCHED_MS = 5_000;
+const ALLOWANCE_MS = 60_000;
+const HISTORY_MS = 1_800_000;
+const PATIENCE_MS = 2_000;
+const PAGE_PATIENCE_MS = 150;
+/** Looking takes a share of the engine's time at most. */
+const PAUSE_SHARE = 5;
+const FAILURES_SHOWN = 8;
+
+/** Looks at the engine at regular times, whoever watches; each look is a handful of reads that do not grow with the queue. */
+export function createMonitor(options: MonitorOptions): Monitor {
+  const { engine, log } = options;
+  const watchers = new Set<(picture: Picture) => void>();
+  const ended = new AbortController();
+  let nap = new AbortController();
+  let latest: Sample | null = null;
+  let problem: Picture['problem'] = null;
+  let history: readonly Point[] = [];
+  let lastRegular: Sample | null = null;
+  let throttles = 0;
+  let allowance: AllowanceFigures | null = null;
+  let allowanceAtMs = Number.NEGATIVE_INFINITY;
+  const watchingSinceMs = Date.now();
+  let running: Promise<void> | null = null;
+  let next: Promise<void> | null = null;
+
+  /** Looks that are asked for while one is under way share the one after it. */
+  function lookOnce(): Promise<void> {
+    if (running === null) {
+      running = takeSample().finally(() => {
+        running = null;
+      });
+      return running;
+    }
+    next ??= running.then(() => {
+      next = null;
+      return lookOnce();
+    });
+    return next;
+  }
+
+  async function takeSample(): Promise<void> {
+    try {
+      const sample = await sampleOf(options);
+      if (latest !== null && isNewThrottle(latest.control, sample.control)) throttles += 1;
+      latest = sample;
+      problem = null;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (problem === null) log.warn('dashboard.cannot-look', { message });
+      problem ??= { sinceMs: Date.now(), message };
+    }
+  }
+
+  /** An engine that went away lets reads wait for its return; people should not. */
+  async function lookPatiently(): Promise<void> {
+    if (await isWithin(lookOnce(), PATIENCE_MS)) return;
+    problem ??= { sinceMs: Date.now(), message: `${engine.description} does not answer.` };
+  }
+
+  function picture(): Picture {
+    if (latest === null) throw new Error(problem?.message ?? 'Nothing was seen of the queue yet.');
+    return { sample: latest, history, allowance, throttles, watchingSinceMs, problem };
+  }
+
+  function keepPoint(): void {
+    if (latest === null || latest === lastRegular) return;
+    if (lastRegular !== null) {
+      const seconds = (latest.atMs - lastRegular.atMs) / 1000;
+      const submitted = Math.max(0, latest.ledger.scheduled - lastRegular.ledger.scheduled);
+      const point = { atMs: latest.atMs, perSecond: submitted / seconds, inFlight: latest.vitals.inFlight };
+      history = [...history.filter(({ atMs }) => atMs > point.atMs - HISTORY_MS), point];
+    }
+    lastRegular = latest;
+  }
+
+  /** Not awaited by the looks: Zoho may take its time. */
+  function askForAllowance(): void {
+    if (options.allowance === undefined || watchers.size === 0 || performance.now() - allowanceAtMs < ALLOWANCE_MS)
+      return;
+    allowanceAtMs = performance.now();
+    void options.allowance().then(
+      (found) => {
+        allowance = found;
+      },
+      () => undefined,
+    );
+  }
+
+  async function lookAtRegularTimes(): Promise<void> {
+    while (!ended.signal.aborted) {
+      const startedAtMs = performance.now();
+      await lookPatiently();
+      const tookMs = performance.now() - startedAtMs;
+      keepPoint();
+      askForAllowance();
+      if (latest !== null) for (const tell of watchers) tell(picture());
+      nap = new AbortController();
+      const pauseMs = Math.max(watchers.size > 0 ? WATCHED_MS : UNWATCHED_MS, tookMs * PAUSE_SHARE);
+      await sleep(pauseMs, undefined, { signal: AbortSignal.any([nap.signal, ended.signal]) }).catch(() => undefined);
+    }
+  }
+
+  const looking = lookAtRegularTimes();
+  return {
+    look: async () => {
+      const looked = lookPatiently();
+      // The embedded engine takes a while to count many jobs.
+      if (latest === null) await looked;
+      else await isWithin(looked, PAGE_PATIENCE_MS);
+      return picture();
+    },
+    watch: (tell) => {
+      watchers.add(tell);
+      if (watchers.size === 1) nap.abort();
+      return () => watchers.delete(tell);
+    },
+    close: async () => {
+      ended.abort();
+      await looking;
+      await isWithin(Promise.all([running, next]), PATIENCE_MS);
+    },
+  };
+
+  async function sampleOf({ queue }: MonitorOptions): Promise<Sample> {
+    const [counts, ledger, vitals, control, failed] = await Promise.all([
+      engine.counts(),
+      engine.store.counts(),
+      engine.store.vitals(),
+      engine.store.control.read(),
+      queue.getFailed(0, FAILURES_SHOWN - 1),
+    ]);
+    return {
+      atMs: Date.now(),
+      storeNowMs: control.nowMs,
+      queue: counts,
+      ledger,
+      vitals,
+      control: control.value ?? INITIAL_CONTROL,
+      // BullMQ gives null for a job that went away meanwhile.
+      failures: failed.filter(Boolean).map((job) => ({
+        jobId: job.id ?? '',
+        line: job.data.line ?? null,
+        ...failureOf(job.failedReason ?? ''),
+        atMs: job.finishedOn ?? null,
+      })),
+    };
+  }
+}
+
+async function isWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const done = new AbortController();
+  const late = sleep(limitMs, false, { signal: done.signal }).catch(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    done.abort();
+  }
+}
+
+function isNewThrottle(before: Control, after: Control): boolean {
+  return after.holdReason === 'throttled' && after.heldSinceMs !== before.heldSinceMs;
+}
+
+/** Workers fail a job with `CODE: message`. */
+function failureOf(text: string): Pick<Failure, 'code' | 'reason'> {
+  const [, code, reason] = /^([A-Za-z][A-Za-z0-9_]*): ([\s\S]*)$/.exec(text) ?? [];
+  return code === undefined ? { code: 'JOB_FAILED', reason: text } : { code, reason: reason ?? '' };
+}

@@ -1,0 +1,182 @@
+import { html } from 'hono/html';
+import { minutes, outcomes, recentRate, rowsLeft, secondsLeft } from './figures.js';
+import { count, duration, type Html, page, rate, rows, time } from './layout.js';
+import type { Picture } from './monitor.js';
+import type { OverviewFrame } from './overview-frame.js';
+import { jobUrl } from './queue-board.js';
+import { banner } from './stop-banner.js';
+
+/** The parts of the page that change, by the id of the element they fill. */
+export function overviewParts(picture: Picture, frame: OverviewFrame): Readonly<Record<string, Html>> {
+  return {
+    banner: banner(picture, frame),
+    numbers: numbers(picture, frame),
+    outcomes: outcomeBar(picture),
+    trouble: trouble(picture, frame),
+    failures: failures(picture, frame),
+    minutes: minuteRows(picture),
+  };
+}
+
+/** The overview as first painted; `extra` follows the figures. */
+export function overviewPage(picture: Picture, frame: OverviewFrame, extra: Html | null): Html {
+  const parts = overviewParts(picture, frame);
+  return page(
+    {
+      title: 'Overview · zia-bulk-enrich',
+      where: frame.where,
+      current: 'overview',
+      scripts: ['uplot.js', 'chart.js', 'app.js', 'upload.js'],
+    },
+    html`<h1>Overview</h1>
+      <div id="banner" data-live="/events">${parts.banner}</div>
+      <section class="card" aria-labelledby="outcomes-title">
+        <h2 id="outcomes-title">Rows by outcome</h2>
+        <div id="outcomes">${parts.outcomes}</div>
+      </section>
+      <section aria-label="Now"><dl id="numbers" class="tiles">${parts.numbers}</dl></section>
+      <section class="card" aria-labelledby="chart-title">
+        <h2 id="chart-title">Pace</h2>
+        <div id="chart" class="chart" role="img" aria-label="Submissions per second and calls in flight over the last half hour; the table below has the same figures by minute."></div>
+        <details>
+          <summary>Show as a table</summary>
+          <div class="scroll" role="region" aria-label="Pace by minute" tabindex="0"><table>
+            <thead><tr><th scope="col">Minute</th><th scope="col">Submissions per second</th><th scope="col">Most calls in flight</th></tr></thead>
+            <tbody id="minutes">${parts.minutes}</tbody>
+          </table></div>
+        </details>
+      </section>
+      <div class="columns">
+        <section class="card" aria-labelledby="trouble-title">
+          <h2 id="trouble-title">Delays and doubts</h2>
+          <dl id="trouble" class="pairs">${parts.trouble}</dl>
+        </section>
+        <section class="card" aria-labelledby="failures-title">
+          <h2 id="failures-title">Latest failures</h2>
+          <div id="failures">${parts.failures}</div>
+        </section>
+      </div>
+      ${extra ?? ''} ${resumeDialog(frame)}`,
+  );
+}
+
+function resumeDialog({ readOnly }: OverviewFrame): Html {
+  if (readOnly) return html``;
+  return html`<dialog id="resume-dialog" aria-labelledby="resume-title">
+    <h2 id="resume-title">Resume sending?</h2>
+    <p>One row goes first. When Zoho accepts it all workers go on; when Zoho refuses it for the same reason the stop comes back, and nothing else was sent.</p>
+    <div class="actions">
+      <form method="dialog"><button>Not yet</button></form>
+      <form method="post" action="/resume"><button class="primary">Resume</button></form>
+    </div>
+  </dialog>`;
+}
+
+function outcomeBar({ sample }: Picture): Html {
+  const parts = outcomes(sample);
+  const total = parts.reduce((sum, part) => sum + part.rows, 0);
+  const left = rowsLeft(sample.queue);
+  const done = total - left;
+  const percent = total === 0 ? 0 : Math.floor((done / total) * 100);
+  let start = 0;
+  const bars = parts.map(({ name, rows: width }) => {
+    const x = start;
+    start += width;
+    return html`<rect class="fill-${name}" x="${x}" y="0" width="${width}" height="1" />`;
+  });
+  const text = total === 0 ? 'No rows yet.' : `${count(done)} of ${rows(total)} through (${percent}%)`;
+  return html`<p class="lead">${text}</p>
+    <svg class="bar" role="img" aria-label="${text}" viewBox="0 0 ${Math.max(1, total)} 1" preserveAspectRatio="none">${bars}</svg>
+    <dl class="legend">${parts.map(
+      ({ name, label, rows: value }) =>
+        html`<div><dt><i class="dot ink-${name}" aria-hidden="true"></i>${label}</dt><dd class="${value === 0 ? 'zero' : ''}">${count(value)}</dd></div>`,
+    )}</dl>`;
+}
+
+function numbers(picture: Picture, frame: OverviewFrame): Html {
+  const { sample, allowance, history } = picture;
+  const latest = history.at(-1);
+  const seconds = secondsLeft(picture, frame.ratePerSecond);
+  const mean = recentRate(history, sample.atMs);
+  return html`${[
+    tile(
+      'Submissions per second',
+      latest === undefined ? '–' : rate(latest.perSecond),
+      mean === null
+        ? `limit ${count(frame.ratePerSecond)}`
+        : `${rate(mean)} over a minute, limit ${count(frame.ratePerSecond)}`,
+    ),
+    tile(
+      'Calls in flight',
+      count(sample.vitals.inFlight),
+      `at most ${count(sample.control.maxInFlight ?? frame.maxInFlight)}`,
+    ),
+    tile(
+      'Time left',
+      timeLeft(picture, seconds),
+      seconds === null || seconds === 0 ? '' : html`until ${time(sample.atMs + seconds * 1000, 'time')}`,
+    ),
+    tile('Workers alive', count(sample.vitals.workers), sample.vitals.workers === 0 ? 'start one: npm run worker' : ''),
+    allowance === null
+      ? tile('Allowance left', '–', 'Zoho has not told')
+      : tile(
+          'Allowance left',
+          count(allowance.left),
+          `of ${count(allowance.total)}${allowance.source === 'estimate' ? ', estimated' : ''}`,
+        ),
+  ]}`;
+}
+
+function timeLeft({ sample }: Picture, seconds: number | null): string {
+  if (seconds === 0) return 'none';
+  if (seconds !== null) return duration(seconds);
+  return sample.control.mode === 'stopped' ? 'stopped' : 'no worker';
+}
+
+function tile(label: string, value: string, remark: string | Html): Html {
+  return html`<div class="tile"><dt>${label}</dt><dd><b>${value}</b><small>${remark}</small></dd></div>`;
+}
+
+function trouble({ sample, throttles, watchingSinceMs }: Picture, { maxInFlight }: OverviewFrame): Html {
+  const { queue, ledger, control } = sample;
+  const held = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
+  const lowered = control.maxInFlight === null ? '' : `, ${control.maxInFlight} of ${maxInFlight} calls at once`;
+  return html`${[
+    pair(
+      'Throttled by Zoho',
+      held ? 'now' : count(throttles),
+      held ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
+    ),
+    pair(
+      'To be tried again',
+      count(Math.max(0, queue.delayed - ledger.uncertain)),
+      'rows that wait for their next attempt',
+    ),
+    pair('Uncertain', count(ledger.uncertain), 'answer lost; looked up at Zoho before they are ever sent again'),
+    pair('Held', count(ledger.held), 'a look-up cannot tell; only a person may decide'),
+    pair('Being sent', count(ledger.sending), 'claimed, answer to come'),
+  ]}`;
+}
+
+function pair(label: string, value: string, remark: string | Html): Html {
+  return html`<div><dt>${label}<small>${remark}</small></dt><dd>${value}</dd></div>`;
+}
+
+function failures({ sample }: Picture, { queueName }: OverviewFrame): Html {
+  if (sample.failures.length === 0) return html`<p class="quiet">No row has failed.</p>`;
+  return html`<ul class="failures">${sample.failures.map(
+    ({ jobId, line, code, reason, atMs }) => html`<li>
+        <p><a href="${jobUrl(queueName, jobId)}">${line === null ? 'Row' : `Line ${count(line)}`}</a> <code>${code}</code>${atMs === null ? '' : html` <small>${time(atMs)}</small>`}</p>
+        <p>${reason}</p>
+      </li>`,
+  )}</ul>`;
+}
+
+function minuteRows({ history }: Picture): Html {
+  const list = minutes(history);
+  if (list.length === 0) return html`<tr><td colspan="3">Nothing was measured yet.</td></tr>`;
+  return html`${list.map(
+    ({ startMs, perSecond, inFlight }) =>
+      html`<tr><th scope="row">${time(startMs, 'time')}</th><td>${rate(perSecond)}</td><td>${count(inFlight)}</td></tr>`,
+  )}`;
+}
