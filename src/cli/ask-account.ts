@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenState } from '../lib/core/token-lease.js';
 import { type AccountReads, createAccountReads } from '../lib/zoho/account-reads.js';
@@ -45,13 +46,14 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
   };
 }
 
-/** What a worker of this session says before it starts. Never rejects. */
+/** What a worker of this session says before it starts. Never rejects, and ends when the session is to end. */
 export async function lookAround(session: Asking): Promise<void> {
   const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
   const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
   if (reads === null) return;
-  const { engine, config, log } = session;
-  await takeFirstLook({ reads, store: engine.store, module: config.work.module, log });
+  const { engine, config, log, shutdown } = session;
+  const look = takeFirstLook({ reads, store: engine.store, module: config.work.module, log });
+  if (!shutdown.signal.aborted) await Promise.race([look, once(shutdown.signal, 'abort')]);
 }
 
 async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance | null> {
