@@ -36,7 +36,10 @@ const PRIORITY_OPTIONS: Readonly<Record<Priority, JobsOptions>> = {
   low: { priority: 10 },
 };
 
-/** Options of a row's job: the job id is the identity key, so a row is one job however often its file is read. */
+/**
+ * Options of a row's job: the job id is the identity key, so a row is one job however often its file is read. The backoff
+ * is the worker's to add.
+ */
 export function jobOptions(key: IdentityKey, maxAttempts: number, priority: Priority = 'normal'): JobsOptions {
-  return { jobId: key, attempts: maxAttempts, backoff: { type: 'custom' }, ...PRIORITY_OPTIONS[priority] };
+  return { jobId: key, attempts: maxAttempts, ...PRIORITY_OPTIONS[priority] };
 }

@@ -31,7 +31,7 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
       names.map((name) => ({
         name: JOB_NAME,
         data: { v: 1 as const, module: 'Accounts', name },
-        opts: jobOptions(key(name), 3),
+        opts: { ...jobOptions(key(name), 3), backoff: { type: 'custom' } },
       })),
     );
 

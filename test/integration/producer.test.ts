@@ -73,7 +73,7 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     expect(job).toMatchObject({
       id: identityKey(row),
       name: 'enrich',
-      opts: { attempts: 5, backoff: { type: 'custom' } },
+      opts: { attempts: 5 },
     });
     expect(job?.data).toEqual({ v: 1, line: 2, ...row });
   });
