@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { count, isWatched, note } from './terminal.js';
 
 export interface Progress {
@@ -9,28 +9,41 @@ export interface Progress {
 
 /** Progress on stderr: a bar when somebody watches, else a line now and then. */
 export function createProgress(label: string): Progress {
-  return isWatched() ? bar(label) : lines(label);
+  const [progress] = createProgresses([label]);
+  if (progress === undefined) throw new Error('One label makes one bar.');
+  return progress;
 }
 
-function bar(label: string): Progress {
-  const single = new SingleBar(
+/** Progress of several things at once, a bar or a line each. Stopping one of the bars stops all. */
+export function createProgresses(labels: readonly string[]): readonly Progress[] {
+  return isWatched() ? bars(labels) : labels.map(lines);
+}
+
+function bars(labels: readonly string[]): readonly Progress[] {
+  const screen = new MultiBar(
     {
-      format: `${label} {bar} {percentage}% · {value} of {total} · {eta_formatted} left`,
+      format: '{label} {bar} {percentage}% · {value} of {total} · {rate}/s · {eta_formatted} left',
       stream: process.stderr,
       hideCursor: true,
       formatTime: duration,
     },
     Presets.shades_classic,
   );
-  return {
-    update: (done, total) => {
-      if (total === 0) return;
-      if (!single.isActive) single.start(total, 0);
-      single.setTotal(total);
-      single.update(Math.min(done, total));
-    },
-    stop: () => single.stop(),
-  };
+  const width = Math.max(...labels.map((label) => label.length));
+  return labels.map((label) => {
+    const startedAt = performance.now();
+    let bar: SingleBar | undefined;
+    return {
+      update: (done, total) => {
+        if (total === 0) return;
+        bar ??= screen.create(total, 0, { label: label.padEnd(width), rate: '0.0' });
+        bar.setTotal(total);
+        const seconds = Math.max(0.001, (performance.now() - startedAt) / 1_000);
+        bar.update(Math.min(done, total), { rate: (done / seconds).toFixed(1) });
+      },
+      stop: () => screen.stop(),
+    };
+  });
 }
 
 /** `45s`, `12m`, `3h20m`; the library's estimate is no number before the first step. */

@@ -14,7 +14,7 @@ import { writeExport } from './export.js';
 import { fileTable } from './file-table.js';
 import { typedPath } from './input.js';
 import { engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
-import { createProgress } from './progress.js';
+import { createProgresses } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 import { workSummary } from './worker.js';
@@ -44,6 +44,7 @@ export function define(command: Command): Run {
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .option('--rejects <file>', 'write refused records here instead of beside the input')
     .option('--out <file>', 'write the export here instead of beside the input')
+    .option('--no-wait', 'leave once everything is submitted; results come with a later run, worker or export')
     .addOption(priorityFlag())
     .addOption(yesFlag())
     .addOption(mapFlag())
@@ -75,22 +76,26 @@ export async function runFile(session: Session, path: string, flags: RunFlags): 
   return { enqueue: enqueued, work: worked, export: exported };
 }
 
-/** The bar counts what was in the queue at the start, rows of other files included. */
+/** The bars count what was in the queue, or without a result, at the start; rows of other files included. */
 async function workOff(session: Session, waitForResults: boolean): Promise<WorkerReport> {
-  const progress = createProgress('submit');
-  let most = 0;
+  const [submitted, enriched] = createProgresses(waitForResults ? ['submitted', 'enriched'] : ['submitted']);
+  let mostToSend = 0;
+  let mostToKnow = 0;
   try {
     return await work(session, {
       untilIdle: true,
       waitForResults,
-      onProgress: ({ queue }) => {
-        const left = queue.waiting + queue.active + queue.delayed;
-        most = Math.max(most, left);
-        progress.update(most - left, most);
+      onProgress: ({ queue, ledger }) => {
+        const toSend = queue.waiting + queue.active + queue.delayed;
+        const toKnow = toSend + ledger.pending;
+        mostToSend = Math.max(mostToSend, toSend);
+        mostToKnow = Math.max(mostToKnow, toKnow);
+        submitted?.update(mostToSend - toSend, mostToSend);
+        enriched?.update(mostToKnow - toKnow, mostToKnow);
       },
     });
   } finally {
-    progress.stop();
+    submitted?.stop();
   }
 }
 
