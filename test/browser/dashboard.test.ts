@@ -122,6 +122,7 @@ describe('the dashboard in a browser', () => {
       await page.getByText('12 rows queued.').waitFor();
       scene.work({ settings: { resultPollMs: 100 } });
       await waitFor(async () => (await numberAfter(page, 'Waiting')) === 0, { timeoutMs: 30_000, what: 'the rows' });
+      await waitFor(async () => (await scene.engine.store.counts()).scheduled === 12, { what: 'the last answers' });
       const [exported] = await Promise.all([
         page.waitForEvent('download'),
         page.getByRole('link', { name: 'Download the export' }).click(),
