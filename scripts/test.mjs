@@ -2,7 +2,8 @@
 // others they would measure the others. `npm test -- <jest's own words>` runs jest once with those words.
 import { spawnSync } from 'node:child_process';
 
-const ALONE = 'test/integration/(chaos|engine-processes|fencing|storms|store-pace|token-fleet|bench)';
+const ALONE =
+  'test/(browser/|integration/(chaos|dashboard-load|engine-processes|fencing|storms|store-pace|token-fleet|bench))';
 
 function jest(...words) {
   const flags = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];

@@ -7,6 +7,7 @@ import { INITIAL_CONTROL, resumed } from '../lib/core/control.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
+import { createMonitoring } from '../lib/metrics/monitoring.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
 import { ASSETS_PATH, assets } from './assets.js';
@@ -68,7 +69,7 @@ interface Parts {
 }
 
 /**
- * Serves the overview at `/`, uploaded files at `/files`, bull-board at `/queues`, and `/healthz`.
+ * Serves the overview at `/`, uploaded files at `/files`, bull-board at `/queues`, `/metrics`, `/healthz` and `/readyz`.
  * Throws `UsageError` when it may not or cannot listen there.
  */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
@@ -134,12 +135,12 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   const app = new Hono();
   app.use(pageHeaders());
   app.use(knownHostOnly({ host, allowedHosts, hasLogin: login !== null }));
-  app.get('/healthz', async (c) => {
-    await engine.counts();
-    return c.text('ok\n');
-  });
+  const monitoring = createMonitoring({ engine, queue });
+  // Health is for whoever watches over the process; the figures are for those who may see the overview.
+  for (const path of ['/healthz', '/readyz']) app.get(path, (c) => monitoring.fetch(c.req.raw));
   if (login !== null) app.use(loginRequired(login, createFailedLogins(), log));
   app.use(ownPagesOnly());
+  app.get('/metrics', (c) => monitoring.fetch(c.req.raw));
   app.use(trimTrailingSlash());
   app.route(ASSETS_PATH, assets());
   overviewRoutes(app, options, parts);

@@ -56,12 +56,21 @@ describe('dashboard access', () => {
     expect((await fetch(url)).status).toBe(200);
   });
 
-  test('asks for the login on every page but /healthz', async () => {
+  test('asks for the login everywhere but for health', async () => {
     const { url } = await start({ host: '0.0.0.0', ...LOGIN });
     const local = url.replace('0.0.0.0', '127.0.0.1');
     const status = async (path: string, header?: string) =>
       (await fetch(local + path, { headers: header === undefined ? {} : { authorization: header } })).status;
-    for (const path of ['/', '/events', '/files/x', '/assets/app.js', '/queues', '/queues/api/queues', '/nothing']) {
+    for (const path of [
+      '/',
+      '/events',
+      '/metrics',
+      '/files/x',
+      '/assets/app.js',
+      '/queues',
+      '/queues/api/queues',
+      '/nothing',
+    ]) {
       expect([path, await status(path)]).toEqual([path, 401]);
       expect([path, await status(path, authorization('ops', 'wrong'))]).toEqual([path, 401]);
     }

@@ -145,9 +145,14 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     expect((await fetch(`${url}/queues/api/redis/stats`)).status).toBe(200);
   });
 
-  test('answers /healthz while the queue can be read', async () => {
+  test('tells monitors that it lives, whether the fleet is ready, and the figures', async () => {
     const { url } = await start();
     expect(await (await fetch(`${url}/healthz`)).text()).toBe('ok\n');
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    await stop();
+    const readiness = await fetch(`${url}/readyz`);
+    expect([readiness.status, await readiness.text()]).toEqual([503, expect.stringContaining('LIMIT_EXCEEDED')]);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('zia_fleet_mode{mode="stopped"} 1');
   });
 
   test('changes jobs only when asked to', async () => {
