@@ -10,7 +10,6 @@ import {
   readAllowance,
   recentAllowance,
 } from '../lib/zoho/allowance.js';
-import { openZoho } from '../lib/zoho/open-zoho.js';
 import { takeFirstLook } from '../workers/first-look.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
@@ -27,7 +26,7 @@ const QUICK_IN_ALL_MS = 4_000;
 /** The allowance of the session's account as Zoho tells it now; null without credentials, or when Zoho does not tell. */
 export async function currentAllowance(session: Asking): Promise<Allowance | null> {
   const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
-  const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
   if (reads === null) return null;
   return allowanceNow(cellOf(session), () => ask(session, reads));
 }
@@ -38,9 +37,10 @@ export async function currentAllowance(session: Asking): Promise<Allowance | nul
  */
 export function quickAllowance(session: Asking): () => Promise<Allowance | null> {
   const timeoutMs = Math.min(QUICK_MS, session.config.work.requestTimeoutMs);
-  const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
-  if (reads === null) return async () => null;
-  return () => {
+  const opening = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  return async () => {
+    const reads = await opening;
+    if (reads === null) return null;
     const asked = recentAllowance(cellOf(session), () => ask(session, reads)).catch(() => null);
     return Promise.race([asked, sleep(QUICK_IN_ALL_MS, null, { ref: false })]);
   };
@@ -49,7 +49,7 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
 /** What a worker of this session says before it starts. Never rejects, and ends when the session is to end. */
 export async function lookAround(session: Asking): Promise<void> {
   const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
-  const reads = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
   if (reads === null) return;
   const { engine, config, log, shutdown } = session;
   const look = takeFirstLook({ reads, store: engine.store, module: config.work.module, log });
@@ -65,11 +65,13 @@ function cellOf({ engine }: Asking) {
   return engine.store.cell<RememberedAllowance>('allowance');
 }
 
-function openReads(
+async function openReads(
   { engine, config, log, shutdown, account }: Asking,
   { timeoutMs, patienceMs }: { readonly timeoutMs: number; readonly patienceMs: number },
-): AccountReads | null {
+): Promise<AccountReads | null> {
   if (account === null) return null;
+  // Loaded only for those who ask: the HTTP client is a fifth of the program.
+  const { openZoho } = await import('../lib/zoho/open-zoho.js');
   const zoho = openZoho(
     account,
     { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },

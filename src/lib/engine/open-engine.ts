@@ -1,8 +1,6 @@
 import { UsageError } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { openEmbeddedEngine } from './embedded/open-embedded-engine.js';
 import type { Engine } from './engine.js';
-import { openRedisEngine } from './redis/open-redis-engine.js';
 
 export interface EngineSettings {
   /** Set: Redis. Not set: the embedded engine in `dataDir`. Its forms are described at `parseRedisAddress`. */
@@ -33,7 +31,12 @@ export async function openEngine(settings: EngineSettings, log: Logger): Promise
       'ZIA_QUEUE may hold letters, digits, dots, dashes and underscores, and not be "store".',
     );
   }
-  if (settings.redisUrl) return openRedisEngine({ redisUrl: settings.redisUrl, prefix, queueName, failFast }, log);
+  // Only the engine that is used is loaded.
+  if (settings.redisUrl) {
+    const { openRedisEngine } = await import('./redis/open-redis-engine.js');
+    return openRedisEngine({ redisUrl: settings.redisUrl, prefix, queueName, failFast }, log);
+  }
+  const { openEmbeddedEngine } = await import('./embedded/open-embedded-engine.js');
   return openEmbeddedEngine(
     { dataDir: settings.dataDir, queueName, hostAnswerMs: settings.hostAnswerMs ?? 20_000 },
     log,
