@@ -80,8 +80,10 @@ describe('after a restart of Redis that lost the last writes', () => {
     expect(summarise(s.sandbox.log())).toMatchObject({ accepted: 40, acceptedTwice: 0 });
     expect(await engine.store.counts()).toMatchObject({ scheduled: 40, uncertain: 0, held: 0 });
     const [, remembered] = events.find(([event]) => event === 'server.remembered') ?? [];
-    expect(remembered).toMatchObject({ held: 0, kept: 0 });
-    expect((remembered as { adopted: number }).adopted).toBeGreaterThanOrEqual(5);
+    expect(remembered).toMatchObject({ held: 0 });
+    // A row whose job the restart caught between two states is kept for when it is seen again: found all the same.
+    const { adopted, kept } = remembered as { adopted: number; kept: number };
+    expect(adopted + kept).toBeGreaterThanOrEqual(5);
   }, 60_000);
 
   test('a worker started afterwards sends nothing before it has looked', async () => {
