@@ -20,7 +20,7 @@ import { note } from './terminal.js';
 const EXAMPLE = fileURLToPath(new URL('../../examples/accounts.csv', import.meta.url));
 const LATENCY_MS = [20, 60] as const;
 /** Quick, and still slow enough to be watched. */
-const RATE_PER_SECOND = '80';
+const RATE_PER_SECOND = '100';
 
 /** `quickstart`: the code of `run` on the bundled example, against a sandbox, in a store that is gone afterwards. */
 export function define(command: Command): Run {
@@ -30,7 +30,7 @@ export function define(command: Command): Run {
 
 async function quickstart(): Promise<number> {
   note('quickstart: a stand-in for Zoho on this machine, a store that is thrown away, and the bundled example');
-  const sandbox = await startSandbox({ latencyMs: LATENCY_MS, ratePerSecond: Number(RATE_PER_SECOND) });
+  const sandbox = await startSandbox({ latencyMs: LATENCY_MS });
   const dataDir = await mkdtemp(join(tmpdir(), 'zia-quickstart-'));
   try {
     const config = loadConfig({
