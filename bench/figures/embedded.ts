@@ -1,0 +1,68 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startCli } from '../../test/support/cli.js';
+import { waitFor } from '../../test/support/wait.js';
+import { type Benchmark, figureOf } from '../figure.js';
+import { type Scene, withZoho, type Zoho } from '../scene.js';
+
+/** Long enough for the garbage of the start to be collected. */
+const IDLE_MS = 5_000;
+
+/** The embedded engine: how long until it answers, and what it takes to keep it. */
+export const embedded: Benchmark = {
+  name: 'embedded',
+  summary: 'embedded engine: first start, later starts, memory of an idle host',
+  async run({ runs }, scene) {
+    const first: number[] = [];
+    const later: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      await rm(join(scene.dir, '.zia'), { recursive: true, force: true });
+      first.push(await status(scene));
+      later.push(await status(scene));
+    }
+    const idle = await withZoho(scene, [], (zoho) => idleBytes(scene, zoho));
+    return {
+      figures: [
+        figureOf({
+          what: 'embedded engine, first start (status)',
+          unit: 's',
+          kind: 'time',
+          limit: null,
+          values: first,
+        }),
+        figureOf({
+          what: 'embedded engine, later start (status)',
+          unit: 's',
+          kind: 'time',
+          limit: null,
+          values: later,
+        }),
+        figureOf({
+          what: 'embedded engine, memory of an idle worker that hosts it',
+          unit: 'MB',
+          kind: 'memory',
+          limit: null,
+          values: [idle / 1_000_000],
+        }),
+      ],
+    };
+  },
+};
+
+function status(scene: Scene): Promise<number> {
+  return scene.plain('program', ['status', '--engine', 'embedded'], { REDIS_URL: '' });
+}
+
+async function idleBytes({ dir }: Scene, zoho: Zoho): Promise<number> {
+  const worker = startCli(['worker'], { cwd: dir, env: zoho.env });
+  try {
+    await waitFor(() => worker.stderr().includes('worker.started'), { what: 'the worker', timeoutMs: 60_000 });
+    await sleep(IDLE_MS);
+    const text = await readFile(`/proc/${worker.child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1]) * 1_024;
+  } finally {
+    worker.child.kill('SIGTERM');
+    await worker.ended;
+  }
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { writeCompanies } from '../company-file.js';
+import { type Benchmark, type Figure, figureOf } from '../figure.js';
+import { type Environment, type Peer, type Scene, withZoho, type Zoho } from '../scene.js';
+import { paired } from '../statistics.js';
+
+const IN_FLIGHT = 20;
+/** The pace and the places of the fleet out of the way, and no results collected meanwhile: the peers do none of it. */
+const NO_LIMITS: Environment = {
+  ZIA_RATE_LIMIT_PER_SECOND: '100000',
+  ZIA_MAX_IN_FLIGHT: '250',
+  ZIA_WORKER_CONCURRENCY: String(IN_FLIGHT),
+  ZIA_RESULT_POLL_MS: '86400000',
+};
+
+/** How fast jobs become calls. */
+export const submit: Benchmark = {
+  name: 'submit',
+  summary: 'rows per second of one worker against a bare BullMQ worker and a bare loop, without latency and at 200 ms',
+  async run({ runs, submitRows, slowRows }, scene) {
+    const fast = { rows: submitRows, latencyMs: 0 };
+    const slow = { rows: slowRows, latencyMs: 200 };
+    return {
+      figures: [
+        await against('bare-worker', fast, 0.85, runs, scene),
+        await against('bare-loop', fast, null, runs, scene),
+        await against('bare-loop', slow, 0.97, runs, scene),
+      ],
+    };
+  },
+};
+
+interface Load {
+  readonly rows: number;
+  readonly latencyMs: number;
+}
+
+async function against(
+  name: 'bare-worker' | 'bare-loop',
+  load: Load,
+  atLeast: number | null,
+  runs: number,
+  scene: Scene,
+): Promise<Figure> {
+  const file = join(scene.dir, 'companies.csv');
+  await writeCompanies(file, load.rows);
+  const pairs = await paired(
+    runs,
+    () => submitted(scene, file, load),
+    () => submittedBy(name, scene, file, load),
+  );
+  const peerName = name === 'bare-worker' ? 'a bare BullMQ worker' : 'the bare loop';
+  const latency = load.latencyMs === 0 ? 'no latency' : `${load.latencyMs} ms latency`;
+  return figureOf({
+    what: `submit with ${latency} and ${IN_FLIGHT} in flight, rows per second against ${peerName}`,
+    unit: '',
+    kind: 'time',
+    limit: atLeast === null ? null : { atLeast },
+    values: pairs.map(({ ours, peer }) => ours / peer),
+    from: { 'rows/s': pairs.map(({ ours }) => ours), 'peer rows/s': pairs.map(({ peer }) => peer) },
+  });
+}
+
+async function submitted(scene: Scene, file: string, load: Load): Promise<number> {
+  await scene.empty();
+  await scene.program(['enqueue', file]);
+  return rate(scene, load, (zoho) => scene.program(['worker', '--until-idle'], { ...zoho.env, ...NO_LIMITS }));
+}
+
+async function submittedBy(name: Peer, scene: Scene, file: string, load: Load): Promise<number> {
+  await scene.empty();
+  if (name === 'bare-worker') await scene.peer('bare-enqueue', [file]);
+  const first = name === 'bare-worker' ? String(load.rows) : file;
+  return rate(scene, load, (zoho) => scene.peer(name, [first, String(IN_FLIGHT)], zoho.env));
+}
+
+/** Rows per second as Zoho's stand-in sees them: starting and ending a process is measured elsewhere. */
+async function rate(scene: Scene, load: Load, work: (zoho: Zoho) => Promise<unknown>): Promise<number> {
+  return withZoho(scene, ['--latency', String(load.latencyMs)], async (zoho) => {
+    await work(zoho);
+    const { count, seconds } = await zoho.submissions();
+    if (count !== load.rows) throw new Error(`${count} of ${load.rows} rows were accepted.`);
+    return count / seconds;
+  });
+}
