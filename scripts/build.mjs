@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { extname } from 'node:path';
+import { makeTemplate } from './database-template.mjs';
 
 const COMPILED = new Set(['.ts']);
 const TARGETS = {
@@ -17,4 +18,11 @@ const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc
 });
 if (status !== 0) process.exit(status ?? 1);
 cpSync('src', assets, { recursive: true, filter: (source) => !COMPILED.has(extname(source)) });
-if (out === 'dist') chmodSync('dist/cli/main.js', 0o755);
+if (out === 'dist') {
+  chmodSync('dist/cli/main.js', 0o755);
+  await makeTemplate(out).catch((error) => {
+    console.error(
+      `Built without a database template (${error.message}): first starts of the embedded engine take longer.`,
+    );
+  });
+}
