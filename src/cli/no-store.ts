@@ -8,7 +8,14 @@ export function storeOfNobody(): NoStore {
   return {
     admitCall: async () => ({ kind: 'go' }),
     finishCall: async () => undefined,
-    counts: async (): Promise<LedgerCounts> => ({ scheduled: 0, sending: 0, uncertain: 0, held: 0, pending: 0 }),
+    counts: async (): Promise<LedgerCounts> => ({
+      scheduled: 0,
+      sending: 0,
+      uncertain: 0,
+      held: 0,
+      pending: 0,
+      failed: 0,
+    }),
     cell: <T>(name: string): Cell<T> => {
       // Each cell is written by the one module that owns its type.
       const current = () => (cells.get(name) ?? null) as T | null;

@@ -9,17 +9,17 @@ export interface Outcome {
 
 /** All rows this store knows, by outcome. Zoho's answers that found nothing are known by what they are not. */
 export function outcomes({ queue, ledger, vitals }: Sample): readonly Outcome[] {
-  const { scheduled, pending, uncertain, held } = ledger;
-  const enriched = Math.min(vitals.withData, scheduled - pending);
+  const { scheduled, pending, uncertain, held, failed } = ledger;
+  const enriched = Math.min(vitals.withData, scheduled - pending - failed);
   return [
     { name: 'enriched', label: 'Enriched', rows: enriched },
-    { name: 'empty', label: 'Finished without data', rows: scheduled - pending - enriched },
+    { name: 'empty', label: 'Finished without data', rows: scheduled - pending - failed - enriched },
     { name: 'submitted', label: 'Submitted, result to come', rows: pending },
     // The job of an uncertain row waits in the queue, that of a held row has failed.
     { name: 'queued', label: 'Waiting', rows: Math.max(0, rowsLeft(queue) - uncertain) },
     { name: 'uncertain', label: 'Uncertain', rows: uncertain },
     { name: 'held', label: 'Held for a decision', rows: held },
-    { name: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) },
+    { name: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) + failed },
   ];
 }
 

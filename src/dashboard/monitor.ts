@@ -4,20 +4,13 @@ import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import type { LedgerCounts, Vitals } from '../lib/store/store.js';
+import { createFailureList, type Failure } from './failures.js';
 
 /** What Zoho allows the org, as far as it tells. */
 export interface AllowanceFigures {
   readonly total: number;
   readonly left: number;
   readonly source: 'zoho' | 'estimate';
-}
-
-export interface Failure {
-  readonly jobId: string;
-  readonly line: number | null;
-  readonly code: string;
-  readonly reason: string;
-  readonly atMs: number | null;
 }
 
 /** Everything the overview is made of, as one look at the engine found it. */
@@ -74,11 +67,11 @@ const PATIENCE_MS = 2_000;
 const PAGE_PATIENCE_MS = 150;
 /** Looking takes a share of the engine's time at most. */
 const PAUSE_SHARE = 5;
-const FAILURES_SHOWN = 8;
 
 /** Looks at the engine at regular times, whoever watches; each look is a handful of reads that do not grow with the queue. */
 export function createMonitor(options: MonitorOptions): Monitor {
-  const { engine, log } = options;
+  const { engine, queue, log } = options;
+  const latestFailures = createFailureList(queue, engine.store);
   const watchers = new Set<(picture: Picture) => void>();
   const ended = new AbortController();
   let nap = new AbortController();
@@ -110,7 +103,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   async function takeSample(): Promise<void> {
     try {
-      const sample = await sampleOf(options);
+      const sample = await readSample();
       if (latest !== null && isNewThrottle(latest.control, sample.control)) throttles += 1;
       latest = sample;
       problem = null;
@@ -191,13 +184,13 @@ export function createMonitor(options: MonitorOptions): Monitor {
     },
   };
 
-  async function sampleOf({ queue }: MonitorOptions): Promise<Sample> {
-    const [counts, ledger, vitals, control, failed] = await Promise.all([
+  async function readSample(): Promise<Sample> {
+    const [counts, ledger, vitals, control, failures] = await Promise.all([
       engine.counts(),
       engine.store.counts(),
       engine.store.vitals(),
       engine.store.control.read(),
-      queue.getFailed(0, FAILURES_SHOWN - 1),
+      latestFailures(),
     ]);
     return {
       atMs: Date.now(),
@@ -206,13 +199,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       ledger,
       vitals,
       control: control.value ?? INITIAL_CONTROL,
-      // BullMQ gives null for a job that went away meanwhile.
-      failures: failed.filter(Boolean).map((job) => ({
-        jobId: job.id ?? '',
-        line: job.data.line ?? null,
-        ...failureOf(job.failedReason ?? ''),
-        atMs: job.finishedOn ?? null,
-      })),
+      failures,
     };
   }
 }
@@ -229,10 +216,4 @@ async function isWithin(work: Promise<unknown>, limitMs: number): Promise<boolea
 
 function isNewThrottle(before: Control, after: Control): boolean {
   return after.holdReason === 'throttled' && after.heldSinceMs !== before.heldSinceMs;
-}
-
-/** Workers fail a job with `CODE: message`. */
-function failureOf(text: string): Pick<Failure, 'code' | 'reason'> {
-  const [, code, reason] = /^([A-Za-z][A-Za-z0-9_]*): ([\s\S]*)$/.exec(text) ?? [];
-  return code === undefined ? { code: 'JOB_FAILED', reason: text } : { code, reason: reason ?? '' };
 }

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { parseFailure } from '../lib/core/failure.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry } from '../lib/core/ledger.js';
 import type { CsvSource } from '../lib/csv/csv-source.js';
@@ -96,7 +97,7 @@ async function* failedOfFile(
 async function retryJob(job: EnrichJob, { engine, code, uncertain }: RetryOptions): Promise<boolean> {
   // Job ids of this program are identity keys; a foreign id is simply in nobody's ledger.
   const key = job.id as IdentityKey;
-  const failedWith = /^(\w+): /.exec(job.failedReason ?? '')?.[1] ?? 'JOB_FAILED';
+  const failedWith = parseFailure(job.failedReason ?? '').code;
   if (uncertain !== (failedWith === HELD_CODE)) return false;
   if (code !== undefined && failedWith !== code) return false;
   if (uncertain) await release(engine, key, (await engine.store.entries([key])).get(key));

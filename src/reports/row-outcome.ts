@@ -1,4 +1,5 @@
 import { assertNever } from '../lib/core/assert-never.js';
+import { ENRICHMENT_FAILED, parseFailure, type RowFailure } from '../lib/core/failure.js';
 import type { EnrichmentId } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
 import type { FieldNote, FieldProblem, ParsedRow } from '../lib/core/row.js';
@@ -24,7 +25,7 @@ export interface RowOutcome {
   /** When Zoho accepted the row: store clock, epoch milliseconds. */
   readonly submittedAtMs?: number;
   /** Why the row failed, was rejected, or is uncertain. */
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: RowFailure;
   /** Remarks for people: fields left out, a row that waits for a decision. */
   readonly notes: readonly string[];
   /** What Zoho found; absent when it found nothing, or when the report has no use for it. */
@@ -87,13 +88,12 @@ function resultOf({ finalStatus }: LedgerEntry): Finding {
     case 'DATA_NOT_FOUND':
       return { status: 'not_found' };
     case 'FAILED':
-      return { status: 'failed', error: { code: 'ENRICHMENT_FAILED', message: ENRICHMENT_FAILED } };
+      return { status: 'failed', error: ENRICHMENT_FAILED };
     default:
       return assertNever(finalStatus);
   }
 }
 
-const ENRICHMENT_FAILED = 'Zoho accepted the row and then could not enrich it; it gives no reason.';
 const HOUR_MS = 3_600_000;
 
 function entryNotes({ finalStatus, finishedAtMs, scheduledAtMs }: LedgerEntry): readonly string[] {
@@ -118,18 +118,10 @@ function jobOutcome(fate: JobFate): Finding {
       // A job completes only after its ledger entry was written: a missing entry was lost with the store's last writes.
       return { status: 'submitted' };
     case 'failed':
-      return { status: 'failed', error: failure(fate.reason) };
+      return { status: 'failed', error: parseFailure(fate.reason) };
     default:
       return assertNever(fate);
   }
-}
-
-/** Workers fail a job with `CODE: message`; anything else is BullMQ's own text. */
-function failure(reason: string): { readonly code: string; readonly message: string } {
-  const match = /^([A-Za-z][A-Za-z0-9_]*): ([\s\S]*)$/.exec(reason);
-  return match?.[1] === undefined
-    ? { code: 'JOB_FAILED', message: reason }
-    : { code: match[1], message: match[2] ?? '' };
 }
 
 const PROBLEMS: Readonly<Record<FieldProblem, string>> = {

@@ -1,5 +1,6 @@
 import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import { assertNever } from '../lib/core/assert-never.js';
+import { failureText } from '../lib/core/failure.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import type { EnrichJob, EnrichReturn } from '../lib/queues.js';
 
@@ -12,8 +13,7 @@ export async function settleJob(outcome: Outcome, job: EnrichJob, token: string,
     case 'done':
       return { id: outcome.enrichmentId };
     case 'dead':
-      // Export and status read code and message back from this form.
-      throw new UnrecoverableError(`${outcome.code}: ${outcome.message}`);
+      throw new UnrecoverableError(failureText(outcome));
     case 'standby':
       await job.moveToWait(token);
       throw new WaitingError();

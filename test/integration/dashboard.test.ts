@@ -7,13 +7,14 @@ import { fileDesk } from '../../src/cli/file-desk.js';
 import { type Dashboard, type DashboardOptions, startDashboard } from '../../src/dashboard/server.js';
 import { loadConfig } from '../../src/lib/config.js';
 import { INITIAL_CONTROL, type StopReason, stopped } from '../../src/lib/core/control.js';
-import type { IdentityKey } from '../../src/lib/core/ids.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { waitFor } from '../support/wait.js';
 
 const KEY = 'r1AAAAAAAAAAAAAAAAAAAAAA' as IdentityKey;
+const OTHER_KEY = 'r1BBBBBBBBBBBBBBBBBBBBBB' as IdentityKey;
 const STOP = { code: 'LIMIT_EXCEEDED', message: 'Quota <spent>.', sinceMs: 1_750_000_000_000, key: null, line: null };
 
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin' };
@@ -43,7 +44,7 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
   }
 
   const figure = (page: string, label: string) =>
-    new RegExp(`${label}(?:<small>[sS]*?</small>)?</dt><dd[^>]*>(?:<b>)?([^<]*)<`).exec(page)?.[1];
+    new RegExp(`${label}(?:<small>[\\s\\S]*?</small>)?</dt><dd[^>]*>(?:<b>)?([^<]*)<`).exec(page)?.[1];
   const pageOf = async ({ url }: Dashboard) => (await fetch(url)).text();
   const stop = (reason: Partial<StopReason> = {}) =>
     engine.store.control.change(() => stopped(INITIAL_CONTROL, { ...STOP, ...reason }));
@@ -114,6 +115,19 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     expect(figure(page, 'Failed')).toBe('1');
     expect(page).toContain('<code>INVALID_DATA</code>');
     expect(page).toContain('Zoho does not accept &lt;this&gt; name.');
+    expect(page).toContain(`/queues/queue/zia-enrich/${KEY}">Line 7</a>`);
+  });
+
+  test('counts and lists rows that Zoho accepted and then failed, among the others', async () => {
+    await enqueueOne();
+    await submitted(engine, KEY, '1');
+    await submitted(engine, OTHER_KEY, '2');
+    await engine.store.finish(KEY, 'FAILED', null);
+    await engine.store.finish(OTHER_KEY, 'DATA_NOT_FOUND', null);
+    const page = await pageOf(await start());
+    expect(figure(page, 'Failed')).toBe('1');
+    expect(figure(page, 'Finished without data')).toBe('1');
+    expect(page).toContain('<code>ENRICHMENT_FAILED</code>');
     expect(page).toContain(`/queues/queue/zia-enrich/${KEY}">Line 7</a>`);
   });
 
@@ -277,6 +291,12 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
 
 /** fetch streams a body only when told that it need not wait for its end. */
 const HALF = { duplex: 'half' } as object;
+
+async function submitted({ store }: Engine, key: IdentityKey, id: string): Promise<void> {
+  const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
+  await store.admit({ key, callId: `call-${id}`, sent: { module: 'Accounts' }, limits, claimLostAfterMs: 60_000 });
+  await store.settle(key, `call-${id}`, id as EnrichmentId);
+}
 
 async function uploadFolders(): Promise<string[]> {
   return (await readdir(tmpdir())).filter((name) => name.startsWith('zia-dashboard-'));

@@ -51,6 +51,7 @@ describe.each(ENGINE_KINDS)('what the store and BullMQ say, on the %s engine', (
     expect(sample(text, 'zia_ledger_rows{state="scheduled"}')).toBe(3);
     expect(sample(text, 'zia_ledger_rows{state="held"}')).toBe(0);
     expect(sample(text, 'zia_results_pending')).toBe(3);
+    expect(sample(text, 'zia_results_failed')).toBe(0);
     expect(sample(text, 'zia_collector_lag_seconds')).toBeGreaterThan(0);
     expect(sample(text, 'zia_fleet_mode{mode="running"}')).toBe(1);
     expect(sample(text, 'zia_engine_up')).toBe(1);

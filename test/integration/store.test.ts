@@ -47,7 +47,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(answers.filter((answer) => answer.kind === 'pending')).toHaveLength(39);
     const pending = answers.find((answer) => answer.kind === 'pending');
     expect(pending).toMatchObject({ waitMs: expect.any(Number) });
-    expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0, pending: 0 });
+    expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0, pending: 0, failed: 0 });
   });
 
   test('tells workers, calls in flight and rows with data, those that lapsed left out', async () => {
@@ -97,7 +97,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       scheduledAtMs: expect.any(Number),
       notes: ['EMAIL_LEFT_OUT'],
     });
-    expect(await store.counts()).toEqual({ scheduled: 1, sending: 1, uncertain: 0, held: 0, pending: 1 });
+    expect(await store.counts()).toEqual({ scheduled: 1, sending: 1, uncertain: 0, held: 0, pending: 1, failed: 0 });
   });
 
   test('settling the same pair again changes nothing; another id or another owner is a conflict', async () => {
@@ -159,7 +159,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       state: 'held',
       reason: 'NO_READ_SCOPE',
     });
-    expect(await store.counts()).toEqual({ scheduled: 0, sending: 0, uncertain: 0, held: 1, pending: 0 });
+    expect(await store.counts()).toEqual({ scheduled: 0, sending: 0, uncertain: 0, held: 1, pending: 0, failed: 0 });
     expect(await store.clear(key('a'), 'another call')).toBe(false);
     expect(await store.clear(key('a'), 'c1')).toBe(true);
     expect(await store.clear(key('a'), 'c1')).toBe(true);
@@ -174,7 +174,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(await store.settle(key('a'), 'c1', id('1'))).toMatchObject({ kind: 'settled' });
     await store.release(key('b'), 'c2');
     expect((await store.entries([key('b')])).size).toBe(0);
-    expect(await store.counts()).toEqual({ scheduled: 1, sending: 0, uncertain: 0, held: 0, pending: 1 });
+    expect(await store.counts()).toEqual({ scheduled: 1, sending: 0, uncertain: 0, held: 0, pending: 1, failed: 0 });
   });
 
   test('marks only claims older than the limit as lost, oldest first, at most as many as asked for', async () => {
@@ -248,6 +248,21 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       expect((await store.counts()).pending).toBe(0);
     });
 
+    test('that Zoho failed are counted and told, the latest first', async () => {
+      const [a, b, c] = [await submitted('a', '1'), await submitted('b', '2'), await submitted('c', '3')];
+      await store.finish(a, 'UNFINISHED', null);
+      await store.finish(b, 'FAILED', null);
+      await store.finish(c, 'COMPLETED', { name: 'C' });
+      await waitFor(
+        async () => (await store.control.read()).nowMs > ((await store.entries([b])).get(b)?.finishedAtMs ?? 0) + 1,
+      );
+      await store.finish(a, 'FAILED', null);
+      await store.finish(b, 'FAILED', null);
+      expect([...(await other.failed(10)).keys()]).toEqual([a, b]);
+      expect(await other.failed(1)).toEqual(await store.entries([a]));
+      expect((await store.counts()).failed).toBe(2);
+    });
+
     test('belong to scheduled rows only', async () => {
       await store.admit(ask('a', 'c1'));
       expect(await store.finish(key('a'), 'COMPLETED', { name: 'A' })).toBe(false);
@@ -299,10 +314,23 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       [key('other-id'), scheduled('13')],
       [key('taken-id'), scheduled('1')],
       [key('finished'), { ...scheduled('14'), finalStatus: 'COMPLETED', finishedAtMs: 3_000 }],
+      [key('failed'), { ...scheduled('15'), finalStatus: 'FAILED', finishedAtMs: 3_000 }],
     ]);
     const results = new Map([[key('finished'), { city: 'Köln' }]]);
     expect([...(await store.importEntries(given, results)).values()]).toEqual([
-      ...['added', 'added', 'added', 'known', 'stronger', 'stronger', 'known', 'conflict', 'conflict', 'added'],
+      ...[
+        'added',
+        'added',
+        'added',
+        'known',
+        'stronger',
+        'stronger',
+        'known',
+        'conflict',
+        'conflict',
+        'added',
+        'added',
+      ],
     ]);
     const kept = await other.entries([...given.keys()]);
     expect(kept.get(key('new'))).toEqual(given.get(key('new')));
@@ -310,7 +338,8 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(kept.get(key('mine'))).toMatchObject({ state: 'scheduled', enrichmentId: '1' });
     expect(kept.get(key('sent'))?.state).toBe('sending');
     expect(kept.has(key('taken-id'))).toBe(false);
-    expect(await store.counts()).toEqual({ scheduled: 5, sending: 1, uncertain: 2, held: 1, pending: 4 });
+    expect(await store.counts()).toEqual({ scheduled: 6, sending: 1, uncertain: 2, held: 1, pending: 4, failed: 1 });
+    expect([...(await store.failed(10)).keys()]).toEqual([key('failed')]);
     expect(await other.results([...given.keys()])).toEqual(results);
     expect([...(await store.owners([id('11'), id('13')])).values()]).toEqual([key('new')]);
     const again = [...(await store.importEntries(given, results)).values()];
@@ -323,7 +352,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     ]);
     expect((await store.importEntries(late, new Map())).get(key('new'))).toBe('stronger');
     expect((await other.entries([key('new')])).get(key('new'))).toEqual(late.get(key('new')));
-    expect(await store.counts()).toMatchObject({ scheduled: 5, pending: 3 });
+    expect(await store.counts()).toMatchObject({ scheduled: 6, pending: 3 });
   });
 
   describe('the control state', () => {

@@ -24,6 +24,7 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
   const hold = gauge('zia_hold_seconds', 'How long nothing will be sent yet, and why.', ['reason']);
   const ledger = gauge('zia_ledger_rows', 'Rows in the ledger by state.', ['state']);
   const pending = gauge('zia_results_pending', 'Submitted rows whose result is neither collected nor given up.');
+  const failed = gauge('zia_results_failed', 'Submitted rows that Zoho accepted and then failed to enrich.');
   const lag = gauge('zia_collector_lag_seconds', 'Age of the oldest submission that still lacks its result.');
   const looked = gauge('zia_collector_last_walk_timestamp_seconds', 'When results were last looked for; 0 for never.');
   const allowance = gauge('zia_allowance', 'Enrichments of the org: total, used and left; absent when unknown.', [
@@ -49,6 +50,7 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     for (const reason of ['throttled', 'outage']) hold.set({ reason }, now.holdReason === reason ? holdSeconds : 0);
     for (const state of ['scheduled', 'sending', 'uncertain', 'held'] as const) ledger.set({ state }, counts[state]);
     pending.set(counts.pending);
+    failed.set(counts.failed);
     const [entry] = oldest.values();
     const oldestMs = entry?.scheduledAtMs ?? entry?.sentAtMs ?? nowMs;
     lag.set(Math.max(0, nowMs - oldestMs) / 1_000);

@@ -55,8 +55,9 @@ export function createStore(operations: Operations): Store {
       return entries;
     },
     counts: async () => {
-      const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0] = (await run('counts', [])).map(Number);
-      return { scheduled, sending, uncertain, held, pending };
+      const reply = (await run('counts', [])).map(Number);
+      const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0] = reply;
+      return { scheduled, sending, uncertain, held, pending, failed };
     },
     vitals: async () => {
       const [workers = 0, inFlight = 0, withData = 0] = (await run('vitals', [])).map(Number);
@@ -64,6 +65,7 @@ export function createStore(operations: Operations): Store {
     },
 
     pending: async ({ sinceMs = 0, limit }) => entriesOf(await run('pending', [String(sinceMs), String(limit)])),
+    failed: async (limit) => entriesOf(await run('failed', [String(limit)])),
     finish: async (key, status, data) =>
       (await run('finish', [key, status, data === null ? '' : JSON.stringify(data)]))[0] === '1',
     results: async (keys) => {

@@ -24,6 +24,7 @@ export type OperationName =
   | 'heartbeat'
   | 'leave'
   | 'pending'
+  | 'failed'
   | 'finish'
   | 'results'
   | 'server';

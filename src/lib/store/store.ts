@@ -109,6 +109,8 @@ export interface LedgerCounts {
   readonly held: number;
   /** Scheduled rows whose result is neither collected nor given up. */
   readonly pending: number;
+  /** Scheduled rows that Zoho accepted and then failed to enrich. */
+  readonly failed: number;
 }
 
 /** What the fleet is doing at this moment. */
@@ -179,6 +181,8 @@ export interface Store {
     readonly sinceMs?: number;
     readonly limit: number;
   }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  /** Rows that Zoho accepted and then failed to enrich, the latest first. */
+  failed(limit: number): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   /**
    * What Zoho did with a scheduled row in the end: notes status and time, keeps the data and takes the row off the pending
    * ones in one step. Repeating it changes nothing; `UNFINISHED` gives way to any other status. False when the row is not

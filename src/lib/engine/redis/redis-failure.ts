@@ -15,6 +15,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /certificate|\bCERT_|_CERT\b|ALTNAME/i,
     'shows a TLS certificate that is not trusted here; name its authority with NODE_EXTRA_CA_CERTS, or correct the host in REDIS_URL',
   ],
+  [/WRONGTYPE/, 'keeps something else under the names used here; choose another ZIA_PREFIX'],
   [/unknown command/i, 'is too old or restricted; Redis 6.2 or later with Lua scripts is needed'],
 ];
 

@@ -18,6 +18,7 @@ create table if not exists zia.ledger (
 alter table zia.ledger add column if not exists final_status text;
 alter table zia.ledger add column if not exists finished_at bigint;
 create index if not exists ledger_open on zia.ledger (state, sent_at, key) where state in ('sending', 'uncertain', 'held');
+create index if not exists ledger_failed on zia.ledger (finished_at, key) where final_status = 'FAILED';
 
 -- Submitted rows whose result is not collected yet.
 create table if not exists zia.pending (
@@ -296,7 +297,8 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
     count(*) filter (where state = 'sending')::text,
     count(*) filter (where state = 'uncertain')::text,
     count(*) filter (where state = 'held')::text,
-    (select pending from zia.gauge)::text]
+    (select pending from zia.gauge)::text,
+    (select count(*) from zia.ledger where final_status = 'FAILED')::text]
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
@@ -397,6 +399,14 @@ create or replace function zia.pending(args text[]) returns text[] language sql 
     from zia.pending join zia.ledger using (key)
     where pending.scheduled_at >= args[1]::double precision
     order by pending.scheduled_at, key limit args[2]::integer) found,
+  lateral (values (1, key), (2, line)) parts (part, item)
+$$;
+
+create or replace function zia.failed(args text[]) returns text[] language sql volatile as $$
+  select coalesce(array_agg(item order by n, part), '{}') from (
+    select row_number() over (order by finished_at desc, key desc) as n, key, zia.line(ledger) as line from zia.ledger
+    where final_status = 'FAILED'
+    order by finished_at desc, key desc limit args[1]::integer) found,
   lateral (values (1, key), (2, line)) parts (part, item)
 $$;
 

@@ -31,6 +31,7 @@ local function import(key, given, result)
     else
       redis.call('ZREM', pending, key)
     end
+    if given.final == 'FAILED' then redis.call('ZADD', failed, given.finished_at, key) end
     if result ~= '' then redis.call('HSET', results, key, result) end
   end
   return entry and 'stronger' or 'added'

@@ -6,6 +6,7 @@
 -- uncertain   zset    identity key by time sent
 -- held        zset    identity key by time sent
 -- pending     zset    identity key by time scheduled: submitted, result not collected yet
+-- failed      zset    identity key by time finished: submitted, and Zoho's own work on it failed
 -- inflight    zset    call id by end of its lease
 -- workers     zset    worker id by end of its lease
 -- pace        string  the next free slot, epoch milliseconds
@@ -14,7 +15,7 @@
 -- server      string  JSON, the server this store was last known on (see core/server-state.ts)
 local ledger, ids, sending, uncertain, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local pending, inflight, workers, pace, control_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local results, server_key = KEYS[11], KEYS[12]
+local results, server_key, failed = KEYS[11], KEYS[12], KEYS[13]
 
 -- Node's timers wake early by less than this; a call this early may go.
 local EARLY_MS = 1

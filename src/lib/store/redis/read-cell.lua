@@ -1,2 +1,2 @@
--- KEYS[13]: the cell. Returns its JSON or '', now
-return { redis.call('GET', KEYS[13]) or '', text(clock()) }
+-- The last of KEYS: the cell. Returns its JSON or '', now
+return { redis.call('GET', KEYS[#KEYS]) or '', text(clock()) }

@@ -23,6 +23,7 @@ const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
   'heartbeat',
   'leave',
   'pending',
+  'failed',
   'finish',
   'results',
   'server',
@@ -44,6 +45,7 @@ const KEYS = [
   'cell:control',
   'results',
   'cell:server',
+  'failed',
 ];
 
 type Script = (...keysAndArgs: readonly (string | number)[]) => Promise<Reply>;
