@@ -35,8 +35,8 @@ export interface Sizes {
   readonly runs: number;
   /** Rows of the file that is enqueued. */
   readonly rows: number;
-  /** Rows of the file whose peak memory is compared, and of the large one. */
-  readonly memoryRows: readonly [number, number];
+  /** Rows of the files whose peak memory is compared, at least two; the limit is on the growth between the last two. */
+  readonly memoryRows: readonly number[];
   /** Rows submitted without latency, and at 200 ms. */
   readonly submitRows: number;
   readonly slowRows: number;

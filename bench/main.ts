@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { writeDocument } from './document.js';
 import type { Benchmark, Measured, Sizes } from './figure.js';
 import { embedded } from './figures/embedded.js';
 import { enqueue } from './figures/enqueue.js';
@@ -36,7 +37,10 @@ ${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(16)}${summary}`).join('
   --size name=N  one size: ${Object.keys(WHOLE)
     .filter((name) => name !== 'runs')
     .join(', ')}; several numbers with commas
-  --json FILE    write everything measured there; what it held of other benchmarks stays`;
+  --json FILE    write everything measured there; what it held of other benchmarks stays
+  --document     write what docs/performance.json holds into docs/performance.md, and measure nothing
+
+Exit code 0, or 1 when a figure that does not depend on the machine, a count or memory, is not reached.`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,11 +49,16 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     size: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
+    document: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 async function main(): Promise<number> {
+  if (values.document) {
+    await writeDocument();
+    return 0;
+  }
   const chosen = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   if (chosen.length < positionals.length)
     throw new Error(`Benchmarks are: ${BENCHMARKS.map(({ name }) => name).join(', ')}.`);

@@ -4,7 +4,7 @@ import type { Sizes } from './figure.js';
 export const WHOLE: Sizes = {
   runs: 5,
   rows: 200_000,
-  memoryRows: [100_000, 1_000_000],
+  memoryRows: [10_000, 100_000, 1_000_000],
   submitRows: 20_000,
   slowRows: 2_000,
   queued: [10_000, 100_000, 1_000_000],

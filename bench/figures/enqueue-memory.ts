@@ -6,30 +6,38 @@ import { spreadOf } from '../statistics.js';
 
 const MEGABYTE = 1_000_000;
 
+/** What one size of file took, run by run. */
+interface Peaks {
+  readonly rows: number;
+  readonly bytes: readonly number[];
+}
+
 /** What enqueueing a large file takes in memory. */
 export const enqueueMemory: Benchmark = {
   name: 'enqueue-memory',
   summary: 'peak memory of enqueue, and how it grows with the file',
-  async run({ runs, memoryRows: [few, many] }, scene) {
-    const small = await peaks(scene, few, runs);
-    const large = await peaks(scene, many, runs);
-    const growth = small.map((bytes, run) => ((large[run] ?? Number.NaN) - bytes) / (many - few));
+  async run({ runs, memoryRows }, scene) {
+    const peaks: Peaks[] = [];
+    for (const rows of memoryRows) peaks.push(await peaksOf(scene, rows, runs));
+    const [small, large] = peaks.slice(-2);
+    if (small === undefined || large === undefined) throw new Error('Growth takes two sizes of file.');
+    const added = large.rows - small.rows;
     return {
       figures: [
         figureOf({
-          what: `enqueue ${many.toLocaleString('en')} rows, peak memory of the process`,
+          what: `enqueue ${large.rows.toLocaleString('en')} rows, peak memory of the process`,
           unit: 'MB',
           kind: 'memory',
           limit: { atMost: 250 },
-          values: large.map((bytes) => bytes / MEGABYTE),
+          values: inMegabytes(large),
         }),
         figureOf({
-          what: `bytes a row above the peak at ${few.toLocaleString('en')} rows`,
+          what: `bytes a row above the peak at ${small.rows.toLocaleString('en')} rows`,
           unit: 'bytes',
           kind: 'memory',
           limit: { atMost: 16 },
-          values: growth,
-          from: { 'MB before': small.map((bytes) => bytes / MEGABYTE) },
+          values: large.bytes.map((bytes, run) => (bytes - (small.bytes[run] ?? Number.NaN)) / added),
+          from: { 'MB before': inMegabytes(small) },
         }),
       ],
       series: [
@@ -37,22 +45,18 @@ export const enqueueMemory: Benchmark = {
           question: 'Does memory grow with the file?',
           x: 'rows of the file',
           y: 'peak MB of enqueue',
-          lines: [
-            {
-              label: 'enqueue',
-              points: [
-                [few, spreadOf(small).median / MEGABYTE],
-                [many, spreadOf(large).median / MEGABYTE],
-              ],
-            },
-          ],
+          lines: [{ label: 'enqueue', points: peaks.map((of) => [of.rows, spreadOf(inMegabytes(of)).median]) }],
         },
       ],
     };
   },
 };
 
-async function peaks(scene: Scene, rows: number, runs: number): Promise<number[]> {
+function inMegabytes({ bytes }: Peaks): readonly number[] {
+  return bytes.map((each) => each / MEGABYTE);
+}
+
+async function peaksOf(scene: Scene, rows: number, runs: number): Promise<Peaks> {
   const file = join(scene.dir, `${rows}.csv`);
   await writeCompanies(file, rows);
   const bytes: number[] = [];
@@ -60,5 +64,5 @@ async function peaks(scene: Scene, rows: number, runs: number): Promise<number[]
     await scene.empty();
     bytes.push((await scene.program(['enqueue', file])).peakBytes);
   }
-  return bytes;
+  return { rows, bytes };
 }

@@ -15,10 +15,10 @@ import { paired } from '../statistics.js';
 const FOUND = {
   name: 'Company Ltd',
   website: 'https://www.company.example',
-  description: 'Makes and sells what a company of its size makes and sells, in nine cities.',
-  employee_count: 120,
-  industries: ['Transport', 'Logistics'],
-  address: { city: 'Austin', state: 'Texas', country: 'United States' },
+  description: [{ title: 'About', description: 'Makes and sells what a company of its size sells, in nine cities.' }],
+  no_of_employees: '120',
+  industries: [{ name: 'Transport' }, { name: 'Logistics' }],
+  address: [{ city: 'Austin', state: 'Texas', country: 'United States' }],
 };
 
 /** How fast a finished file is written. */
