@@ -4,6 +4,7 @@ import type { Allowance } from '../lib/zoho/allowance.js';
 /** The `status --json` document, without a file's part. */
 export interface QueueStatus {
   readonly engine: 'redis' | 'embedded';
+  /** `completed`: rows submitted, as the ledger counts them; their jobs are not kept for good. */
   readonly queue: QueueCounts;
   /** Null when the fleet is not stopped; `since` is ISO 8601. */
   readonly stop: StopStatus | null;
@@ -34,7 +35,7 @@ export async function queueStatus(engine: Engine, allowance: Allowance | null = 
   const { mode, stop, epoch } = control.value ?? { mode: 'running', stop: null, epoch: 0 };
   return {
     engine: engine.kind,
-    queue,
+    queue: { ...queue, completed: ledger.scheduled },
     stop:
       mode === 'stopped' && stop !== null
         ? { code: stop.code, message: stop.message, since: new Date(stop.sinceMs).toISOString(), epoch }

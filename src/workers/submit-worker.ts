@@ -30,6 +30,8 @@ export interface SubmitWorkerDeps {
 const NO_STALLED_LIMIT = 1_000_000;
 /** BullMQ counts finished jobs by the minute, and in all, only when asked to. */
 const MINUTES_COUNTED = 1_440;
+/** For a look at single ones. The ledger has what became of every row, so that a million jobs need not be kept for it. */
+const COMPLETED_KEPT = 1_000;
 /** The same for every job, so it is not kept with each: that would be 40 bytes a row in Redis. */
 const BACKOFF = { type: 'custom' };
 /** The store is away: the job waits a little instead of spending an attempt. */
@@ -50,6 +52,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
       maxStalledCount: NO_STALLED_LIMIT,
       runRetryDelay: RETRY_MS,
       metrics: { maxDataPoints: MINUTES_COUNTED },
+      removeOnComplete: { count: COMPLETED_KEPT },
       settings: { backoffStrategy: (attempt) => backoffMs(attempt, settings.backoff, random()) },
     },
     deps.onFetch,

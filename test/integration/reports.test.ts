@@ -248,7 +248,7 @@ Failed Ltd,failed.example.com
       const running = await queueStatus(engine);
       expect(running).toEqual({
         engine: kind,
-        queue: { waiting: 2, active: 0, delayed: 0, completed: 0, failed: 1 },
+        queue: { waiting: 2, active: 0, delayed: 0, completed: 1, failed: 1 },
         stop: null,
         allowance: null,
         uncertain: 1,

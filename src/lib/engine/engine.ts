@@ -28,6 +28,7 @@ export interface QueueCounts {
   readonly waiting: number;
   readonly active: number;
   readonly delayed: number;
+  /** Jobs that are kept for a look at single ones: how many rows were submitted in all is the ledger's to tell. */
   readonly completed: number;
   readonly failed: number;
 }
@@ -59,6 +60,8 @@ export interface Engine {
   readonly queueName: string;
   /** A queue on this engine; the caller closes it before the engine. */
   openQueue(): EnrichQueue;
+  /** Calls of `addBulk` that may be under way at once with their jobs still in order: Redis runs a connection's commands in turn. */
+  readonly bulksAtOnce: number;
   /**
    * A worker on this engine, not yet running when `autorun` is false; the caller closes it before the engine. `onFetch` is
    * called each time its loop has asked the engine for a row.
