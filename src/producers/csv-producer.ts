@@ -1,8 +1,10 @@
+import type { Engine } from '../lib/engine/engine.js';
 import { type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions, type Priority } from '../lib/queues.js';
 import type { Reject, RejectWriter } from './reject-writer.js';
 import { type RowCounts, type SortedRow, type SortOptions, sortRows } from './sorted-rows.js';
 
 export interface EnqueueOptions extends SortOptions {
+  readonly engine: SortOptions['engine'] & Pick<Engine, 'bulksAtOnce'>;
   readonly queue: Pick<EnrichQueue, 'addBulk'>;
   readonly maxAttempts: number;
   /** Default `normal`. */
@@ -27,8 +29,8 @@ type Job = Parameters<EnrichQueue['addBulk']>[0][number];
  * otherwise; the rejects of such a run are discarded, since the next run finds them again.
  */
 export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueReport> {
-  const { queue, maxAttempts, priority = 'normal', rejects, source, signal, onProgress } = options;
-  const adding = priority === 'high' ? addInFront(queue, signal) : addBehind(queue);
+  const { engine, queue, maxAttempts, priority = 'normal', rejects, source, signal, onProgress } = options;
+  const adding = priority === 'high' ? addInFront(queue, signal) : addBehind(queue, engine.bulksAtOnce);
   try {
     const counts = await sortRows(options, async (rows, soFar) => {
       await adding.add(rows.filter(({ kind }) => kind === 'new').map((row) => jobOf(row, maxAttempts, priority)));
@@ -38,22 +40,39 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
     await adding.flush();
     return { file: source.path, ...counts, rejectsFile: await rejects.finish() };
   } catch (error) {
+    await adding.settled();
     await rejects.discard();
     throw error;
   }
 }
 
 interface Adding {
+  /** Adds these behind those given before; returns when the next may be given. */
   add(jobs: readonly Job[]): Promise<void>;
+  /** Returns when all that was given is added. */
   flush(): Promise<void>;
+  /** Returns when nothing is under way any more, whatever became of it. */
+  settled(): Promise<void>;
 }
 
-function addBehind(queue: EnqueueOptions['queue']): Adding {
+/** A bulk is made while Redis still works on the one before it: made in turn, each would keep the other waiting. */
+function addBehind(queue: EnqueueOptions['queue'], bulksAtOnce: number): Adding {
+  const underWay: Promise<unknown>[] = [];
   return {
     add: async (jobs) => {
-      if (jobs.length > 0) await queue.addBulk([...jobs]);
+      if (jobs.length === 0) return;
+      const bulk = queue.addBulk([...jobs]);
+      // It is awaited later; until then Node must not take a failure for unhandled.
+      bulk.catch(() => undefined);
+      underWay.push(bulk);
+      if (underWay.length >= bulksAtOnce) await underWay.shift();
     },
-    flush: async () => undefined,
+    flush: async () => {
+      await Promise.all(underWay);
+    },
+    settled: async () => {
+      await Promise.allSettled(underWay);
+    },
   };
 }
 
@@ -81,6 +100,7 @@ function addInFront(queue: EnqueueOptions['queue'], signal: AbortSignal | undefi
       if (heldBack.length >= MOST_HELD_BACK) await flush();
     },
     flush,
+    settled: async () => undefined,
   };
 }
 

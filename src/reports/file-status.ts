@@ -13,7 +13,7 @@ export interface ReportedFile {
   readonly engine: Engine;
 }
 
-/** A file's rows by outcome. A repeated row counts with the outcome of its first. Two round trips per 1,000 rows, flat memory. */
+/** A file's rows by outcome. A repeated row counts with the outcome of its first. Two round trips per batch of rows, flat memory. */
 export async function fileStatus({ source, columns, module, engine }: ReportedFile): Promise<FileCounts> {
   const tally = createTally();
   for await (const rows of readRows(source, { columns, module })) {

@@ -46,7 +46,8 @@ export interface CsvSource {
 const SAMPLE_BYTES = 262_144;
 /** All records of a chunk are in memory at a time: larger ones are no faster and take 30 MB more. */
 const CHUNK_BYTES = 65_536;
-const BATCH_RECORDS = 1_000;
+/** Several batches are in memory while a file is queued: twice as many records are no faster and take 30 MB more. */
+const BATCH_RECORDS = 500;
 /** Long records make smaller batches. */
 const BATCH_CHARACTERS = 2 * 1_048_576;
 

@@ -50,6 +50,7 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
     queueName,
     store: createStore(createPostgresOperations({ query: link.repeatable }, explain)),
     openQueue,
+    bulksAtOnce: 1,
     // Its host writes every commit to the disk before it answers.
     inspect: async () => ({ durable: true, warnings: [] }),
     openWorker: (processor, options, onFetch) => {

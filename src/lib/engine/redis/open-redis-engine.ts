@@ -65,6 +65,7 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
     queueName,
     store: createStore(createRedisOperations(commands, prefix, explain)),
     openQueue,
+    bulksAtOnce: 2,
     inspect: () => explained(inspectRedis(commands, address)),
     openWorker: (processor, options, onFetch) => {
       workers ??= createClient('blocking');

@@ -17,6 +17,25 @@ const SILENCE_MS = 4_000;
 /** The connection on which a worker waits for rows may be silent for as long as BullMQ lets it wait, 10 s at most. */
 const BLOCKED_SILENCE_MS = 12_000;
 
+/**
+ * The commands of one turn of the event loop leave in one write: with many rows in work that saves a system call each, and
+ * lets the server put several into one `appendfsync always`. Measured with 20 rows in work: 8% more rows a second.
+ */
+class BatchingRedis extends Redis {
+  override sendCommand(...[command, pipeline]: Parameters<Redis['sendCommand']>): unknown {
+    if (pipeline === undefined) this.corkThisTurn();
+    return super.sendCommand(command, pipeline);
+  }
+
+  private corkThisTurn(): void {
+    // Its type leaves out that there is none before the first connection.
+    const stream = this.stream as Redis['stream'] | undefined;
+    if (stream === undefined || stream.writableCorked > 0) return;
+    stream.cork();
+    setImmediate(() => stream.uncork());
+  }
+}
+
 const retryDelayMs = (times: number) => Math.min(times * 100, 1_000);
 
 /**
@@ -60,9 +79,9 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
   } satisfies RedisOptions;
   switch (address.kind) {
     case 'single':
-      return new Redis(address.url, { ...options, retryStrategy: retryDelayMs });
+      return new BatchingRedis(address.url, { ...options, retryStrategy: retryDelayMs });
     case 'sentinel':
-      return new Redis({
+      return new BatchingRedis({
         ...options,
         ...credentialsOf(address),
         ...(address.tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
