@@ -38,6 +38,7 @@ export interface Transport {
 const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_SOCKET_MS = 3_000;
 const MAX_BODY_BYTES = 1_000_000;
+const UTF8 = new TextDecoder();
 
 export function createTransport(settings: TransportSettings): Transport {
   const { requestTimeoutMs, userAgent, ca, proxy } = settings;
@@ -123,7 +124,7 @@ async function readBody(stream: Request): Promise<Buffer | undefined> {
 function parseJson(bytes: Buffer | undefined): unknown {
   if (bytes === undefined) return undefined;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)); // the decoder takes a byte order mark away
+    return JSON.parse(UTF8.decode(bytes)); // the decoder takes a byte order mark away
   } catch {
     return undefined;
   }

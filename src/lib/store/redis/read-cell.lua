@@ -1,2 +1,2 @@
--- The last of KEYS: the cell. Returns its JSON or '', now
-return { redis.call('GET', KEYS[#KEYS]) or '', text(clock()) }
+-- ARGV: the cell's name. Returns its JSON or '', now
+return { redis.call('GET', base .. ':cell:' .. ARGV[1]) or '', text(clock()) }

@@ -31,24 +31,7 @@ const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
   'change-cell',
 ];
 
-/** In the order the scripts' prelude names them. */
-const KEYS = [
-  'ledger',
-  'ids',
-  'sending',
-  'uncertain',
-  'held',
-  'pending',
-  'inflight',
-  'workers',
-  'pace',
-  'cell:control',
-  'results',
-  'cell:server',
-  'failed',
-];
-
-type Script = (...keysAndArgs: readonly (string | number)[]) => Promise<Reply>;
+type Script = (base: string, ...args: readonly string[]) => Promise<Reply>;
 
 /**
  * The store's operations as Lua scripts. `prefix` is the hash tag all keys share, such as `{zia}`.
@@ -59,26 +42,21 @@ export function createRedisOperations(
   prefix: string,
   explain: (error: unknown) => Error,
 ): Operations {
-  const keys = KEYS.map((name) => keyOf(prefix, name));
   const scripts = defineScripts(client);
 
-  async function call(name: (typeof SCRIPTS)[number], extraKeys: readonly string[], args: readonly string[]) {
+  async function run(name: (typeof SCRIPTS)[number], args: readonly string[]) {
     try {
-      return await scripts[name](keys.length + extraKeys.length, ...keys, ...extraKeys, ...args);
+      return await scripts[name](`${prefix}:store`, ...args);
     } catch (error) {
       throw explain(error);
     }
   }
 
   return {
-    run: (name, args) => call(name, [], args),
-    readCell: (cell) => call('read-cell', [keyOf(prefix, `cell:${cell}`)], []),
-    changeCell: (cell, expected, next) => call('change-cell', [keyOf(prefix, `cell:${cell}`)], [expected, next]),
+    run,
+    readCell: (cell) => run('read-cell', [cell]),
+    changeCell: (cell, expected, next) => run('change-cell', [cell, expected, next]),
   };
-}
-
-function keyOf(prefix: string, name: string): string {
-  return `${prefix}:store:${name}`;
 }
 
 function defineScripts(client: Redis | Cluster): Record<(typeof SCRIPTS)[number], Script> {
@@ -87,10 +65,10 @@ function defineScripts(client: Redis | Cluster): Record<(typeof SCRIPTS)[number]
   const scripts: Partial<Record<string, Script>> = {};
   for (const name of SCRIPTS) {
     const command = `zia:${name}`;
-    client.defineCommand(command, { lua: prelude + read(name) });
+    client.defineCommand(command, { numberOfKeys: 1, lua: prelude + read(name) });
     // `defineCommand` puts this method on the client; its type cannot say so.
     const method = (client as unknown as Record<string, Script>)[command];
-    scripts[name] = (...args) => (method as Script).apply(client, args as (string | number)[]);
+    scripts[name] = (...args) => (method as Script).apply(client, args);
   }
   // Every name was defined in the loop above.
   return scripts as Record<(typeof SCRIPTS)[number], Script>;
