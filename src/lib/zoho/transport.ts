@@ -66,9 +66,10 @@ export function createTransport(settings: TransportSettings): Transport {
         method,
         headers,
         ...(body === undefined ? {} : { body }),
-        request: async (target, options) => {
+        request: async (target, { headers: sent, agent }) => {
           await closedSocketsLeft();
-          return fencedRequest(target, { ...options, fence } as Parameters<typeof fencedRequest>[1]);
+          // Only what is used: got names 45 options, which Node copies three times for every call.
+          return fencedRequest(target, { method, headers: sent, agent, fence } as Parameters<typeof fencedRequest>[1]);
         },
       });
       return readAnswer(stream, fence);
