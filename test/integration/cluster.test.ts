@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import type { RunningCli } from '../support/cli.js';
 import type { Scene } from '../support/cli-scene.js';
@@ -107,3 +107,32 @@ test('over TLS with a password, and a certificate that only NODE_EXTRA_CA_CERTS 
     expect(untrusted.stderr).not.toContain('p%40ss');
   });
 }, 60_000);
+
+describe('where certificates name hosts and everybody asks for a password', () => {
+  const secured = { tls: { cert: fixture('redis-cert'), key: fixture('redis-key') }, password: 'p@ss' };
+  const more = { NODE_EXTRA_CA_CERTS: fixture('redis-cert'), ZIA_METRICS_PORT: '0' };
+
+  async function expectToWork(env: Readonly<Record<string, string>>): Promise<void> {
+    await withScene('redis', { completeAfterMs: 3_600_000 }, async (scene) => {
+      const file = await scene.csv('a.csv', 5);
+      expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
+      expect(await scene.run(['worker', '--until-idle'], env)).toMatchObject({ code: 0 });
+      const { stdout } = await scene.run(['status', '--json'], env);
+      expect(JSON.parse(stdout)).toMatchObject({ queue: { completed: 5, waiting: 0 }, stop: null });
+      await expectEachOnce(scene, file, 5, env);
+    });
+  }
+
+  test('commands and a worker use a cluster', async () => {
+    const nodes = await startCluster(t, secured);
+    const hosts = nodes.map(({ port }) => `localhost:${port}`).join(',');
+    await expectToWork({ ...more, REDIS_URL: `rediss+cluster://default:p%40ss@${hosts}` });
+  }, 60_000);
+
+  test('commands and a worker use what Sentinel names', async () => {
+    const { sentinel, name } = await startSentinelSet(t, secured);
+    const host = `localhost:${sentinel.port}`;
+    const REDIS_URL = `rediss+sentinel://default:p%40ss@${host}/${name}/0?sentinelPassword=p%40ss`;
+    await expectToWork({ ...more, REDIS_URL });
+  }, 60_000);
+});

@@ -288,6 +288,10 @@ test.each([
     },
   ],
   [
+    'rediss+sentinel://h1/mine?sentinelUsername=s&sentinelPassword=p%40ss',
+    { kind: 'sentinel', db: 0, sentinelUsername: 's', sentinelPassword: 'p@ss', password: undefined, tls: true },
+  ],
+  [
     'rediss+cluster://h1,[::1]:2',
     {
       kind: 'cluster',
@@ -303,6 +307,13 @@ test.each([
   expect(parseRedisAddress(url)).toMatchObject(address);
 });
 
-test.each(['h:6379', 'http://h', 'redis+sentinel://h1', 'redis+cluster://'])('REDIS_URL %s is refused', (url) => {
+test.each([
+  'h:6379',
+  'http://h',
+  'redis+sentinel://h1',
+  'redis+sentinel://h1/mine?password=x',
+  'redis+cluster://',
+  'redis+cluster://h1?sentinelPassword=x',
+])('REDIS_URL %s is refused', (url) => {
   expect(() => parseRedisAddress(url)).toThrow('REDIS_URL is not an address of Redis; use one of redis://');
 });

@@ -21,7 +21,20 @@ export interface ServerSettings {
   /** As of redis.conf. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly sentinel?: boolean;
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: Certificate;
+  readonly password?: string;
+}
+
+/** Paths of a certificate and its key. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a topology is closed with; its servers then call each other, and themselves, `localhost`. */
+export interface Secured {
+  readonly tls: Certificate;
+  readonly password: string;
 }
 
 /** A server that ends with the test. */
@@ -30,10 +43,12 @@ export async function startServer(t: TestScope, options: ServerSettings = {}): P
     rm(path, { recursive: true, force: true }),
   );
   const port = await freePort();
-  const { tls } = options;
+  const { tls, password } = options;
   const settings = {
     ...(tls ? { port: '0', 'tls-port': String(port), 'tls-auth-clients': 'no' } : { port: String(port) }),
-    ...(tls && { 'tls-cert-file': tls.cert, 'tls-key-file': tls.key }),
+    // Signed by itself: what servers show each other is what they trust.
+    ...(tls && { 'tls-cert-file': tls.cert, 'tls-key-file': tls.key, 'tls-ca-cert-file': tls.cert }),
+    ...(password && { requirepass: password, ...(!options.sentinel && { masterauth: password }) }),
     bind: '127.0.0.1',
     dir,
     ...(!options.sentinel && { save: '', 'maxmemory-policy': 'noeviction' }),
@@ -52,7 +67,13 @@ export async function startServer(t: TestScope, options: ServerSettings = {}): P
     end,
   );
   const client = t.closing(
-    new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50, ...(tls && { tls: { rejectUnauthorized: false } }) }),
+    new Redis({
+      port,
+      host: '127.0.0.1',
+      retryStrategy: () => 50,
+      ...(tls && { tls: { rejectUnauthorized: false } }),
+      ...(password && { password }),
+    }),
     (opened) => opened.disconnect(),
   );
   client.on('error', () => undefined);
@@ -61,12 +82,23 @@ export async function startServer(t: TestScope, options: ServerSettings = {}): P
 }
 
 /** Three nodes that share the slots; resolves when each of them sees a whole cluster. */
-export async function startCluster(t: TestScope): Promise<readonly RedisServer[]> {
+export async function startCluster(t: TestScope, secured?: Secured): Promise<readonly RedisServer[]> {
+  const named = {
+    'tls-cluster': 'yes',
+    'cluster-announce-hostname': 'localhost',
+    'cluster-preferred-endpoint-type': 'hostname',
+  };
   const nodes = await Promise.all(
     ['0 5460', '5461 10922', '10923 16383'].map(async (slots) => {
       const busPort = await freePort();
       const node = await startServer(t, {
-        settings: { 'cluster-enabled': 'yes', 'cluster-port': String(busPort), 'cluster-node-timeout': '2000' },
+        ...secured,
+        settings: {
+          'cluster-enabled': 'yes',
+          'cluster-port': String(busPort),
+          'cluster-node-timeout': '2000',
+          ...(secured && named),
+        },
       });
       await node.client.call('CLUSTER', 'ADDSLOTSRANGE', ...slots.split(' '));
       return { node, busPort };
@@ -93,16 +125,24 @@ export interface SentinelSet {
 }
 
 /** A primary, its replica and a Sentinel that makes the replica the primary soon after the primary is gone. */
-export async function startSentinelSet(t: TestScope): Promise<SentinelSet> {
+export async function startSentinelSet(t: TestScope, secured?: Secured): Promise<SentinelSet> {
   const name = 'mymaster';
-  const primary = await startServer(t);
-  const replica = await startServer(t, { settings: { replicaof: `127.0.0.1 ${primary.port}` } });
+  const host = secured ? 'localhost' : '127.0.0.1';
+  const encrypted = secured && { 'tls-replication': 'yes' };
+  const announced = secured && { 'replica-announce-ip': host };
+  const primary = await startServer(t, { ...secured, settings: { ...encrypted, ...announced } });
+  const replica = await startServer(t, {
+    ...secured,
+    settings: { ...encrypted, ...announced, replicaof: `${host} ${primary.port}` },
+  });
   await waitFor(async () => (await replica.client.info('replication')).includes('master_link_status:up'), {
     what: 'the replica to be in step',
   });
-  const sentinel = await startServer(t, { sentinel: true });
+  const names = secured && { 'sentinel resolve-hostnames': 'yes', 'sentinel announce-hostnames': 'yes' };
+  const sentinel = await startServer(t, { ...secured, sentinel: true, settings: { ...encrypted, ...names } });
   for (const words of [
-    ['MONITOR', name, '127.0.0.1', String(primary.port), '1'],
+    ['MONITOR', name, host, String(primary.port), '1'],
+    ...(secured ? [['SET', name, 'auth-pass', secured.password]] : []),
     ['SET', name, 'down-after-milliseconds', '300'],
     ['SET', name, 'failover-timeout', '3000'],
   ]) {

@@ -57,7 +57,7 @@ export const SCHEMA = z.object({
 
   REDIS_URL: about(
     matching(/^rediss?(\+[a-z]+)?:\/\/\S+$/i, 'an address such as redis://127.0.0.1:6379').optional(),
-    'Redis server. Without it the queue lives in ZIA_DATA_DIR.',
+    'Redis server; docs/operations.md shows the forms for TLS, Sentinel and Cluster. Without it the queue lives in ZIA_DATA_DIR.',
     { ...ENGINE, secret: true, unset: 'the embedded engine' },
   ),
   ZIA_DATA_DIR: about(

@@ -2,7 +2,14 @@ import { UsageError } from '../../errors.js';
 
 export type RedisAddress =
   | { readonly kind: 'single'; readonly url: string; readonly where: string }
-  | ({ readonly kind: 'sentinel'; readonly master: string; readonly db: number } & Hosts)
+  | ({
+      readonly kind: 'sentinel';
+      readonly master: string;
+      readonly db: number;
+      /** Of the Sentinels themselves; `username` and `password` are those of the servers. */
+      readonly sentinelUsername: string | undefined;
+      readonly sentinelPassword: string | undefined;
+    } & Hosts)
   | ({ readonly kind: 'cluster' } & Hosts);
 
 interface Hosts {
@@ -21,7 +28,8 @@ const FORMS =
  *
  *     redis://user:password@host:6379/0                              one server
  *     rediss://user:password@host:6379/0                             one server, TLS
- *     redis+sentinel://user:password@h1:26379,h2:26379/mymaster/0    Sentinel; the credentials are those of the servers
+ *     redis+sentinel://user:password@h1:26379,h2:26379/mymaster/0    Sentinel; the credentials are those of the servers,
+ *                                                                    `?sentinelUsername=…&sentinelPassword=…` the Sentinels'
  *     redis+cluster://user:password@h1:6379,h2:6379                  Redis Cluster
  *     rediss+sentinel://…, rediss+cluster://…                        the same with TLS
  *
@@ -29,7 +37,8 @@ const FORMS =
  * Throws UsageError for anything else.
  */
 export function parseRedisAddress(url: string): RedisAddress {
-  const many = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^@/]*)@)?([^/@]+)(?:\/([^/]*))?(?:\/(\d+))?\/?$/.exec(url);
+  const many =
+    /^(rediss?)\+(sentinel|cluster):\/\/(?:([^@/]*)@)?([^/@?]+)(?:\/([^/?]*))?(?:\/(\d+))?\/?(?:\?(.*))?$/.exec(url);
   if (many !== null) return manyHosts(many);
   if (/^rediss?:\/\//.test(url) && URL.canParse(url)) {
     const { hostname, port, pathname } = new URL(url);
@@ -39,7 +48,8 @@ export function parseRedisAddress(url: string): RedisAddress {
   throw badAddress();
 }
 
-function manyHosts([, scheme, kind, credentials = '', hostList = '', master = '', db]: RegExpExecArray): RedisAddress {
+function manyHosts(parts: RegExpExecArray): RedisAddress {
+  const [, scheme, kind, credentials = '', hostList = '', master = '', db, query] = parts;
   const defaultPort = kind === 'sentinel' ? 26379 : 6379;
   const nodes = hostList.split(',').map((item) => {
     const [, host, port] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(item.trim()) ?? [];
@@ -51,9 +61,11 @@ function manyHosts([, scheme, kind, credentials = '', hostList = '', master = ''
   const password = colon < 0 ? undefined : decodeURIComponent(credentials.slice(colon + 1));
   const names = nodes.map(({ host, port }) => `${host}:${port}`).join(',');
   const hosts = { nodes, username, password, tls: scheme === 'rediss' };
-  if (kind === 'cluster') return { kind, ...hosts, where: `${names} (cluster)` };
-  if (master === '') throw badAddress();
-  return { kind: 'sentinel', ...hosts, master, db: Number(db ?? 0), where: `${master} of ${names} (sentinel)` };
+  if (kind === 'cluster' && query === undefined) return { kind, ...hosts, where: `${names} (cluster)` };
+  const { sentinelUsername, sentinelPassword, ...unknown } = Object.fromEntries(new URLSearchParams(query));
+  if (kind === 'cluster' || master === '' || Object.keys(unknown).length > 0) throw badAddress();
+  const where = `${master} of ${names} (sentinel)`;
+  return { kind: 'sentinel', ...hosts, master, db: Number(db ?? 0), sentinelUsername, sentinelPassword, where };
 }
 
 function badAddress(): UsageError {

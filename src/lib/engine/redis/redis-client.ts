@@ -3,6 +3,8 @@ import type { RedisAddress } from './redis-address.js';
 
 export type RedisClient = Redis | Cluster;
 
+type SentinelAddress = Extract<RedisAddress, { kind: 'sentinel' }>;
+
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 15_000;
 const HASTY_COMMAND_TIMEOUT_MS = 4_000;
@@ -14,7 +16,7 @@ const HASTY_RETRIES = 2;
  * take milliseconds.
  */
 const SILENCE_MS = 4_000;
-/** The connection on which a worker waits for rows may be silent for as long as BullMQ lets it wait, 10 s at most. */
+/** The connection on which a worker waits for rows may be silent for as long as one wait may last, which is 4 s. */
 const BLOCKED_SILENCE_MS = 12_000;
 
 /**
@@ -84,7 +86,8 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
       return new BatchingRedis({
         ...options,
         ...credentialsOf(address),
-        ...(address.tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
+        ...sentinelCredentialsOf(address),
+        ...(address.tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
         sentinels: address.nodes.map((node) => ({ ...node })),
         name: address.master,
         db: address.db,
@@ -95,6 +98,8 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
       return new Cluster([...address.nodes], {
         lazyConnect: true,
         clusterRetryStrategy: retryDelayMs,
+        // Left to itself it connects to addresses, which the certificates of named hosts do not hold.
+        ...(address.tls ? { dnsLookup: (host, done) => done(null, host) } : {}),
         redisOptions: { ...options, ...credentialsOf(address), ...(address.tls ? { tls: {} } : {}) },
       });
   }
@@ -102,6 +107,13 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
 
 function credentialsOf({ username, password }: { username: string | undefined; password: string | undefined }) {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+}
+
+function sentinelCredentialsOf({ sentinelUsername, sentinelPassword }: SentinelAddress) {
+  return {
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+  };
 }
 
 /** Resolves when the client answers; rejects with the reason of the latest failure when it does not in time. */
