@@ -1,7 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { startServer } from '../support/redis-topologies.js';
+import { withScratch } from '../support/scratch.js';
+import { setup } from '../support/setup.js';
 
 const root = new URL('../..', import.meta.url).pathname;
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -54,6 +60,40 @@ describe('docs/operations.md', () => {
     const targets = [...doc.matchAll(/\]\(#([^)]+)\)/g)].map((match) => match[1] ?? '');
     expect(targets.filter((target) => !anchors.includes(target))).toEqual([]);
   });
+});
+
+describe('deploy/restore-redis.sh', () => {
+  const run = promisify(execFile);
+  const restore = (backup: string, folder: string) =>
+    run('sh', [join(root, 'deploy/restore-redis.sh'), backup, folder]);
+
+  test('an append-only Redis starts with what a backup holds, and what was there before is kept beside it', () =>
+    withScratch(async (folder) => {
+      await using t = setup();
+      const backup = join(folder, 'backup.rdb');
+      const appendOnly = { settings: { appendonly: 'yes' } };
+      const before = await startServer(t, {
+        settings: { ...appendOnly.settings, 'repl-diskless-sync-delay': '0' },
+      });
+      await before.client.hset('ledger', 'row', 'paid');
+      await run('redis-cli', ['-p', String(before.port), '--rdb', backup]);
+
+      const broken = await startServer(t, appendOnly);
+      await broken.client.set('other', 'rows');
+      const [, dir] = (await broken.client.config('GET', 'dir')) as [string, string];
+      await broken.kill();
+      await restore(backup, dir);
+      const restored = await startServer(t, { settings: { appendonly: 'yes', dir } });
+      expect(await restored.client.keys('*')).toEqual(['ledger']);
+      expect(await restored.client.hget('ledger', 'row')).toBe('paid');
+      expect(existsSync(join(dir, 'before-restore/appendonlydir'))).toBe(true);
+    }));
+
+  test('says so and ends when the backup is none', () =>
+    withScratch(async (folder) => {
+      await writeFile(join(folder, 'backup.rdb'), 'not a backup');
+      await expect(restore(join(folder, 'backup.rdb'), folder)).rejects.toMatchObject({ code: 1 });
+    }));
 });
 
 describe('deploy/prometheus-alerts.yml', () => {
