@@ -22,5 +22,6 @@ WORKDIR /data
 USER node
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]
 CMD ["worker"]
-# Of a worker; docker-compose.yml has the other services' own.
+# Of a worker. docker-compose.yml has the other services' own; for docker run … dashboard, name it:
+# --health-cmd 'node /app/healthcheck.mjs http://127.0.0.1:3000/healthz'
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "/app/healthcheck.mjs"]

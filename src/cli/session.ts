@@ -32,7 +32,7 @@ export interface Session {
 }
 
 /** After the first signal, what the worker's own deadline does not cover: closing queues and the engine. */
-const CLOSING_MS = 10_000;
+export const CLOSING_MS = 10_000;
 
 /** Opens a session from the environment, runs `work` with it, and closes everything it opened, whatever happens. */
 export async function withSession(

@@ -83,7 +83,8 @@ export interface Config {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const SPARE_AFTER_REQUEST_MS = 15_000;
+/** By default a worker that ends waits for its calls for as long as a request may take, and so much longer. */
+export const SPARE_AFTER_REQUEST_MS = 15_000;
 
 /**
  * The configuration in `env`; an empty value counts as absent, relative folders start at `cwd`.
