@@ -60,6 +60,21 @@ describe.each(ENGINE_KINDS)('what the store and BullMQ say, on the %s engine', (
     expect(sample(text, 'bullmq_job_failed_total{queue="zia-enrich"}')).toBe(1);
   });
 
+  test('workers alive and their calls are told by everybody, also when none is left', async () => {
+    const scene = await openWorkScene(t, kind, { latencyMs: 1_000 });
+    const app = monitoringOf(scene);
+    expect(sample(await textOf(app), 'zia_workers')).toBe(0);
+    const worker = scene.work({ settings: { requestTimeoutMs: 5_000 } });
+    await queueRows(scene.queue, goodRows(1));
+    await waitFor(async () => sample(await textOf(app), 'zia_fleet_calls_in_flight') === 1, { what: 'a call' });
+    expect(sample(await textOf(app), 'zia_workers')).toBe(1);
+    worker.end();
+    await worker.ended;
+    const text = await textOf(app);
+    expect(sample(text, 'zia_workers')).toBe(0);
+    expect(sample(text, 'zia_fleet_calls_in_flight')).toBe(0);
+  });
+
   test('a stop is a mode with a time and a code, and makes the process not ready, with the reason', async () => {
     const scene = await openWorkScene(t, kind);
     const app = monitoringOf(scene);

@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
+import { createCallMetrics } from '../../src/lib/metrics/call-metrics.js';
+import { createMonitoring } from '../../src/lib/metrics/monitoring.js';
+import type { RememberedAllowance } from '../../src/lib/zoho/allowance.js';
 import { startServer } from '../support/redis-topologies.js';
+import { openWorkScene } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
-import { setup } from '../support/setup.js';
+import { setup, type TestScope } from '../support/setup.js';
 
 const root = new URL('../..', import.meta.url).pathname;
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -113,4 +118,30 @@ describe('deploy/prometheus-alerts.yml', () => {
       expect(named.filter((name) => !known.includes(name))).toEqual([]);
     }
   });
+
+  test('asks only for labels, and values of them, that a scrape brings', async () => {
+    await using t = setup();
+    const series = await everySeries(t);
+    const asked = rules.flatMap(({ expr }) => [...expr.matchAll(/\b((?:zia|bullmq)_\w+)\{([^}]*)\}/g)]);
+    expect(asked.length).toBeGreaterThan(5);
+    for (const [matcher, name = '', labels = ''] of asked) {
+      for (const [, label = '', values = ''] of labels.matchAll(/(\w+)(?:=|!=|=~|!~)"([^"]*)"/g)) {
+        const there = series.filter((line) => line.startsWith(`${name}{`)).join('\n');
+        for (const value of values.split('|'))
+          expect([matcher, there]).toEqual([matcher, expect.stringContaining(`${label}="${value}"`)]);
+      }
+    }
+  });
 });
+
+const PAUSE = { code: 'PAUSED', message: 'Paused by a test.', sinceMs: 1, key: null, line: null };
+
+/** The samples of a paused fleet whose allowance is known. */
+async function everySeries(t: TestScope): Promise<readonly string[]> {
+  const { engine, queue } = await openWorkScene(t);
+  await engine.store.control.change((control) => stopped(control ?? INITIAL_CONTROL, PAUSE));
+  const allowance = { total: 500, used: 120, left: 380, source: 'zoho' } as const;
+  await engine.store.cell<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
+  const app = createMonitoring({ engine, queue, calls: createCallMetrics() });
+  return (await (await app.request('/metrics')).text()).split('\n');
+}

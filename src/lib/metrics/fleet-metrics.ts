@@ -21,6 +21,8 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
   const stop = gauge('zia_stop_since_timestamp_seconds', 'When the fleet was stopped; absent while it is not.', [
     'code',
   ]);
+  const workers = gauge('zia_workers', 'Workers alive.');
+  const inFlight = gauge('zia_fleet_calls_in_flight', 'Calls to Zoho that take a place in flight, of all workers.');
   const hold = gauge('zia_hold_seconds', 'How long nothing will be sent yet, and why.', ['reason']);
   const ledger = gauge('zia_ledger_rows', 'Rows in the ledger by state.', ['state']);
   const pending = gauge('zia_results_pending', 'Submitted rows whose result is neither collected nor given up.');
@@ -34,9 +36,10 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
   const allowanceAge = gauge('zia_allowance_age_seconds', 'How old the latest answer about the allowance is.');
 
   async function read(): Promise<void> {
-    const [control, counts, oldest, collector, remembered] = await Promise.all([
+    const [control, counts, vitals, oldest, collector, remembered] = await Promise.all([
       store.control.read(),
       store.counts(),
+      store.vitals(),
       store.pending({ limit: 1 }),
       store.cell<CollectorState>('collector').read(),
       store.cell<RememberedAllowance>('allowance').read(),
@@ -46,6 +49,8 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     for (const name of MODES) mode.set({ mode: name }, now.mode === name ? 1 : 0);
     stop.reset();
     if (now.mode === 'stopped' && now.stop !== null) stop.set({ code: now.stop.code }, now.stop.sinceMs / 1_000);
+    workers.set(vitals.workers);
+    inFlight.set(vitals.inFlight);
     const holdSeconds = Math.max(0, now.holdUntilMs - nowMs) / 1_000;
     for (const reason of ['throttled', 'outage']) hold.set({ reason }, now.holdReason === reason ? holdSeconds : 0);
     for (const state of ['scheduled', 'sending', 'uncertain', 'held'] as const) ledger.set({ state }, counts[state]);
