@@ -11,6 +11,7 @@ import {
   recentAllowance,
 } from '../lib/zoho/allowance.js';
 import { takeFirstLook } from '../workers/first-look.js';
+import { keepAllowance } from '../workers/keep-allowance.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
@@ -54,6 +55,14 @@ export async function lookAround(session: Asking): Promise<void> {
   const { engine, config, log, shutdown } = session;
   const look = takeFirstLook({ reads, store: engine.store, module: config.work.module, log });
   if (!shutdown.signal.aborted) await Promise.race([look, once(shutdown.signal, 'abort')]);
+}
+
+/** Asks for the allowance now and then, for as long as a worker of this session runs. Never rejects. */
+export async function watchAllowance(session: Asking): Promise<void> {
+  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
+  const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
+  const { engine, log, shutdown } = session;
+  if (reads !== null) await keepAllowance({ store: engine.store, reads, log }, shutdown.signal);
 }
 
 async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance | null> {

@@ -5,6 +5,7 @@ import { serveMonitoring } from '../lib/metrics/serve-monitoring.js';
 import { signalExitCode } from '../lib/shutdown.js';
 import type { Readiness } from '../workers/readiness.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
+import { watchAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { work } from './compose.js';
 import { EXIT } from './exit-codes.js';
@@ -33,6 +34,8 @@ export function define(command: Command): Run {
 
 async function run(session: Session, { untilIdle = false, json = false }: Flags): Promise<number> {
   const { calls, onReadiness } = await serveMetrics(session);
+  // One that ends by itself leaves no metrics to look at.
+  if (!untilIdle) void watchAllowance(session);
   const report = await work(session, { untilIdle, onReadiness }, calls);
   printResult(json, report, () => workSummary(report));
   const { received } = session.shutdown;

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Hono } from 'hono';
@@ -6,8 +7,11 @@ import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { createCallMetrics } from '../../src/lib/metrics/call-metrics.js';
 import { createMonitoring } from '../../src/lib/metrics/monitoring.js';
 import { serveMonitoring } from '../../src/lib/metrics/serve-monitoring.js';
+import type { Cell, Store } from '../../src/lib/store/store.js';
+import type { AccountReads } from '../../src/lib/zoho/account-reads.js';
 import type { RememberedAllowance } from '../../src/lib/zoho/allowance.js';
 import type { ZohoClient } from '../../src/lib/zoho/client.js';
+import { keepAllowance } from '../../src/workers/keep-allowance.js';
 import { withScene } from '../support/cli-scene.js';
 import { ENGINE_KINDS, quietLog, testPlace, testRedisUrl } from '../support/engines.js';
 import { goodRows, queueRows } from '../support/fleet.js';
@@ -106,6 +110,72 @@ test('the allowance is told when it is known, and absent before', async () => {
   const text = await textOf(app);
   expect(sample(text, 'zia_allowance{kind="left",source="zoho"}')).toBe(380);
   expect(sample(text, 'zia_allowance_age_seconds')).toBeLessThan(30);
+});
+
+test('a worker alone, with nothing to do, tells the allowance', () =>
+  withScene('redis', {}, async (scene) => {
+    const worker = scene.start(['worker'], { ZIA_METRICS_PORT: '0' });
+    const url = await waitFor(() => /metrics: (\S+)\/metrics/.exec(worker.stderr())?.[1], { what: 'the address' });
+    await waitFor(async () => (await (await fetch(`${url}/metrics`)).text()).includes('\nzia_allowance{kind="left"'), {
+      what: 'the allowance',
+    });
+  }));
+
+describe('the allowance while workers run', () => {
+  test('is asked for by one of them, and again only when it is old', async () => {
+    const scene = await openWorkScene(t);
+    const keepers = [askingKeeper(scene), askingKeeper(scene)];
+    await waitFor(() => keepers.some(({ asked }) => asked.length > 0), { what: 'a question' });
+    const cell = scene.engine.store.cell<RememberedAllowance>('allowance');
+    await waitFor(async () => (await cell.read()).value?.allowance !== null, { what: 'the answer' });
+    const later = askingKeeper(scene);
+    await later.looked;
+    expect([...keepers, later].flatMap(({ asked }) => asked)).toEqual(['feature']);
+    await cell.change((value, nowMs) =>
+      value === null ? undefined : { ...value, atMs: nowMs - 16 * 60_000, askedAtMs: 0 },
+    );
+    const last = askingKeeper(scene);
+    await waitFor(() => last.asked.length > 0, { what: 'a question about an old answer' });
+  });
+
+  test('is not asked for again where the account may not, and that is said once', async () => {
+    const scene = await openWorkScene(t);
+    const events: string[] = [];
+    const log = { ...quietLog, info: (event: string) => events.push(event) };
+    const forbidden = async () => ({ kind: 'forbidden' as const, code: 'OAUTH_SCOPE_MISMATCH' });
+    const { store } = scene.engine;
+    // It ends by itself, which is why it will not ask again.
+    await keepAllowance({ store, reads: readsOf({ feature: forbidden, org: forbidden }), log }, unending());
+    expect(events).toEqual(['allowance.refused']);
+    expect((await store.cell<RememberedAllowance>('allowance').read()).value?.allowance).toBeNull();
+  });
+
+  const unending = () => t.closing(new AbortController(), (end) => end.abort()).signal;
+
+  function readsOf(answers: Pick<AccountReads, 'feature'> & Partial<AccountReads>): AccountReads {
+    return answers as AccountReads; // the keeper asks no other questions
+  }
+
+  /** One that notes what it asks; `looked` resolves when it has looked for the first time. */
+  function askingKeeper({ engine }: WorkScene) {
+    const asked: string[] = [];
+    const looks = new EventEmitter();
+    const looked = once(looks, 'look');
+    const feature: AccountReads['feature'] = async () => {
+      asked.push('feature');
+      return { kind: 'read', value: { total: 500, used: 100, left: 400 }, zohoNowMs: null };
+    };
+    const store = {
+      ...engine.store,
+      cell: <T>(name: Parameters<Store['cell']>[0]): Cell<T> => {
+        const cell = engine.store.cell<T>(name);
+        const change: Cell<T>['change'] = (next) => cell.change(next).finally(() => looks.emit('look'));
+        return { ...cell, change };
+      },
+    };
+    void keepAllowance({ store, reads: readsOf({ feature }), log: quietLog }, unending());
+    return { asked, looked };
+  }
 });
 
 test('every sample has a type, and no name is described twice', async () => {

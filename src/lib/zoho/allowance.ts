@@ -17,6 +17,8 @@ export interface Allowance {
 export interface RememberedAllowance {
   readonly atMs: number;
   readonly allowance: Allowance | null;
+  /** When a worker last took it upon itself to ask for the others. */
+  readonly askedAtMs?: number;
 }
 
 /** Enrichments a user brings, by edition, and the most an org gets: Zoho's enrichment page names these two editions. */
