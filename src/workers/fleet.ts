@@ -12,6 +12,7 @@ import {
 import type { Logger } from '../lib/logger.js';
 import type { Limits, Reported, ServerSeen, Store } from '../lib/store/store.js';
 import { createPlaceQueue } from './place-queue.js';
+import { HEARTBEAT_MS } from './timing.js';
 
 /** This worker as a member of the fleet: its calls in flight, its view of the control state, and what it tells the others. */
 export interface Fleet {
@@ -44,6 +45,8 @@ export interface Fleet {
   readonly server: ServerSeen | null;
   /** Milliseconds since the store last answered a heartbeat; null before the first answer. */
   heartbeatAgoMs(): number | null;
+  /** Why the latest heartbeat was not answered; null when it was. */
+  readonly heartbeatFailure: string | null;
   /** Whether this worker may fetch rows, as far as the fleet is concerned. */
   readonly working: boolean;
   /** Other members alive at the last heartbeat, this one included. */
@@ -70,7 +73,6 @@ export interface FleetDeps {
   readonly onWork: (allowed: boolean) => void;
 }
 
-const HEARTBEAT_MS = 1_000;
 /** While the fleet stands still, how soon a worker notices that it goes on. */
 const STANDBY_HEARTBEAT_MS = 250;
 /** A wait this long makes people ask what a worker is doing. */
@@ -90,6 +92,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   let closed = false;
   let server: ServerSeen | null = null;
   let heardAt: number | null = null;
+  let heartbeatFailure: string | null = null;
   let beating: Promise<void> = Promise.resolve();
 
   function observe(next: Control): void {
@@ -114,12 +117,14 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
       workers = seen.workers;
       server = seenServer;
       heardAt = performance.now();
+      heartbeatFailure = null;
       // Older than what was known when it was asked: the store lost its last writes, and its word counts.
       if (seen.control.epoch < epoch) control = INITIAL_CONTROL;
       observe(seen.control);
       allow(performance.now() >= notBefore && server.state !== 'changed' && mayWork(seen.control, seen.nowMs));
     } catch (error) {
-      log.warn('heartbeat.failed', { message: error instanceof Error ? error.message : String(error) });
+      heartbeatFailure = error instanceof Error ? error.message : String(error);
+      log.warn('heartbeat.failed', { message: heartbeatFailure });
     }
   }
 
@@ -160,6 +165,9 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     },
     get working() {
       return working;
+    },
+    get heartbeatFailure() {
+      return heartbeatFailure;
     },
     heartbeatAgoMs: () => (heardAt === null ? null : performance.now() - heardAt),
     nextCallId: () => `${workerId}.${++calls}`,

@@ -16,8 +16,12 @@ export interface WorkerSigns {
   readonly phase: 'starting' | 'running' | 'ending';
   /** Since the store last answered a heartbeat. */
   readonly heartbeatAgoMs: number | null;
+  /** Why the latest heartbeat was not answered; null when it was. */
+  readonly heartbeatFailure: string | null;
   /** Since the loop that fetches rows last came round. */
   readonly fetchAgoMs: number | null;
+  /** What the engine said when it was last asked for a row and refused; null when it did not. */
+  readonly refusal: string | null;
   /** The worker is meant to fetch: neither stopped nor standing by, and a place for a row is free. */
   readonly shouldFetch: boolean;
   readonly serverChanged: boolean;
@@ -27,16 +31,19 @@ export interface WorkerSigns {
 
 /** A heartbeat a second, and one that is late. */
 const HEARTBEAT_LATE_MS = 4_000;
-/** The loop waits up to 10 s for a row, and a second more before it gives the connection up. */
+/** The loop waits up to 4 s for a row, and 12 s before it gives a silent connection up. */
 const FETCH_LATE_MS = 15_000;
+
+const NO_ANSWER = 'The engine does not answer; the worker goes on when it is back.';
 
 /** The truth about a worker, all reasons at once. */
 export function readinessOf(signs: WorkerSigns): Readiness {
   const reasons: Unready[] = [];
   if (signs.phase === 'starting') reasons.push({ code: 'STARTING', message: 'The worker is starting.' });
   if (signs.phase === 'ending') reasons.push({ code: 'ENDING', message: 'The worker finishes its rows and ends.' });
-  if (signs.phase === 'running' && (signs.heartbeatAgoMs ?? Number.POSITIVE_INFINITY) > HEARTBEAT_LATE_MS) {
-    reasons.push({ code: 'ENGINE_AWAY', message: 'The engine does not answer; the worker goes on when it is back.' });
+  const isLate = (signs.heartbeatAgoMs ?? Number.POSITIVE_INFINITY) > HEARTBEAT_LATE_MS;
+  if (signs.phase === 'running' && (signs.refusal !== null || isLate)) {
+    reasons.push({ code: 'ENGINE_AWAY', message: signs.refusal ?? signs.heartbeatFailure ?? NO_ANSWER });
   }
   if (signs.serverChanged) {
     const message = 'Redis restarted or failed over; nothing is sent before the look at what Zoho has.';
@@ -48,6 +55,7 @@ export function readinessOf(signs: WorkerSigns): Readiness {
   if (
     signs.phase === 'running' &&
     signs.shouldFetch &&
+    signs.refusal === null &&
     (signs.fetchAgoMs ?? Number.POSITIVE_INFINITY) > FETCH_LATE_MS
   ) {
     reasons.push({ code: 'FETCH_LOOP_STUCK', message: 'The worker fetches no rows although it should; restart it.' });
@@ -58,8 +66,8 @@ export function readinessOf(signs: WorkerSigns): Readiness {
 /** What a worker notes of itself while it runs. */
 export interface Signs {
   enter(phase: WorkerSigns['phase']): void;
-  /** The loop that fetches rows has come round. */
-  fetched(): void;
+  /** The loop that fetches rows has come round, or the engine refused it. */
+  fetched(refusal?: Error): void;
   /** Whether the worker is meant to fetch has changed. */
   moved(): void;
   /** Counts a row in work as a place taken. */
@@ -68,37 +76,43 @@ export interface Signs {
 }
 
 export function createSigns(
-  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'heartbeatAgoMs'>,
+  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
   concurrency: number,
 ): Signs {
   let phase: WorkerSigns['phase'] = 'starting';
   let rows = 0;
   /** Since then the loop owes a sign. */
   let owedSince = performance.now();
-  const fetched = () => {
+  let refusal: string | null = null;
+  const moved = () => {
     owedSince = performance.now();
   };
   return {
     enter: (next) => {
       phase = next;
-      fetched();
+      moved();
     },
-    fetched,
-    moved: fetched,
+    fetched: (refused) => {
+      refusal = refused?.message ?? null;
+      moved();
+    },
+    moved,
     during: async (work) => {
       rows += 1;
       try {
         return await work();
       } finally {
         rows -= 1;
-        fetched();
+        moved();
       }
     },
     readiness: () =>
       readinessOf({
         phase,
         heartbeatAgoMs: fleet.heartbeatAgoMs(),
+        heartbeatFailure: fleet.heartbeatFailure,
         fetchAgoMs: performance.now() - owedSince,
+        refusal,
         shouldFetch: fleet.working && rows < concurrency,
         serverChanged: fleet.server?.state === 'changed',
         stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,

@@ -22,8 +22,8 @@ export interface SubmitWorkerDeps {
   readonly log: Logger;
   readonly random: () => number;
   readonly submit: (data: unknown) => Promise<Outcome>;
-  /** Called each time the worker has asked the engine for a row. */
-  readonly onFetch: () => void;
+  /** Called each time the worker has asked the engine for a row, with the reason where it refused. */
+  readonly onFetch: (refusal?: Error) => void;
 }
 
 /** The ledger bounds repeats; BullMQ's own bound would fail a row because its workers died often. */

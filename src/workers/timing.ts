@@ -20,7 +20,8 @@ const LOCK_MARGIN_MS = 2_000;
 const STALLED_CHECK_MS = 2_000;
 /** Dead workers free their places within 10 s: lease, and a heartbeat of those who notice. */
 const PLACE_LEASE_MS = 8_000;
-const HEARTBEAT_MS = 1_000;
+/** How often a worker tells that it lives. */
+export const HEARTBEAT_MS = 1_000;
 
 /** The times for a request timeout; throws when they contradict one another, which is a fault of the program. */
 export function timingFor(requestTimeoutMs: number): Timing {

@@ -1,10 +1,13 @@
-import { expect, test } from '@jest/globals';
-import { readinessOf, type WorkerSigns } from '../../src/workers/readiness.js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { INITIAL_CONTROL } from '../../src/lib/core/control.js';
+import { createSigns, type Readiness, readinessOf, type WorkerSigns } from '../../src/workers/readiness.js';
 
 const well: WorkerSigns = {
   phase: 'running',
   heartbeatAgoMs: 900,
+  heartbeatFailure: null,
   fetchAgoMs: 4_000,
+  refusal: null,
   shouldFetch: true,
   serverChanged: false,
   stop: undefined,
@@ -25,9 +28,79 @@ test.each([
   [{ fetchAgoMs: 15_100 }, ['FETCH_LOOP_STUCK']],
   [{ fetchAgoMs: 15_100, heartbeatAgoMs: 15_100 }, ['ENGINE_AWAY', 'FETCH_LOOP_STUCK']],
   [{ fetchAgoMs: 600_000, shouldFetch: false }, []],
+  [{ refusal: 'Redis is full.', heartbeatAgoMs: 60_000, fetchAgoMs: 60_000 }, ['ENGINE_AWAY']],
 ] as const)('a worker with %j is not ready because of %j', (signs, codes) => {
   const readiness = readinessOf({ ...well, ...signs });
   expect(readiness.ready ? [] : readiness.reasons.map(({ code }) => code)).toEqual(codes);
+});
+
+test.each([
+  [{ refusal: 'Redis is full.' }, 'Redis is full.'],
+  [{ heartbeatAgoMs: 4_100, heartbeatFailure: 'Redis is full.' }, 'Redis is full.'],
+  [{ heartbeatAgoMs: 4_100 }, 'The engine does not answer; the worker goes on when it is back.'],
+])('with %j the engine’s own words are told, where it has some', (signs, message) => {
+  expect(readinessOf({ ...well, ...signs })).toEqual({ ready: false, reasons: [{ code: 'ENGINE_AWAY', message }] });
+});
+
+describe('the signs of a worker', () => {
+  const fleet = {
+    control: INITIAL_CONTROL,
+    server: null,
+    working: true,
+    heartbeatAgoMs: () => 10,
+    heartbeatFailure: null,
+  };
+  const codes = (readiness: Readiness) => (readiness.ready ? [] : readiness.reasons.map(({ code }) => code));
+  let nowMs = 0;
+  beforeEach(() => {
+    nowMs = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test('are of one that starts, works and ends', () => {
+    const signs = createSigns(fleet, 1);
+    expect(codes(signs.readiness())).toEqual(['STARTING']);
+    signs.enter('running');
+    expect(codes(signs.readiness())).toEqual([]);
+    signs.enter('ending');
+    expect(codes(signs.readiness())).toEqual(['ENDING']);
+  });
+
+  test('say that it is stuck once its loop has not come round for a while, until it does', () => {
+    const signs = createSigns(fleet, 1);
+    signs.enter('running');
+    nowMs = 15_001;
+    expect(codes(signs.readiness())).toEqual(['FETCH_LOOP_STUCK']);
+    signs.fetched();
+    expect(codes(signs.readiness())).toEqual([]);
+  });
+
+  test('ask nothing of the loop while every place has a row, and some time again once one is free', async () => {
+    const signs = createSigns(fleet, 1);
+    signs.enter('running');
+    let finish = (): void => undefined;
+    const row = signs.during(() => new Promise<void>((resolve) => (finish = resolve)));
+    nowMs = 60_000;
+    expect(codes(signs.readiness())).toEqual([]);
+    finish();
+    await row;
+    expect(codes(signs.readiness())).toEqual([]);
+    nowMs += 15_001;
+    expect(codes(signs.readiness())).toEqual(['FETCH_LOOP_STUCK']);
+  });
+
+  test('keep what the engine said until it gives a row again', () => {
+    const signs = createSigns(fleet, 1);
+    signs.enter('running');
+    signs.fetched(new Error('Redis is full.'));
+    signs.moved();
+    expect(signs.readiness()).toMatchObject({ reasons: [{ code: 'ENGINE_AWAY', message: 'Redis is full.' }] });
+    signs.fetched();
+    expect(codes(signs.readiness())).toEqual([]);
+  });
 });
 
 test('a stop is told with its reason', () => {

@@ -64,12 +64,12 @@ export interface Engine {
   readonly bulksAtOnce: number;
   /**
    * A worker on this engine, not yet running when `autorun` is false; the caller closes it before the engine. `onFetch` is
-   * called each time its loop has asked the engine for a row.
+   * called each time its loop has asked the engine for a row, with one sentence for people where the engine refused.
    */
   openWorker(
     processor: Processor<EnrichPayload, EnrichReturn>,
     options: Omit<WorkerOptions, 'connection'>,
-    onFetch?: () => void,
+    onFetch?: (refusal?: Error) => void,
   ): EnrichWorker;
   /** Asks the engine about its settings; rejects with `StoreUnavailableError` when it is away. */
   inspect(): Promise<EngineInspection>;

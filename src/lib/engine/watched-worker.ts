@@ -1,4 +1,5 @@
-import { type Job, Worker } from 'bullmq';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isNotConnectionError, type Job, Worker } from 'bullmq';
 import type { EnrichPayload, EnrichReturn } from '../queues.js';
 
 type Data = Job<EnrichPayload, EnrichReturn>;
@@ -6,18 +7,29 @@ type Data = Job<EnrichPayload, EnrichReturn>;
 /** Seconds an idle worker waits for a row in one go: a connection that went silent is noticed this much later. */
 const LONGEST_BLOCK_SECONDS = 4;
 
-/** BullMQ's worker, telling each time the loop that fetches rows gets an answer from the engine. */
+/** BullMQ itself asks again at once when the engine refuses, some hundred times a second. */
+const AFTER_REFUSAL_MS = 1_000;
+
+/** BullMQ's worker, telling each time the loop that fetches rows gets an answer from the engine, or a refusal. */
 export class WatchedWorker extends Worker<EnrichPayload, EnrichReturn> {
   /** Set right after the construction; the loop starts later. */
-  onFetch: () => void = () => undefined;
+  onFetch: (refusal?: Error) => void = () => undefined;
 
   override get maximumBlockTimeout(): number {
     return Math.min(super.maximumBlockTimeout, LONGEST_BLOCK_SECONDS);
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Data> {
-    const job = await super.moveToActive(token, name);
-    this.onFetch();
-    return job;
+    try {
+      const job = await super.moveToActive(token, name);
+      this.onFetch();
+      return job;
+    } catch (error) {
+      if (error instanceof Error && isNotConnectionError(error)) {
+        this.onFetch(error);
+        await sleep(AFTER_REFUSAL_MS);
+      }
+      throw error;
+    }
   }
 }

@@ -61,7 +61,7 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
         { drainDelay: DRAIN_DELAY_SECONDS, ...options, connection: link } as unknown as WorkerOptions,
         createPostgresBackend as never,
       );
-      if (onFetch !== undefined) worker.onFetch = onFetch;
+      worker.onFetch = (refusal) => onFetch?.(refusal && explain(refusal));
       return logEngineErrors<EnrichWorker>(worker, log, explain);
     },
     jobFates: (keys) =>

@@ -76,7 +76,7 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
     openWorker: (processor, options, onFetch) => {
       workers ??= createClient('blocking');
       const worker = new WatchedWorker(queueName, processor, { ...options, connection: workers, prefix });
-      if (onFetch !== undefined) worker.onFetch = onFetch;
+      worker.onFetch = (refusal) => onFetch?.(refusal && explain(refusal));
       return logEngineErrors(worker, log, explain);
     },
     jobFates: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),
