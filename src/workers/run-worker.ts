@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../lib/engine/engine.js';
 import { logEngineWarnings } from '../lib/engine/engine-warnings.js';
+import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichWorker } from '../lib/queues.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
@@ -59,7 +60,10 @@ export interface RunWorkerOptions {
 
 const UNCERTAIN_RECHECK_MS = 30_000;
 
-/** Runs one worker until it is idle, stopped or told to end. Everything it opened is closed when it returns; the engine stays open. */
+/**
+ * Runs one worker until it is idle, stopped or told to end. Everything it opened is closed when it returns; the engine stays
+ * open. Rejects with `AppError` when the loop that fetches rows breaks.
+ */
 export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
   const { engine, settings, log } = options;
   const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
@@ -123,11 +127,13 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     },
     sweepEnd.signal,
   );
-  void worker.run().catch((error: unknown) => log.error('worker.crashed', { message: String(error) }));
+  const crash = crashOf(worker, log);
   signs.enter('running');
   log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
   try {
-    const ended = await watch.untilDone({ ...options, resultPollMs: settings.resultPollMs });
+    const stopSignal = AbortSignal.any([options.stopSignal, sweepEnd.signal]);
+    const done = watch.untilDone({ ...options, stopSignal, resultPollMs: settings.resultPollMs });
+    const ended = await Promise.race([done, crash]);
     return await watch.report(ended);
   } finally {
     signs.enter('ending');
@@ -140,6 +146,21 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     await fleet.close();
     log.info('worker.ended', { workerId: fleet.workerId });
   }
+}
+
+/** Runs the worker; rejects when its loop breaks, for a process that fetches nothing must not look well. */
+function crashOf(worker: EnrichWorker, log: Logger): Promise<never> {
+  return new Promise((_, reject) => {
+    worker.run().catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      log.error('worker.crashed', { message });
+      reject(
+        new AppError('WORKER_CRASHED', `The worker's loop broke (${message}); start it again, and report it.`, 1, {
+          cause: error,
+        }),
+      );
+    });
+  });
 }
 
 /** Lets calls in flight finish; after the deadline the rest is left to the ledger. */

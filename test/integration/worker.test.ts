@@ -48,6 +48,26 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     });
   });
 
+  test('whose loop breaks ends with an error, so that it is started again', async () => {
+    const { engine, sandbox } = await open(kind);
+    const broken: Engine = {
+      ...engine,
+      openWorker: (...words) => {
+        const worker = engine.openWorker(...words);
+        worker.run = async () => {
+          throw new Error('the loop broke');
+        };
+        return worker;
+      },
+    };
+    await expect(startWorker({ engine: broken, sandbox, untilIdle: false }).ended).rejects.toMatchObject({
+      code: 'WORKER_CRASHED',
+      exitCode: 1,
+      message: expect.stringContaining('the loop broke'),
+    });
+    expect(await engine.store.vitals()).toMatchObject({ workers: 0 });
+  });
+
   test('stops at LIMIT_EXCEEDED with the row untouched, and a resume starts with a single row', async () => {
     const { engine, queue, sandbox } = await open(kind, { quota: 12, latencyMs: [1, 10] });
     await queueRows(queue, goodRows(40));
