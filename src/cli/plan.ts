@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Effort, effortOf } from '../lib/core/effort.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
-import { type FilePlan, type PlanOptions, planFile } from '../producers/plan-file.js';
+import { type FilePlan, planFile } from '../producers/plan-file.js';
 import { allowanceLine } from './allowance-line.js';
 import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -54,28 +54,33 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
   const allowance = await currentAllowance(session);
   const progress = createProgress('plan');
   try {
-    return await planWithin(session, allowance, {
-      path,
-      mapFlags: flags.map ?? [],
-      limit: flags.limit,
-      signal: session.shutdown.signal,
-      onProgress: ({ rows: done, total }) => progress.update(done, total),
-    });
+    return await planWithin(session, allowance, (covers) =>
+      planFile({
+        path,
+        mapFlags: flags.map ?? [],
+        engine: session.engine,
+        module: session.config.work.module,
+        covers,
+        limit: flags.limit,
+        signal: session.shutdown.signal,
+        onProgress: ({ rows: done, total }) => progress.update(done, total),
+      }),
+    );
   } finally {
     progress.stop();
   }
 }
 
-/** What enqueueing a file would do with this allowance. */
+/** What enqueueing a file would do with this allowance; `plan` reads the file, told how many new rows are covered. */
 export async function planWithin(
   { engine, config }: Pick<Session, 'engine' | 'config'>,
   allowance: Allowance | null,
-  options: Pick<PlanOptions, 'path' | 'mapFlags' | 'limit' | 'signal' | 'onProgress'>,
+  plan: (covers: number | null) => Promise<FilePlan>,
 ): Promise<Plan> {
   const { waiting, active, delayed } = await engine.counts();
   const ahead = waiting + active + delayed;
   const covers = allowance === null ? null : Math.max(0, allowance.left - ahead);
-  const { rows: read, ...file } = await planFile({ ...options, engine, module: config.work.module, covers });
+  const { rows: read, ...file } = await plan(covers);
   const { seconds, ...calls } = effortOf(file.enqueued, config.work.ratePerSecond);
   return { ...file, rows: read, ahead, allowance, calls, seconds };
 }

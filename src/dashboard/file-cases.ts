@@ -1,13 +1,14 @@
-import pLimit from 'p-limit';
-import { AppError } from '../lib/errors.js';
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { ColumnMapping } from '../lib/core/columns.js';
+import { AppError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
-import type { DeskFile, EnqueueFigures, FileDesk, OutcomeFigures, PlanFigures } from './file-desk.js';
-import type { FilePreview } from './file-preview.js';
+import type { DeskFile, EnqueueFigures, FileDesk, OutcomeFigures, PlanFigures, TellProgress } from './file-desk.js';
+import { type FilePreview, mappingText, type PreviewedFile } from './file-preview.js';
 import type { Upload, UploadStore } from './upload-store.js';
 
 /** What is being done with a file, or was. */
 export type Stage =
-  | { readonly kind: 'unplanned' }
+  | { readonly kind: 'unplanned' | 'mapping' }
   | { readonly kind: 'planning' | 'enqueueing'; readonly rows: number; readonly total: number }
   | { readonly kind: 'planned'; readonly plan: PlanFigures }
   | { readonly kind: 'enqueued'; readonly report: EnqueueFigures }
@@ -18,6 +19,7 @@ export interface FileCase {
   readonly upload: Upload;
   readonly uploadedAtMs: number;
   readonly mapFlags: readonly string[];
+  /** Its columns are those that everything is done by, until others are chosen. */
   readonly preview: FilePreview;
   readonly stage: Stage;
   readonly outcomes: OutcomeFigures | null;
@@ -25,8 +27,8 @@ export interface FileCase {
 
 export interface FileCasesOptions {
   readonly desk: FileDesk;
-  readonly uploads: UploadStore;
-  readonly preview: (file: DeskFile) => Promise<FilePreview>;
+  readonly uploads: Pick<UploadStore, 'remove'>;
+  readonly preview: (file: PreviewedFile) => Promise<FilePreview>;
   readonly log: Logger;
 }
 
@@ -38,11 +40,19 @@ export interface FileCases {
   add(upload: Upload): Promise<FileCase>;
   /** Other columns: looks again and plans again. False while rows are being queued. */
   map(id: string, mapFlags: readonly string[]): Promise<boolean>;
-  /** Starts queueing; false when there is no plan to go by. */
-  enqueue(id: string): boolean;
+  /** Plans again by the same columns what failed; false when nothing did. */
+  replan(id: string): boolean;
+  /**
+   * Starts queueing, provided that `mapping`, as `mappingText` writes it, is that of the plan. `not-planned`: nothing was
+   * started, and nothing needs to be: it is being done, or the page says what is missing.
+   */
+  enqueue(id: string, mapping: string): 'started' | 'not-planned' | 'other-columns';
   /** Counts the rows again in the background, if that is due. */
   refresh(id: string): void;
-  exportTo(id: string, out: string): Promise<void>;
+  /** Throws `UsageError` as long as there are no columns to read by. */
+  exportTo(id: string, out: string, signal: AbortSignal): Promise<void>;
+  /** The records that become no job; false, and no file, when there are none. Throws as `exportTo` does. */
+  rejectsTo(id: string, out: string, signal: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -56,8 +66,12 @@ interface OpenCase extends FileCase {
   preview: FilePreview;
   stage: Stage;
   outcomes: OutcomeFigures | null;
+  /** Settles with the latest work, all earlier included. */
   work: Promise<void>;
+  /** Ends the latest work. */
   stop: AbortController;
+  /** Ends whatever reads the file, for it is about to be removed. */
+  readonly gone: AbortController;
   countAtMs: number;
   counting: boolean;
 }
@@ -66,59 +80,85 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
   const cases = new Map<string, OpenCase>();
   /** Reading several large files at once only makes each of them slow. */
   const limit = pLimit(2);
+  /** Of their own: who downloads holds nobody up who queues. */
+  const downloads = pLimit(2);
 
-  const fileOf = ({ upload, mapFlags }: FileCase): DeskFile => ({ path: upload.path, mapFlags });
-
-  /** The folder of an upload is nobody's business. */
+  /** Where an upload lies is nobody's business. */
   function messageOf(error: unknown, { upload }: Pick<FileCase, 'upload'>): string {
-    if (error instanceof AppError) return error.message.replaceAll(`${upload.folder}/`, '');
+    if (error instanceof AppError) return error.message.replaceAll(upload.path, upload.name);
     log.error('dashboard.file-failed', { message: error instanceof Error ? error.message : String(error) });
     return 'That did not work; the log of the dashboard says why.';
   }
 
-  function run(file: OpenCase, work: (signal: AbortSignal) => Promise<Stage>): void {
-    const stop = new AbortController();
-    file.stop = stop;
-    file.work = limit(() => work(stop.signal)).then(
-      (stage) => {
-        if (!stop.signal.aborted) file.stage = stage;
+  /** Ends what is being done with a file, waits for its end and does this. The stage changes at once: nothing begins in between. */
+  function run(file: OpenCase, stage: Stage, work: (signal: AbortSignal) => Promise<Stage>): Promise<void> {
+    file.stop.abort();
+    file.stop = new AbortController();
+    file.stage = stage;
+    const { signal } = file.stop;
+    const worked = file.work.then(() => {
+      signal.throwIfAborted();
+      return work(signal);
+    });
+    file.work = worked.then(
+      (after) => {
+        if (!signal.aborted) file.stage = after;
       },
       (error: unknown) => {
-        if (!stop.signal.aborted) file.stage = { kind: 'failed', message: messageOf(error, file) };
+        if (!signal.aborted) file.stage = { kind: 'failed', message: messageOf(error, file) };
       },
     );
+    return file.work;
   }
 
   function plan(file: OpenCase): void {
-    if (file.preview.columns === null) {
+    const { columns, rowCount } = file.preview;
+    if (columns === null) {
       file.stage = { kind: 'unplanned' };
       return;
     }
-    file.stage = { kind: 'planning', rows: 0, total: file.preview.rowCount };
-    run(file, async (signal) => {
-      const tell = ({ rows, total }: { rows: number; total: number }) => {
+    const input = deskFile(file, columns);
+    void run(file, { kind: 'planning', rows: 0, total: rowCount }, (signal) => {
+      const tell: TellProgress = ({ rows, total }) => {
         if (!signal.aborted) file.stage = { kind: 'planning', rows, total };
       };
-      return { kind: 'planned', plan: await desk.plan(fileOf(file), signal, tell) };
+      return inSlot(limit, signal, async () => ({ kind: 'planned', plan: await desk.plan(input, signal, tell) }));
     });
   }
 
-  async function makeRoom(): Promise<void> {
-    for (const file of cases.values()) {
-      if (cases.size < MOST_FILES) return;
-      if (file.stage.kind === 'enqueueing') continue;
-      cases.delete(file.upload.id);
-      file.stop.abort();
-      await file.work;
-      await uploads.remove(file.upload);
-    }
+  /** Removes the oldest files beyond the most that are kept, but none whose rows are being queued. */
+  async function removeSurplus(): Promise<void> {
+    const idle = [...cases.values()].filter(({ stage }) => stage.kind !== 'enqueueing');
+    const surplus = idle.slice(0, Math.max(0, cases.size - MOST_FILES));
+    for (const { upload } of surplus) cases.delete(upload.id);
+    await Promise.all(surplus.map(end));
+    await Promise.all(surplus.map(({ upload }) => uploads.remove(upload)));
+  }
+
+  async function end(file: OpenCase): Promise<void> {
+    file.gone.abort();
+    file.stop.abort();
+    await file.work;
+  }
+
+  /** Takes a slot among the downloads; ends when the reader leaves or the file goes. */
+  async function download<T>(
+    id: string,
+    left: AbortSignal,
+    work: (file: DeskFile, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const file = cases.get(id);
+    if (file === undefined) throw new Error('There is no such file.');
+    const { columns, problem } = file.preview;
+    if (columns === null) throw new UsageError('NO_USABLE_COLUMN', problem ?? 'No columns are chosen.');
+    const signal = AbortSignal.any([left, file.gone.signal]);
+    return inSlot(downloads, signal, () => work(deskFile(file, columns), signal));
   }
 
   return {
     list: () => [...cases.values()].reverse(),
     find: (id) => cases.get(id),
     add: async (upload) => {
-      await makeRoom();
       const seen = await preview({ path: upload.path, mapFlags: [] }).catch(async (error: unknown) => {
         const message = messageOf(error, { upload });
         await uploads.remove(upload);
@@ -133,51 +173,69 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
         outcomes: null,
         work: Promise.resolve(),
         stop: new AbortController(),
+        gone: new AbortController(),
         countAtMs: 0,
         counting: false,
       };
       cases.set(upload.id, file);
       plan(file);
+      await removeSurplus();
       return file;
     },
     map: async (id, mapFlags) => {
       const file = cases.get(id);
       if (file === undefined || file.stage.kind === 'enqueueing') return false;
-      file.stop.abort();
-      await file.work;
-      const seen = await preview({ path: file.upload.path, mapFlags });
-      file.mapFlags = mapFlags;
-      file.preview = seen;
-      file.outcomes = null;
+      await run(file, { kind: 'mapping' }, async (signal) => {
+        const seen = await preview({ path: file.upload.path, mapFlags });
+        if (!signal.aborted) Object.assign(file, { mapFlags, preview: seen, outcomes: null });
+        return { kind: 'unplanned' };
+      });
+      // Unless yet other columns were chosen meanwhile.
+      if (file.stage.kind === 'unplanned') plan(file);
+      return true;
+    },
+    replan: (id) => {
+      const file = cases.get(id);
+      if (file?.stage.kind !== 'failed') return false;
       plan(file);
       return true;
     },
-    enqueue: (id) => {
+    enqueue: (id, mapping) => {
       const file = cases.get(id);
-      if (file?.stage.kind !== 'planned') return false;
-      file.stage = { kind: 'enqueueing', rows: 0, total: file.preview.rowCount };
-      run(file, async (signal) => {
-        const tell = ({ rows, total }: { rows: number; total: number }) => {
+      const columns = file?.preview.columns ?? null;
+      if (file?.stage.kind === 'mapping' || mapping !== mappingText(columns)) return 'other-columns';
+      if (file?.stage.kind !== 'planned' || columns === null) return 'not-planned';
+      const input = deskFile(file, columns);
+      void run(file, { kind: 'enqueueing', rows: 0, total: file.preview.rowCount }, (signal) => {
+        const tell: TellProgress = ({ rows, total }) => {
           file.stage = { kind: 'enqueueing', rows, total };
         };
-        const rejectsPath = `${file.upload.path}.rejects.csv`;
-        return { kind: 'enqueued', report: await desk.enqueue(fileOf(file), rejectsPath, signal, tell) };
+        return inSlot(limit, signal, async () => {
+          const { rows, enqueued, duplicates, known, rejected } = await desk.enqueue(input, signal, tell);
+          const report = { rows, enqueued, duplicates, known, rejected };
+          log.info('dashboard.enqueued', report);
+          return { kind: 'enqueued', report };
+        });
       });
-      return true;
+      return 'started';
     },
     refresh: (id) => {
       const file = cases.get(id);
       const mayCount = file?.stage.kind === 'planned' || file?.stage.kind === 'enqueued';
       if (file === undefined || !mayCount || file.counting || performance.now() < file.countAtMs) return;
+      const { preview: seen } = file;
+      if (seen.columns === null) return;
+      const input = deskFile(file, seen.columns);
       file.counting = true;
       const startedAtMs = performance.now();
-      const { mapFlags } = file;
-      void limit(() => desk.outcomes(fileOf(file)))
+      void inSlot(limit, file.gone.signal, () => desk.outcomes(input))
         .then(
           (outcomes) => {
-            if (file.mapFlags === mapFlags) file.outcomes = outcomes;
+            if (file.preview === seen) file.outcomes = outcomes;
           },
-          (error: unknown) => log.warn('dashboard.cannot-count', { message: messageOf(error, file) }),
+          (error: unknown) => {
+            if (!file.gone.signal.aborted) log.warn('dashboard.cannot-count', { message: messageOf(error, file) });
+          },
         )
         .finally(() => {
           file.counting = false;
@@ -185,14 +243,31 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
           file.countAtMs = performance.now() + Math.max(COUNT_EVERY_MS, tookMs * COUNT_SHARE);
         });
     },
-    exportTo: async (id, out) => {
-      const file = cases.get(id);
-      if (file === undefined) throw new Error('There is no such file.');
-      await limit(() => desk.exportTo(fileOf(file), out, file.stop.signal));
-    },
+    exportTo: (id, out, left) => download(id, left, (file, signal) => desk.exportTo(file, out, signal)),
+    rejectsTo: (id, out, left) => download(id, left, (file, signal) => desk.rejectsTo(file, out, signal)),
     close: async () => {
-      for (const file of cases.values()) file.stop.abort();
-      await Promise.all([...cases.values()].map(({ work }) => work));
+      await Promise.all([...cases.values()].map(end));
     },
   };
+}
+
+function deskFile({ upload, mapFlags }: FileCase, columns: ColumnMapping): DeskFile {
+  return { path: upload.path, columns, mapFlags };
+}
+
+/** Does `work` once a slot is free; rejects with the signal's reason when that comes first. */
+async function inSlot<T>(limit: LimitFunction, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let giveUp: () => void = () => undefined;
+  const left = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', giveUp, { once: true });
+  const worked = limit(async () => {
+    signal.throwIfAborted();
+    // From here on the work itself heeds the signal, and its end is what is waited for.
+    signal.removeEventListener('abort', giveUp);
+    return work();
+  });
+  return Promise.race([worked, left]);
 }

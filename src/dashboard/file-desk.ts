@@ -1,6 +1,10 @@
-/** A file on this machine and the columns chosen for it, as the values of `--map`. */
+import type { ColumnMapping } from '../lib/core/columns.js';
+
+/** A file on this machine and where its fields are. */
 export interface DeskFile {
   readonly path: string;
+  readonly columns: ColumnMapping;
+  /** What somebody chose, as the values of `--map`: remembered once rows are queued by it. Empty when nobody did. */
   readonly mapFlags: readonly string[];
 }
 
@@ -27,8 +31,6 @@ export interface EnqueueFigures {
   readonly duplicates: number;
   readonly known: number;
   readonly rejected: number;
-  /** Null when nothing was rejected. */
-  readonly rejectsFile: string | null;
 }
 
 /** Rows of a file by outcome, summing to `rows`. */
@@ -50,8 +52,10 @@ export interface OutcomeFigures {
  */
 export interface FileDesk {
   plan(file: DeskFile, signal: AbortSignal, tell: TellProgress): Promise<PlanFigures>;
-  enqueue(file: DeskFile, rejectsPath: string, signal: AbortSignal, tell: TellProgress): Promise<EnqueueFigures>;
+  enqueue(file: DeskFile, signal: AbortSignal, tell: TellProgress): Promise<EnqueueFigures>;
   outcomes(file: DeskFile): Promise<OutcomeFigures>;
   /** Writes the export to `out`. */
   exportTo(file: DeskFile, out: string, signal: AbortSignal): Promise<void>;
+  /** Writes the rejects to `out`; false, and no file, when nothing is rejected. */
+  rejectsTo(file: DeskFile, out: string, signal: AbortSignal): Promise<boolean>;
 }

@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
 import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
 import type { FileCase, Stage } from './file-cases.js';
-import type { OutcomeFigures } from './file-desk.js';
-import type { FilePreview } from './file-preview.js';
+import type { OutcomeFigures, PlanFigures } from './file-desk.js';
+import { type FilePreview, mappingText } from './file-preview.js';
 import { count, type Html, page, rows, time } from './layout.js';
+import type { Upload } from './upload-store.js';
 
 const FIELD_NAMES: Readonly<Record<MappedField, string>> = {
   name: 'Company name',
@@ -19,11 +20,11 @@ export function filePath(id: string): string {
 
 /** The parts of the page that change, by the id of the element they fill. */
 export function fileParts(file: FileCase): Readonly<Record<string, Html>> {
-  return { stage: stageText(file), outcomes: outcomeTable(file) };
+  return { stage: stageText(file), outcomes: outcomeTable(file), 'enqueue-rows': rowsToQueue(file) };
 }
 
-/** The page of one uploaded file: its columns, what enqueueing would do, what became of its rows. */
-export function filePage(file: FileCase, where: string): Html {
+/** The page of one uploaded file: its columns, what enqueueing would do, what became of its rows. `notice` says what was refused. */
+export function filePage(file: FileCase, where: string, notice: string | null): Html {
   const { upload, preview } = file;
   const parts = fileParts(file);
   const base = filePath(upload.id);
@@ -31,13 +32,15 @@ export function filePage(file: FileCase, where: string): Html {
     { title: `${upload.name} · zia-bulk-enrich`, where, current: 'file', scripts: ['app.js'] },
     html`<h1>${upload.name}</h1>
       <p class="quiet">${rows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, columns set apart by ${delimiterName(preview.delimiter)}</p>
+      ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
       <section class="card" aria-labelledby="columns-title">
         <h2 id="columns-title">Columns</h2>
         ${preview.problem === null ? '' : html`<p class="problem" role="alert">${preview.problem}</p>`}
-        <form method="post" action="${base}/columns" class="mapping">
+        <form method="post" action="${base}/columns" class="mapping" autocomplete="off">
           ${MAPPED_FIELDS.map((field) => columnChoice(field, preview))}
           <button>Use these columns</button>
         </form>
+        <p id="columns-unused" role="status"></p>
         ${previewTable(preview)}
       </section>
       <section class="card" aria-labelledby="stage-title">
@@ -53,10 +56,11 @@ export function filePage(file: FileCase, where: string): Html {
       </section>
       <dialog id="enqueue-dialog" aria-labelledby="enqueue-title">
         <h2 id="enqueue-title">Queue the new rows?</h2>
+        <p><span id="enqueue-rows">${parts['enqueue-rows']}</span>: ${columnNames(preview)}.</p>
         <p>Workers submit them as soon as they can, and each submission uses one enrichment of the allowance.</p>
         <div class="actions">
           <form method="dialog"><button>Not yet</button></form>
-          <form method="post" action="${base}/enqueue"><button class="primary">Queue them</button></form>
+          <form method="post" action="${base}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><button class="primary">Queue them</button></form>
         </div>
       </dialog>`,
   );
@@ -77,6 +81,19 @@ export function filesCard(files: readonly FileCase[], maxBytes: number): Html {
   </section>`;
 }
 
+function rowsToQueue({ stage }: FileCase): Html {
+  return html`${stage.kind === 'planned' ? `${rows(stage.plan.enqueued)} to queue` : 'No rows to queue now'}`;
+}
+
+/** `Company name from Firm, Email from Mail` */
+function columnNames({ headers, columns }: FilePreview): Html {
+  const named = MAPPED_FIELDS.flatMap((field) => {
+    const at = columns?.[field];
+    return at === undefined ? [] : [{ field, header: headers[at] ?? '' }];
+  });
+  return html`${named.map(({ field, header }, at) => html`${at === 0 ? '' : ', '}${FIELD_NAMES[field]} from <b>${header}</b>`)}`;
+}
+
 function columnChoice(field: MappedField, { headers, columns }: FilePreview): Html {
   const chosen = columns?.[field];
   const options = headers.flatMap((header, at) =>
@@ -86,7 +103,7 @@ function columnChoice(field: MappedField, { headers, columns }: FilePreview): Ht
       : [html`<option value="${header}" ${at === chosen ? 'selected' : ''}>${header}</option>`],
   );
   return html`<p><label for="column-${field}">${FIELD_NAMES[field]}</label>
-    <select id="column-${field}" name="${field}"><option value="">– none –</option>${options}</select></p>`;
+    <select id="column-${field}" name="${field}"><option value="" ${chosen === undefined ? 'selected' : ''}>– none –</option>${options}</select></p>`;
 }
 
 function previewTable({ headers, rows: first, columns }: FilePreview): Html {
@@ -105,6 +122,8 @@ function previewTable({ headers, rows: first, columns }: FilePreview): Html {
 
 function stageText({ stage, upload }: FileCase): Html {
   switch (stage.kind) {
+    case 'mapping':
+      return html`<p role="status">Reading the columns …</p>`;
     case 'unplanned':
       return html`<p class="quiet">Choose at least one of company name, email and website.</p>`;
     case 'planning':
@@ -112,14 +131,21 @@ function stageText({ stage, upload }: FileCase): Html {
     case 'enqueueing':
       return progress('Queueing', stage);
     case 'failed':
-      return html`<p class="problem" role="alert">${stage.message}</p>`;
+      return html`<p class="problem" role="alert">${stage.message}</p>
+        <form method="post" action="${filePath(upload.id)}/plan"><button>Try again</button></form>`;
     case 'planned':
-      return planned(stage.plan);
+      return planned(stage.plan, upload);
     case 'enqueued':
       return html`<p role="status"><b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.</p>
         <div class="actions"><a class="button" href="/">Watch them on the overview</a>
-        ${stage.report.rejectsFile === null ? '' : html`<a class="button" href="${filePath(upload.id)}/rejects" download>Download the rejects</a>`}</div>`;
+        ${rejectsLink(stage.report, upload)}</div>`;
   }
+}
+
+function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload): Html {
+  return rejected === 0
+    ? html``
+    : html`<a class="button" href="${filePath(id)}/rejects" download>Download the rejects</a>`;
 }
 
 function progress(label: string, { rows: done, total }: { rows: number; total: number }): Html {
@@ -128,16 +154,8 @@ function progress(label: string, { rows: done, total }: { rows: number; total: n
     <p class="quiet">${count(done)} of ${rows(total)}</p>`;
 }
 
-function planned({
-  enqueued,
-  duplicates,
-  known,
-  rejected,
-  fieldsLeftOut,
-  rejects,
-  withRecordId,
-  sentence,
-}: Extract<Stage, { kind: 'planned' }>['plan']): Html {
+function planned(plan: PlanFigures, upload: Upload): Html {
+  const { enqueued, duplicates, known, rejected, fieldsLeftOut, rejects, withRecordId, sentence } = plan;
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
   return html`<dl class="legend">
       ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Known already', known)}
@@ -145,7 +163,10 @@ function planned({
     </dl>
     <p>${sentence}</p>
     ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
-    ${enqueued === 0 ? '' : html`<button type="button" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}`;
+    <div class="actions">
+      ${enqueued === 0 ? '' : html`<button type="button" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}
+      ${rejectsLink(plan, upload)}
+    </div>`;
 }
 
 function figure(label: string, value: number, remark = ''): Html {
@@ -181,7 +202,8 @@ function outcomeTable({ outcomes, preview }: FileCase): Html {
 }
 
 function stageWord({ kind }: Stage): string {
-  return kind === 'planned' ? 'not queued' : kind === 'unplanned' ? 'columns to choose' : kind;
+  if (kind === 'planned') return 'not queued';
+  return kind === 'unplanned' || kind === 'mapping' ? 'columns to choose' : kind;
 }
 
 const LONGEST_CELL = 60;

@@ -1,10 +1,9 @@
 import { type ColumnMapping, MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
 import { openCsv } from '../lib/csv/csv-source.js';
-import { resolveColumns } from '../lib/csv/resolve-columns.js';
+import { lookUpColumns } from '../lib/csv/resolve-columns.js';
 import { readRows } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 import type { Store } from '../lib/store/store.js';
-import type { DeskFile } from './file-desk.js';
 
 /** The form of a file and its first rows. */
 export interface FilePreview {
@@ -27,9 +26,15 @@ export interface PreviewRow {
 
 const ROWS_SHOWN = 8;
 
+/** A file on this machine and the columns asked for, as the values of `--map`. */
+export interface PreviewedFile {
+  readonly path: string;
+  readonly mapFlags: readonly string[];
+}
+
 /** Reads a file's form, finds its columns as the commands do, and reads its first rows. Throws `UsageError` when it is no usable CSV. */
 export async function previewFile(
-  { path, mapFlags }: DeskFile,
+  { path, mapFlags }: PreviewedFile,
   { module, store }: { readonly module: string; readonly store: Pick<Store, 'cell'> },
 ): Promise<FilePreview> {
   const source = await openCsv(path);
@@ -61,7 +66,7 @@ async function columnsOf(
   store: Pick<Store, 'cell'>,
 ): Promise<{ readonly columns: ColumnMapping | null; readonly problem: string | null }> {
   try {
-    return { columns: await resolveColumns(source, mapFlags, store), problem: null };
+    return { columns: await lookUpColumns(source, mapFlags, store), problem: null };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return { columns: null, problem: error.message };
@@ -71,4 +76,11 @@ async function columnsOf(
 /** The `--map` values that say all of `choice`: a header for each field, empty to leave it out. */
 export function mapFlagsOf(choice: Readonly<Partial<Record<MappedField, string>>>): readonly string[] {
   return MAPPED_FIELDS.map((field) => `${field.toLowerCase()}=${choice[field] ?? ''}`);
+}
+
+/** A mapping in a text for a form to carry: the same text for the same mapping. Empty without columns. */
+export function mappingText(columns: ColumnMapping | null): string {
+  return MAPPED_FIELDS.flatMap((field) =>
+    columns?.[field] === undefined ? [] : [`${field}=${columns[field]}`],
+  ).join();
 }

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
@@ -48,7 +47,7 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
     const file = found(c);
     if (file === undefined) return c.notFound();
     cases.refresh(file.upload.id);
-    return c.html(filePage(file, where));
+    return c.html(filePage(file, where, null));
   });
 
   app.get('/:id/parts', async (c) => {
@@ -67,46 +66,77 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
     return c.redirect(filePath(file.upload.id), 303);
   });
 
-  app.post('/:id/enqueue', (c) => {
+  app.post('/:id/enqueue', async (c) => {
     const file = found(c);
     if (file === undefined) return c.notFound();
+    const form = await c.req.formData();
+    if (cases.enqueue(file.upload.id, String(form.get('mapping') ?? '')) === 'other-columns') {
+      const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and queue again.';
+      return c.html(filePage(file, where, notice), 409);
+    }
     // A second click finds the first one's work under way: both lead to the page that shows it.
-    cases.enqueue(file.upload.id);
     return c.redirect(filePath(file.upload.id), 303);
   });
 
-  let exports = 0;
-  app.get('/:id/export', async (c) => {
+  app.post('/:id/plan', (c) => {
     const file = found(c);
     if (file === undefined) return c.notFound();
-    exports += 1;
-    const path = join(file.upload.folder, `.export-${exports}.csv`);
+    cases.replan(file.upload.id);
+    return c.redirect(filePath(file.upload.id), 303);
+  });
+
+  let downloads = 0;
+
+  /** Makes a file for one reader, streams it and removes it. */
+  async function download(
+    c: Context,
+    { upload }: FileCase,
+    part: string,
+    write: (path: string) => Promise<boolean>,
+  ): Promise<Response> {
+    downloads += 1;
+    const path = join(upload.folder, `.${part}-${downloads}.csv`);
     try {
-      await cases.exportTo(file.upload.id, path);
+      if (!(await write(path))) return c.notFound();
+      return c.body(await streamOnce(path), 200, downloadHeaders(withPart(upload.name, part)));
     } catch (error) {
+      await rm(path, { force: true });
       if (error instanceof AppError) return c.text(`${error.message}\n`, 422);
       throw error;
     }
-    return download(c, path, withPart(file.upload.name, 'zia'), () => rm(path, { force: true }));
+  }
+
+  app.get('/:id/export', async (c) => {
+    const file = found(c);
+    if (file === undefined) return c.notFound();
+    return download(c, file, 'zia', async (path) => {
+      await cases.exportTo(file.upload.id, path, c.req.raw.signal);
+      return true;
+    });
   });
 
-  app.get('/:id/rejects', (c) => {
+  app.get('/:id/rejects', async (c) => {
     const file = found(c);
-    const rejects = file?.stage.kind === 'enqueued' ? file.stage.report.rejectsFile : null;
-    if (file === undefined || rejects === null) return c.notFound();
-    return download(c, rejects, withPart(file.upload.name, 'rejects'), async () => undefined);
+    if (file === undefined) return c.notFound();
+    return download(c, file, 'rejects', (path) => cases.rejectsTo(file.upload.id, path, c.req.raw.signal));
   });
 
   return app;
 }
 
-function download(c: Context, path: string, name: string, after: () => Promise<void>): Response {
-  const stream = createReadStream(path);
-  stream.once('close', () => void after());
-  return c.body(Readable.toWeb(stream) as ReadableStream<Uint8Array>, 200, {
+/** The file's content; the file is gone as soon as it is open, so that nothing is left of it however the reading ends. */
+async function streamOnce(path: string): Promise<ReadableStream<Uint8Array>> {
+  const file = await open(path);
+  await rm(path, { force: true });
+  // Node's and the browser's types of the same stream differ in name only.
+  return Readable.toWeb(file.createReadStream()) as ReadableStream<Uint8Array>;
+}
+
+function downloadHeaders(name: string): Record<string, string> {
+  return {
     'content-type': 'text/csv',
     'content-disposition': `attachment; filename="export.csv"; filename*=UTF-8''${encodeURIComponent(name)}`,
-  });
+  };
 }
 
 /** `accounts.zia.csv` for `accounts.csv`. */

@@ -16,7 +16,7 @@ import { createFailedLogins } from './failed-logins.js';
 import { createFileCases, type FileCases } from './file-cases.js';
 import type { FileDesk } from './file-desk.js';
 import { filesCard } from './file-page.js';
-import { previewFile } from './file-preview.js';
+import { type PreviewedFile, previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
 import { loginRequired } from './login.js';
 import { type AllowanceFigures, createMonitor, type Monitor } from './monitor.js';
@@ -125,7 +125,7 @@ function openParts(options: DashboardOptions, queue: EnrichQueue): Parts {
   if (options.files === undefined || readOnly) return { frame, monitor, live, files: null };
   const { desk, module } = options.files;
   const uploads = createUploadStore(maxUploadBytes);
-  const preview = (file: Parameters<typeof previewFile>[0]) => previewFile(file, { module, store: engine.store });
+  const preview = (file: PreviewedFile) => previewFile(file, { module, store: engine.store });
   const cases = createFileCases({ desk, uploads, preview, log });
   return { frame, monitor, live, files: { cases, uploads, maxBytes: maxUploadBytes } };
 }

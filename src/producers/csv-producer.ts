@@ -1,6 +1,6 @@
 import type { Engine } from '../lib/engine/engine.js';
 import { type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions, type Priority } from '../lib/queues.js';
-import type { Reject, RejectWriter } from './reject-writer.js';
+import { type RejectWriter, rejectsAmong } from './reject-writer.js';
 import { type RowCounts, type SortedRow, type SortOptions, sortRows } from './sorted-rows.js';
 
 export interface EnqueueOptions extends SortOptions {
@@ -34,7 +34,7 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
   try {
     const counts = await sortRows(options, async (rows, soFar) => {
       await adding.add(rows.filter(({ kind }) => kind === 'new').map((row) => jobOf(row, maxAttempts, priority)));
-      await rejects.write(rows.flatMap(rejectOf));
+      await rejects.write(rejectsAmong(rows.map(({ row }) => row)));
       onProgress?.({ rows: soFar.rows, total: source.rowCount });
     });
     await adding.flush();
@@ -108,8 +108,4 @@ function jobOf({ row }: SortedRow, maxAttempts: number, priority: Priority): Job
   if (!row.parsed.ok || row.key === undefined) throw new Error('A reject was about to become a job.');
   const data: EnrichPayload = { v: 1, ...row.parsed.row, line: row.lineNumber };
   return { name: JOB_NAME, data, opts: jobOptions(row.key, maxAttempts, priority) };
-}
-
-function rejectOf({ row }: SortedRow): Reject[] {
-  return row.parsed.ok ? [] : [{ record: row, code: row.parsed.code, reason: row.parsed.reason }];
 }

@@ -5,17 +5,20 @@ import { resolveColumns } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { type RowCounts, type SortedRow, type SortOptions, sortRows } from './sorted-rows.js';
 
-export interface PlanOptions extends Pick<SortOptions, 'module' | 'limit' | 'signal'> {
+export interface PlanRowsOptions extends SortOptions {
+  /** New rows that the allowance is good for; null when that is not known. */
+  readonly covers: number | null;
+  readonly onProgress?: ((progress: { readonly rows: number; readonly total: number }) => void) | undefined;
+}
+
+export interface PlanOptions extends Omit<PlanRowsOptions, 'source' | 'columns'> {
   /** The CSV file; `-` for standard input. */
   readonly path: string;
   /** Values of `--map`, such as `name=Firm`. */
   readonly mapFlags: readonly string[];
   readonly engine: Engine;
-  /** New rows that the allowance is good for; null when that is not known. */
-  readonly covers: number | null;
   /** Standard input when absent. */
   readonly stdin?: Readable | undefined;
-  readonly onProgress?: ((progress: { readonly rows: number; readonly total: number }) => void) | undefined;
 }
 
 /** What enqueueing a file would do; the counts are those of an `EnqueueReport`. */
@@ -33,19 +36,24 @@ export interface FilePlan extends RowCounts {
 
 /** Reads and checks a file as `enqueueFile` does, and queues nothing. Throws UsageError when the file cannot be used. */
 export async function planFile(options: PlanOptions): Promise<FilePlan> {
-  const { path, mapFlags, engine, stdin, onProgress } = options;
+  const { path, mapFlags, engine, stdin } = options;
   const source = await openCsv(path, stdin === undefined ? {} : { stdin });
   try {
-    const columns = await resolveColumns(source, mapFlags, engine.store);
-    const tally = createTally(options.covers);
-    const counts = await sortRows({ ...options, source, columns }, async (rows, soFar) => {
-      for (const row of rows) tally.add(row);
-      onProgress?.({ rows: soFar.rows, total: source.rowCount });
-    });
-    return { file: source.path, ...counts, ...tally.result() };
+    return await planRows({ ...options, source, columns: await resolveColumns(source, mapFlags, engine.store) });
   } finally {
     await source.close();
   }
+}
+
+/** Reads and checks the rows of an open file as `enqueueRows` does, and queues nothing. */
+export async function planRows(options: PlanRowsOptions): Promise<FilePlan> {
+  const { source, covers, onProgress } = options;
+  const tally = createTally(covers);
+  const counts = await sortRows(options, async (rows, soFar) => {
+    for (const row of rows) tally.add(row);
+    onProgress?.({ rows: soFar.rows, total: source.rowCount });
+  });
+  return { file: source.path, ...counts, ...tally.result() };
 }
 
 interface PlanTally {

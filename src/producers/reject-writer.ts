@@ -3,6 +3,7 @@ import { basename, dirname, join, parse } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import type { RejectCode } from '../lib/core/row.js';
 import type { CsvRecord, CsvSource } from '../lib/csv/csv-source.js';
+import type { FileRow } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 
 /** A record that did not become a job, and why. */
@@ -29,6 +30,13 @@ export function rejectsPathOf(input: string): string {
   if (input === '-') return 'stdin.rejects.csv';
   const { dir, name, ext } = parse(input);
   return join(dir, `${name}.rejects${ext || '.csv'}`);
+}
+
+/** The records among `rows` that become no job. */
+export function rejectsAmong(rows: readonly FileRow[]): readonly Reject[] {
+  return rows.flatMap((row) =>
+    row.parsed.ok ? [] : [{ record: row, code: row.parsed.code, reason: row.parsed.reason }],
+  );
 }
 
 /**

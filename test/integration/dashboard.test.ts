@@ -8,6 +8,7 @@ import { type Dashboard, type DashboardOptions, startDashboard } from '../../src
 import { loadConfig } from '../../src/lib/config.js';
 import { INITIAL_CONTROL, type StopReason, stopped } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import { resolveColumns } from '../../src/lib/csv/resolve-columns.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
@@ -211,6 +212,24 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     const submit = (url: string, form: Record<string, string> = {}) =>
       fetch(url, { method: 'POST', headers: OWN_PAGE, body: new URLSearchParams(form), redirect: 'manual' });
 
+    /** Asks to queue as the page in `page` does, with all that its form carries. */
+    const enqueueFrom = (file: string, page: string) => {
+      const form = /<form method="post" action="[^"]*\/enqueue">[\s\S]*?<\/form>/.exec(page)?.[0] ?? '';
+      const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
+      return submit(`${file}/enqueue`, Object.fromEntries(hidden.map(([, name, value]) => [name, value])));
+    };
+
+    const textOf = async (file: string) => (await fetch(file)).text();
+
+    const namesQueued = async () => {
+      const queue = engine.openQueue();
+      const jobs = await queue.getJobs(['waiting', 'prioritized']);
+      await queue.close();
+      return jobs.map(({ data }) => data.name).sort();
+    };
+
+    const remembered = async () => (await engine.store.cell<readonly unknown[]>('mappings').read()).value;
+
     test('shows the columns found, the first rows and the plan, and queues nothing by itself', async () => {
       const file = await fileUrl(await startWithFiles());
       const page = await (await fetch(file)).text();
@@ -233,8 +252,9 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
       await until(file, 'stage', '4 new rows');
       await submit(`${file}/columns`, { name: 'Firm', email: 'Email' });
       await until(file, 'stage', '2 new rows');
-      await submit(`${file}/enqueue`);
-      await submit(`${file}/enqueue`);
+      const page = await textOf(file);
+      expect((await enqueueFrom(file, page)).status).toBe(303);
+      expect((await enqueueFrom(file, page)).status).toBe(303);
       await until(file, 'stage', '2 rows queued.');
       expect((await engine.counts()).waiting).toBe(2);
       await waitFor(async () => figure((await parts(file)).outcomes ?? '', 'Waiting') === '3');
@@ -245,10 +265,76 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
       expect(await pageOf(dashboard)).toContain('accounts.csv</a>');
     });
 
+    test('queues by the columns on the page, whatever is remembered meanwhile for the same header row', async () => {
+      const file = await fileUrl(await startWithFiles());
+      await until(file, 'stage', '2 new rows');
+      const page = await textOf(file);
+      await resolveColumns({ headers: ['Customer', 'Firm', 'Email'] }, ['name=Customer', 'email='], engine.store);
+      expect((await enqueueFrom(file, page)).status).toBe(303);
+      await until(file, 'stage', '2 rows queued.');
+      expect(await namesQueued()).toEqual(['Acme Ltd', 'Harbour & Sons']);
+      const exported = await (await fetch(`${file}/export`)).text();
+      expect(exported.split('\n')[1]).toMatch(/^1001,Acme Ltd,info@acme.example,waiting,/);
+    });
+
+    test('queues nothing by other columns than those on the page, and shows the page anew', async () => {
+      const file = await fileUrl(await startWithFiles());
+      await until(file, 'stage', '2 new rows');
+      const seen = await textOf(file);
+      await submit(`${file}/columns`, { name: 'Customer' });
+      await until(file, 'stage', '4 new rows');
+      const answer = await enqueueFrom(file, seen);
+      expect(answer.status).toBe(409);
+      const page = await answer.text();
+      expect(page).toContain('nothing was queued');
+      expect(page).toMatch(/<option value="Customer" selected>/);
+      expect(await namesQueued()).toEqual([]);
+      expect((await submit(`${file}/enqueue`)).status).toBe(409);
+      expect((await enqueueFrom(file, page)).status).toBe(303);
+      await until(file, 'stage', '4 rows queued.');
+    });
+
+    test('gives the rejects before anything is queued, also when nothing could be', async () => {
+      const dashboard = await startWithFiles();
+      const file = await fileUrl(dashboard, 'Company\nx\n');
+      await until(file, 'stage', `${new URL(file).pathname}/rejects`);
+      expect((await parts(file)).stage).not.toContain('<button');
+      const answer = await fetch(`${file}/rejects`);
+      expect(answer.headers.get('content-disposition')).toContain("filename*=UTF-8''accounts.rejects.csv");
+      expect(await answer.text()).toBe(
+        'Company,zia_line,zia_error_code,zia_error\nx,2,NO_USABLE_FIELD,No usable field: the name is shorter than 3 characters.\n',
+      );
+      const flawless = await fileUrl(dashboard, 'Company\nAcme Ltd\n');
+      await until(flawless, 'stage', '1 new row');
+      expect((await parts(flawless)).stage).not.toContain('/rejects');
+      expect((await fetch(`${flawless}/rejects`)).status).toBe(404);
+    });
+
+    test('asks before it queues with the columns and the number of rows', async () => {
+      const file = await fileUrl(await startWithFiles());
+      await until(file, 'stage', '2 new rows');
+      const dialog = /<dialog[\s\S]*<\/dialog>/.exec(await textOf(file))?.[0] ?? '';
+      expect(dialog).toContain('Company name from <b>Firm</b>, Email from <b>Email</b>');
+      expect((await parts(file))['enqueue-rows']).toContain('2 rows');
+      expect(dialog).toContain('2 rows');
+    });
+
+    test('remembers columns that rows were queued by, not those that were tried', async () => {
+      const file = await fileUrl(await startWithFiles());
+      await submit(`${file}/columns`, { name: 'Customer' });
+      await until(file, 'stage', '4 new rows');
+      await until(file, 'outcomes', 'Not enqueued');
+      await (await fetch(`${file}/export`)).text();
+      expect(await remembered()).toBeNull();
+      await enqueueFrom(file, await textOf(file));
+      await until(file, 'stage', '4 rows queued.');
+      expect(await remembered()).toMatchObject([{ overrides: { name: 'Customer', email: null } }]);
+    });
+
     test('asks for columns when none can be used', async () => {
       const file = await fileUrl(await startWithFiles(), 'Alpha,Beta\nAcme Ltd,1\n');
       expect(await (await fetch(file)).text()).toMatch(/role="alert">[^<]*Alpha/);
-      expect((await submit(`${file}/enqueue`)).status).toBe(303);
+      expect((await enqueueFrom(file, await textOf(file))).status).toBe(303);
       expect((await parts(file)).stage).toContain('Choose at least one');
       await submit(`${file}/columns`, { name: 'Alpha' });
       await until(file, 'stage', '1 new row');

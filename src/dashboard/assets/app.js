@@ -88,6 +88,17 @@ document.addEventListener('click', ({ target }) => {
   if (dialog instanceof HTMLDialogElement) dialog.showModal();
 });
 
+// Columns that were chosen and are not yet used hold queueing back: rows are queued by those in use.
+document.addEventListener('change', ({ target }) => {
+  const form = target instanceof Element ? target.closest('form.mapping') : null;
+  const stage = document.getElementById('stage');
+  const hint = document.getElementById('columns-unused');
+  if (form === null || stage === null || hint === null) return;
+  const isUnused = [...form.querySelectorAll('select')].some((select) => !select.selectedOptions[0]?.defaultSelected);
+  stage.inert = isUnused;
+  hint.textContent = isUnused ? 'Use these columns first: rows are queued by the columns in use.' : '';
+});
+
 showLocalTimes(document);
 const live = document.querySelector('[data-live]')?.getAttribute('data-live');
 if (live) follow(live);

@@ -12,29 +12,49 @@ const MAX_REMEMBERED = 200;
 
 /**
  * The columns of a file: from the `--map` flags if there are any, else from those last given for the same header row, else
- * by header. Flags that lead to usable columns are remembered, and replace what was remembered before.
- * Throws UsageError when a flag is not understood, names no column, or no column is usable. Calling it twice is safe.
+ * by header. Remembers nothing. Throws UsageError when a flag is not understood, names no column, or no column is usable.
  */
+export async function lookUpColumns(
+  source: Pick<CsvSource, 'headers'>,
+  mapFlags: readonly string[],
+  store: Pick<Store, 'cell'>,
+): Promise<ColumnMapping> {
+  if (mapFlags.length > 0) return columnsOf(source.headers, overridesOf(mapFlags));
+  const { value } = await store.cell<RememberedMappings>('mappings').read();
+  const remembered = value?.find((entry) => entry.headers === headersHash(source.headers));
+  return columnsOf(source.headers, remembered?.overrides ?? {});
+}
+
+/** Keeps what the flags say for the next file with the same header row, in place of what was kept before; no flags say nothing. */
+export async function rememberColumns(
+  source: Pick<CsvSource, 'headers'>,
+  mapFlags: readonly string[],
+  store: Pick<Store, 'cell'>,
+): Promise<void> {
+  if (mapFlags.length === 0) return;
+  const entry = { headers: headersHash(source.headers), overrides: overridesOf(mapFlags) };
+  await store
+    .cell<RememberedMappings>('mappings')
+    .change((value) =>
+      [...(value ?? []).filter(({ headers }) => headers !== entry.headers), entry].slice(-MAX_REMEMBERED),
+    );
+}
+
+/** The columns as `lookUpColumns` finds them; flags that lead to usable columns are remembered. Calling it twice is safe. */
 export async function resolveColumns(
   source: Pick<CsvSource, 'headers'>,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<ColumnMapping> {
-  const cell = store.cell<RememberedMappings>('mappings');
-  const headers = headersHash(source.headers);
-  if (mapFlags.length === 0) {
-    const { value } = await cell.read();
-    const remembered = value?.find((entry) => entry.headers === headers);
-    return columnsOf(source.headers, remembered?.overrides ?? {});
-  }
+  const columns = await lookUpColumns(source, mapFlags, store);
+  await rememberColumns(source, mapFlags, store);
+  return columns;
+}
+
+function overridesOf(mapFlags: readonly string[]): ColumnOverrides {
   const flags = parseMapFlags(mapFlags);
   if (!flags.ok) throw new UsageError(flags.code, flags.message);
-  const columns = columnsOf(source.headers, flags.overrides);
-  const entry = { headers, overrides: flags.overrides };
-  await cell.change((value) =>
-    [...(value ?? []).filter((old) => old.headers !== headers), entry].slice(-MAX_REMEMBERED),
-  );
-  return columns;
+  return flags.overrides;
 }
 
 function columnsOf(headers: readonly string[], overrides: ColumnOverrides): ColumnMapping {

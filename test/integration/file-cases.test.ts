@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createFileCases, type FileCases } from '../../src/dashboard/file-cases.js';
+import type { DeskFile, EnqueueFigures, FileDesk, OutcomeFigures, PlanFigures } from '../../src/dashboard/file-desk.js';
+import { type FilePreview, mappingText } from '../../src/dashboard/file-preview.js';
+import type { Upload } from '../../src/dashboard/upload-store.js';
+import { UsageError } from '../../src/lib/errors.js';
+import { quietLog } from '../support/engines.js';
+import { waitFor } from '../support/wait.js';
+
+const PLAN: PlanFigures = {
+  rows: 1,
+  enqueued: 1,
+  duplicates: 0,
+  known: 0,
+  rejected: 0,
+  fieldsLeftOut: 0,
+  rejects: {},
+  withRecordId: 0,
+  sentence: '1 new row.',
+};
+const REPORT: EnqueueFigures = { rows: 1, enqueued: 1, duplicates: 0, known: 0, rejected: 0 };
+const OUTCOMES: OutcomeFigures = {
+  rows: 1,
+  enriched: 0,
+  notFound: 0,
+  submitted: 0,
+  waiting: 0,
+  uncertain: 0,
+  failed: 0,
+  rejected: 0,
+  notEnqueued: 1,
+};
+
+/** A promise that the test settles. */
+function gate(): { readonly passed: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open };
+}
+
+describe('file cases', () => {
+  let removed: string[];
+  let planned: { readonly file: DeskFile; readonly signal: AbortSignal }[];
+  let enqueued: DeskFile[];
+  let previewed: Promise<void>;
+  let planning: Promise<void>;
+  let queueing: Promise<void>;
+  let exporting: Promise<void>;
+  let cases: FileCases;
+  let logged: (readonly [string, unknown])[];
+
+  /** Column 0 is the name unless `--map name=<header>` says otherwise; headers are single digits. */
+  async function preview({ path, mapFlags }: { path: string; mapFlags: readonly string[] }): Promise<FilePreview> {
+    await previewed;
+    if (path.includes('wrong')) throw new UsageError('CSV_EMPTY', `${path} is empty.`);
+    const name = Number(mapFlags[0]?.split('=')[1] ?? 0);
+    return {
+      headers: ['0', '1', '2'],
+      rowCount: 1,
+      encoding: 'utf-8',
+      delimiter: ',',
+      columns: { name },
+      problem: null,
+      rows: [],
+    };
+  }
+
+  const desk: FileDesk = {
+    plan: async (file, signal) => {
+      planned.push({ file, signal });
+      await planning;
+      signal.throwIfAborted();
+      return PLAN;
+    },
+    enqueue: async (file) => {
+      enqueued.push(file);
+      await queueing;
+      return REPORT;
+    },
+    outcomes: async () => OUTCOMES,
+    exportTo: async (_file, _out, signal) => {
+      await exporting;
+      signal.throwIfAborted();
+    },
+    rejectsTo: async () => false,
+  };
+
+  beforeEach(() => {
+    removed = [];
+    logged = [];
+    planned = [];
+    enqueued = [];
+    previewed = planning = queueing = exporting = Promise.resolve();
+    const log = { ...quietLog, info: (event: string, fields: unknown) => void logged.push([event, fields]) };
+    const uploads = { remove: async ({ id }: Upload) => void removed.push(id) };
+    cases = createFileCases({ desk, uploads, preview, log });
+  });
+  afterEach(() => cases.close());
+
+  const upload = (id: string): Upload => ({
+    id,
+    name: `${id}.csv`,
+    path: `/tmp/${id}/upload.csv`,
+    folder: `/tmp/${id}`,
+    bytes: 1,
+  });
+  const stageOf = (id: string) => cases.find(id)?.stage.kind;
+  const isAt = (id: string, kind: string) => waitFor(() => stageOf(id) === kind, { what: `${id} to be ${kind}` });
+  const columnsOf = (id: string) => cases.find(id)?.preview.columns ?? {};
+
+  test('start no queueing while other columns are being looked at', async () => {
+    await cases.add(upload('a'));
+    await isAt('a', 'planned');
+    const looking = gate();
+    previewed = looking.passed;
+    const mapping = cases.map('a', ['name=1']);
+    expect(cases.enqueue('a', mappingText(columnsOf('a')))).not.toBe('started');
+    looking.open();
+    expect(await mapping).toBe(true);
+    await isAt('a', 'planned');
+    expect(enqueued).toEqual([]);
+    expect(planned.at(-1)?.file.columns).toEqual({ name: 1 });
+  });
+
+  test('queue by the columns that were agreed on, and by no other', async () => {
+    await cases.add(upload('a'));
+    await isAt('a', 'planned');
+    expect(cases.enqueue('a', mappingText({ name: 2 }))).toBe('other-columns');
+    expect(cases.enqueue('a', mappingText({ name: 0, email: 1 }))).toBe('other-columns');
+    expect(cases.enqueue('a', mappingText({ name: 0 }))).toBe('started');
+    await isAt('a', 'enqueued');
+    expect(enqueued).toMatchObject([{ columns: { name: 0 }, mapFlags: [] }]);
+    expect(logged).toEqual([['dashboard.enqueued', REPORT]]);
+  });
+
+  test('plan by the last of several choices, and end the plans of the others', async () => {
+    await cases.add(upload('a'));
+    await Promise.all([cases.map('a', ['name=1']), cases.map('a', ['name=2'])]);
+    await isAt('a', 'planned');
+    expect(columnsOf('a')).toEqual({ name: 2 });
+    const last = planned.at(-1);
+    expect(last?.file.columns).toEqual({ name: 2 });
+    expect(planned.slice(0, -1).every(({ signal }) => signal.aborted)).toBe(true);
+    expect(planned.filter(({ file }) => file.columns.name === 1)).toEqual([]);
+  });
+
+  test('let columns be chosen for a file whose plan waits behind others', async () => {
+    const busy = gate();
+    planning = busy.passed;
+    for (const id of ['a', 'b', 'c']) await cases.add(upload(id));
+    expect(
+      await Promise.race([cases.map('c', ['name=1']), waitFor(() => false, { timeoutMs: 300 }).catch(() => 'late')]),
+    ).toBe(true);
+    expect(columnsOf('c')).toEqual({ name: 1 });
+    busy.open();
+    await isAt('c', 'planned');
+  });
+
+  test('make room only for a file that can be used', async () => {
+    for (let at = 0; at < 20; at += 1) await cases.add(upload(`file-${at}`));
+    await expect(cases.add(upload('wrong'))).rejects.toThrow('wrong.csv is empty.');
+    expect(removed).toEqual(['wrong']);
+    await cases.add(upload('right'));
+    expect(removed).toEqual(['wrong', 'file-0']);
+    expect(cases.list()).toHaveLength(20);
+  });
+
+  test('go on planning and queueing while exports take their time', async () => {
+    const busy = gate();
+    exporting = busy.passed;
+    await cases.add(upload('a'));
+    await isAt('a', 'planned');
+    const never = new AbortController().signal;
+    const exports = [1, 2, 3].map((at) => cases.exportTo('a', `/tmp/${at}`, never));
+    await cases.add(upload('b'));
+    await isAt('b', 'planned');
+    busy.open();
+    await Promise.all(exports);
+  });
+
+  test('end an export whose reader left, also one that has not begun', async () => {
+    const busy = gate();
+    exporting = busy.passed;
+    await cases.add(upload('a'));
+    const leaving = new AbortController();
+    const never = new AbortController().signal;
+    const others = [1, 2].map((at) => cases.exportTo('a', `/tmp/${at}`, never));
+    const left = cases.exportTo('a', '/tmp/3', leaving.signal);
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ name: 'AbortError' });
+    busy.open();
+    await Promise.all(others);
+  });
+
+  test('plan again after a failure when asked to', async () => {
+    planning = Promise.reject(new UsageError('STORE', 'It failed.'));
+    planning.catch(() => undefined);
+    await cases.add(upload('a'));
+    await isAt('a', 'failed');
+    planning = Promise.resolve();
+    expect(cases.replan('a')).toBe(true);
+    await isAt('a', 'planned');
+    expect(cases.replan('a')).toBe(false);
+  });
+});
