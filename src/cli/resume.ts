@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Control, INITIAL_CONTROL, resumed } from '../lib/core/control.js';
+import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import type { Engine } from '../lib/engine/engine.js';
+import { liftStop } from '../lib/store/lift-stop.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
@@ -34,15 +35,12 @@ export function define(command: Command): Run {
 }
 
 async function resume({ engine, shutdown }: Session, { json = false }: Flags): Promise<number> {
-  const lifted = await engine.store.control.change((control) => {
-    const before = control ?? INITIAL_CONTROL;
-    const after = resumed(before);
-    return after === before ? undefined : after;
-  });
-  const finding = lifted.changed
-    ? await watchCanary(engine, lifted.value ?? INITIAL_CONTROL, shutdown.signal)
+  const { outcome, control } = await liftStop(engine.store.control);
+  const isLifted = outcome === 'lifted';
+  const finding = isLifted
+    ? await watchCanary(engine, control, shutdown.signal)
     : ({ outcome: 'not-stopped' } as const);
-  printResult(json, { resumed: lifted.changed, ...finding }, () => sentenceFor(finding));
+  printResult(json, { resumed: isLifted, ...finding }, () => sentenceFor(finding));
   return finding.outcome === 'stopped' ? EXIT.stopped : EXIT.done;
 }
 

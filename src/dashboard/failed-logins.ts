@@ -3,7 +3,6 @@ export interface FailedLogins {
   /** How long nothing from this address is looked at; 0 when it may try. */
   blockedForMs(address: string): number;
   add(address: string): void;
-  forget(address: string): void;
 }
 
 const MOST_FAILURES = 10;
@@ -11,7 +10,10 @@ const WINDOW_MS = 300_000;
 /** Bounds memory: whoever has so many addresses is not stopped by counting them. */
 const MOST_ADDRESSES = 10_000;
 
-/** Ten failures within five minutes block an address until those minutes are over. `nowMs` is any clock that goes forward. */
+/**
+ * Ten failures within five minutes block an address until those minutes are over, whatever succeeds in between: whoever
+ * shares the address and has the right login must not wipe out what a guesser did. `nowMs` is any clock that goes forward.
+ */
 export function createFailedLogins(nowMs: () => number = () => performance.now()): FailedLogins {
   const windows = new Map<string, { failures: number; readonly endsAtMs: number }>();
 
@@ -33,9 +35,6 @@ export function createFailedLogins(nowMs: () => number = () => performance.now()
       windows.set(network, window);
       const [oldest] = windows.keys();
       if (windows.size > MOST_ADDRESSES && oldest !== undefined) windows.delete(oldest);
-    },
-    forget: (address) => {
-      windows.delete(networkOf(address));
     },
   };
 }

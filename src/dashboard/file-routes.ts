@@ -94,11 +94,13 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
     part: string,
     write: (path: string) => Promise<boolean>,
   ): Promise<Response> {
+    const headers = downloadHeaders(withPart(upload.name, part));
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     downloads += 1;
     const path = join(upload.folder, `.${part}-${downloads}.csv`);
     try {
       if (!(await write(path))) return c.notFound();
-      return c.body(await streamOnce(path), 200, downloadHeaders(withPart(upload.name, part)));
+      return c.body(await streamOnce(path), 200, headers);
     } catch (error) {
       await rm(path, { force: true });
       if (error instanceof AppError) return c.text(`${error.message}\n`, 422);

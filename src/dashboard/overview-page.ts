@@ -15,6 +15,7 @@ export function overviewParts(picture: Picture, frame: OverviewFrame): Readonly<
     trouble: trouble(picture, frame),
     failures: failures(picture, frame),
     minutes: minuteRows(picture),
+    ...(frame.readOnly ? {} : { 'resume-stop': stopToLift(picture) }),
   };
 }
 
@@ -56,20 +57,26 @@ export function overviewPage(picture: Picture, frame: OverviewFrame, extra: Html
           <div id="failures">${parts.failures}</div>
         </section>
       </div>
-      ${extra ?? ''} ${resumeDialog(frame)}`,
+      ${extra ?? ''} ${frame.readOnly ? '' : resumeDialog(parts['resume-stop'])}`,
   );
 }
 
-function resumeDialog({ readOnly }: OverviewFrame): Html {
-  if (readOnly) return html``;
+function resumeDialog(stop: Html | undefined): Html {
   return html`<dialog id="resume-dialog" aria-labelledby="resume-title">
     <h2 id="resume-title">Resume sending?</h2>
+    <p id="resume-stop">${stop ?? ''}</p>
     <p>One row goes first. When Zoho accepts it all workers go on; when Zoho refuses it for the same reason the stop comes back, and nothing else was sent.</p>
     <div class="actions">
       <form method="dialog"><button>Not yet</button></form>
-      <form method="post" action="/resume"><button class="primary">Resume</button></form>
+      <form method="post" action="/resume" id="resume"><button class="primary">Resume</button></form>
     </div>
   </dialog>`;
+}
+
+/** What would be lifted, and for the form which stop that is: the page may be older than the latest one. */
+function stopToLift({ sample }: Picture): Html {
+  const { stop, epoch } = sample.control;
+  return html`${stop === null ? 'Nothing is stopped.' : html`Stopped: <code>${stop.code}</code>, ${time(stop.sinceMs)}.`}<input type="hidden" name="epoch" value="${epoch}" form="resume" />`;
 }
 
 function outcomeBar({ sample }: Picture): Html {

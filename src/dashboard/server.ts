@@ -1,14 +1,12 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
-import { trimTrailingSlash } from 'hono/trailing-slash';
-import { INITIAL_CONTROL, resumed } from '../lib/core/control.js';
 import type { Engine } from '../lib/engine/engine.js';
-import { UsageError } from '../lib/errors.js';
+import { StoreUnavailableError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import { createMonitoring } from '../lib/metrics/monitoring.js';
 import type { EnrichQueue } from '../lib/queues.js';
+import { liftStop } from '../lib/store/lift-stop.js';
 import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
 import { ASSETS_PATH, assets } from './assets.js';
 import { createLiveOverview, type LiveOverview } from './events.js';
@@ -18,12 +16,14 @@ import type { FileDesk } from './file-desk.js';
 import { filesCard } from './file-page.js';
 import { type PreviewedFile, previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
+import { createHttpServer } from './http-server.js';
 import { loginRequired } from './login.js';
 import { type AllowanceFigures, createMonitor, type Monitor } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { overviewPage, overviewParts } from './overview-page.js';
 import { pageHeaders } from './page-headers.js';
 import { BOARD_PATH, queueBoard } from './queue-board.js';
+import { bodilessHead, smallBodies, withoutSlash } from './request-rules.js';
 import { createUploadStore, type UploadStore } from './upload-store.js';
 
 export interface DashboardOptions {
@@ -35,6 +35,8 @@ export interface DashboardOptions {
   readonly password?: string | undefined;
   /** Host names it answers to beside loopback; lower case. Default none. */
   readonly allowedHosts?: readonly string[];
+  /** Address of a proxy that is believed who asks; default none. */
+  readonly trustedProxy?: string | undefined;
   /** Show and change nothing; default false. */
   readonly readOnly?: boolean;
   /** Default 100 MB. */
@@ -57,6 +59,8 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
+/** Where files are sent and looked at. */
+const FILES_PATH = '/files';
 const DEFAULT_MAX_UPLOAD_BYTES = 100_000_000;
 const DEFAULT_LIMITS = { ratePerSecond: 10, maxInFlight: 5 };
 
@@ -83,7 +87,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   }
   const queue = engine.openQueue();
   const parts = openParts(options, queue);
-  const server = createAdaptorServer({ fetch: dashboardApp(options, queue, login, parts).fetch });
+  const server = await createHttpServer(dashboardApp(options, queue, login, parts));
   const closeParts = async () => {
     parts.live.close();
     await parts.monitor.close();
@@ -105,7 +109,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const close = async () => {
     const closed = once(server, 'close');
     server.close();
-    if ('closeAllConnections' in server) server.closeAllConnections();
+    server.closeAllConnections();
     await closed;
     await closeParts();
   };
@@ -133,23 +137,30 @@ function openParts(options: DashboardOptions, queue: EnrichQueue): Parts {
 function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Login | null, parts: Parts): Hono {
   const { host, engine, log, allowedHosts = [], allowChanges = false } = options;
   const app = new Hono();
+  app.use(bodilessHead());
   app.use(pageHeaders());
   app.use(knownHostOnly({ host, allowedHosts, hasLogin: login !== null }));
   const monitoring = createMonitoring({ engine, queue });
   // Health is for whoever watches over the process; the figures are for those who may see the overview.
   for (const path of ['/healthz', '/readyz']) app.get(path, (c) => monitoring.fetch(c.req.raw));
-  if (login !== null) app.use(loginRequired(login, createFailedLogins(), log));
+  const { trustedProxy } = options;
+  if (login !== null) app.use(loginRequired({ login, failures: createFailedLogins(), trustedProxy, log }));
   app.use(ownPagesOnly());
+  app.use(smallBodies(FILES_PATH));
   app.get('/metrics', (c) => monitoring.fetch(c.req.raw));
-  app.use(trimTrailingSlash());
+  app.notFound(withoutSlash);
   app.route(ASSETS_PATH, assets());
   overviewRoutes(app, options, parts);
-  if (parts.files !== null) app.route('/files', fileRoutes({ ...parts.files, where: parts.frame.where }));
+  if (parts.files !== null) app.route(FILES_PATH, fileRoutes({ ...parts.files, where: parts.frame.where }));
   app.route(BOARD_PATH, queueBoard(queue, allowChanges));
   app.onError((error, c) => {
     if ('getResponse' in error) return error.getResponse();
+    // Nobody is there to be told, and nothing is wrong here.
+    if (c.req.raw.signal.aborted) return c.body(null, 400);
     log.error('dashboard.request-failed', { path: c.req.path, message: error.message });
-    return c.text('The queue cannot be read right now; the log of the dashboard says why.\n', 503);
+    return error instanceof StoreUnavailableError
+      ? c.text('The queue cannot be read right now; the log of the dashboard says why.\n', 503)
+      : c.text('That did not work; the log of the dashboard says why.\n', 500);
   });
   return app;
 }
@@ -161,18 +172,20 @@ function overviewRoutes(app: Hono, { engine, log }: DashboardOptions, { frame, m
     return c.html(overviewPage(picture, frame, extra));
   });
   app.get('/events', (c) => {
+    const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     const stream = live.open();
-    if (stream === null) return c.text('Too many viewers.\n', 503);
-    return c.body(stream, 200, { 'content-type': 'text/event-stream' });
+    return stream === null ? c.text('Too many viewers.\n', 503) : c.body(stream, 200, headers);
   });
   app.post('/resume', async (c) => {
     if (frame.readOnly) return c.text('This dashboard is read-only.\n', 403);
-    const { changed } = await engine.store.control.change((control) => {
-      const before = control ?? INITIAL_CONTROL;
-      const after = resumed(before);
-      return after === before ? undefined : after;
-    });
-    log.info('dashboard.resumed', { changed });
+    const epoch = Number((await c.req.formData()).get('epoch') ?? Number.NaN);
+    const { outcome } = await liftStop(engine.store.control, epoch);
+    log.info('dashboard.resumed', { changed: outcome === 'lifted' });
+    if (outcome === 'other-stop') {
+      const text = 'Another stop came meanwhile, so nothing was resumed: see on the overview what it is.\n';
+      return c.text(text, 409);
+    }
     return c.redirect('/', 303);
   });
 }

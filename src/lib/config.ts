@@ -64,6 +64,8 @@ export interface DashboardConfig {
   readonly port: number;
   readonly user?: string;
   readonly password?: string;
+  /** Address of a proxy that is believed who asks. */
+  readonly trustedProxy?: string;
   /** Names it answers to beside the machine's own; lower case. */
   readonly allowedHosts: readonly string[];
   readonly readOnly: boolean;
@@ -162,7 +164,11 @@ function configOf(values: Variables, cwd: string): Config {
     dashboard: Object.freeze({
       host: values.ZIA_DASHBOARD_HOST,
       port: values.ZIA_DASHBOARD_PORT,
-      ...present({ user: values.ZIA_DASHBOARD_USER, password: values.ZIA_DASHBOARD_PASSWORD }),
+      ...present({
+        user: values.ZIA_DASHBOARD_USER,
+        password: values.ZIA_DASHBOARD_PASSWORD,
+        trustedProxy: values.ZIA_DASHBOARD_TRUSTED_PROXY,
+      }),
       allowedHosts: values.ZIA_DASHBOARD_ALLOWED_HOSTS?.toLowerCase().split(/\s*,\s*/) ?? [],
       readOnly: values.ZIA_DASHBOARD_READ_ONLY === 'true',
       maxUploadBytes: values.ZIA_DASHBOARD_MAX_UPLOAD_MB * 1_000_000,

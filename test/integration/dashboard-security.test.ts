@@ -1,13 +1,21 @@
-import { request } from 'node:http';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { fileDesk } from '../../src/cli/file-desk.js';
 import { createFailedLogins } from '../../src/dashboard/failed-logins.js';
-import { isSameSecret } from '../../src/dashboard/login.js';
+import { addressOf, isLogin, isSameSecret } from '../../src/dashboard/login.js';
 import { type Dashboard, type DashboardOptions, startDashboard } from '../../src/dashboard/server.js';
 import { loadConfig } from '../../src/lib/config.js';
 import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openTestEngine, quietLog } from '../support/engines.js';
+
+// Not among what the package exports.
+const { appRoutes }: typeof import('@bull-board/api/dist/routes.js') = createRequire(import.meta.url)(
+  new URL('../../node_modules/@bull-board/api/dist/routes.js', import.meta.url).pathname,
+);
 
 describe('dashboard access', () => {
   let engine: Engine;
@@ -122,14 +130,56 @@ describe('dashboard access', () => {
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(200);
     });
 
-    test('do not count a first visit without a login, and are forgotten after a right one', async () => {
+    test('do not count a first visit without a login, and are not forgotten for a right one from the same address', async () => {
       const { url } = await start(LOGIN);
       const visit = async (headers: Record<string, string>) => (await fetch(url, { headers })).status;
+      const right = { authorization: authorization(LOGIN.user, LOGIN.password) };
       for (let at = 0; at < 20; at += 1) expect(await visit({})).toBe(401);
-      for (let round = 0; round < 3; round += 1) {
-        for (let at = 0; at < 9; at += 1) await visit({ authorization: authorization('ops', 'wrong') });
-        expect(await visit({ authorization: authorization(LOGIN.user, LOGIN.password) })).toBe(200);
+      for (let at = 0; at < 10; at += 1) {
+        expect(await visit(right)).toBe(200);
+        expect(await visit({ authorization: authorization('ops', `guess ${at}`) })).toBe(401);
       }
+      expect(await visit(right)).toBe(429);
+    });
+
+    test('are counted by who asks when a trusted proxy tells that, and by the last it tells', async () => {
+      const { url } = await start({ ...LOGIN, trustedProxy: '127.0.0.1' });
+      const visit = async (password: string, forwardedFor: string) => {
+        const headers = { authorization: authorization(LOGIN.user, password), 'x-forwarded-for': forwardedFor };
+        return (await fetch(url, { headers })).status;
+      };
+      for (let at = 0; at < 10; at += 1) expect(await visit('wrong', `203.0.113.${at}, 192.0.2.1`)).toBe(401);
+      expect(await visit(LOGIN.password, '203.0.113.99, 192.0.2.1')).toBe(429);
+      expect(await visit(LOGIN.password, '192.0.2.1, 192.0.2.2')).toBe(200);
+    });
+
+    test('are not counted by what anybody else tells', async () => {
+      const { url } = await start({ ...LOGIN, trustedProxy: '192.0.2.9' });
+      const guess = async (at: number) => {
+        const headers = { authorization: authorization('ops', 'wrong'), 'x-forwarded-for': `192.0.2.${at}` };
+        return (await fetch(url, { headers })).status;
+      };
+      for (let at = 0; at < 10; at += 1) expect(await guess(at)).toBe(401);
+      expect(await guess(10)).toBe(429);
+    });
+
+    test.each([
+      ['the peer', '192.0.2.1', undefined, undefined, '192.0.2.1'],
+      ['the peer, whatever it claims', '192.0.2.1', '198.51.100.1', undefined, '192.0.2.1'],
+      ['whom the proxy names', '::ffff:10.0.0.2', '198.51.100.1', '10.0.0.2', '198.51.100.1'],
+      ['whom the proxy names in IPv6', '10.0.0.2', '2001:db8::1', '10.0.0.2', '2001:db8::1'],
+      ['the proxy, when it names nobody', '10.0.0.2', 'unknown', '10.0.0.2', '10.0.0.2'],
+      ['the proxy, when it says nothing', '10.0.0.2', undefined, '10.0.0.2', '10.0.0.2'],
+    ])('go to the account of %s', (_whom, peer, forwardedFor, trustedProxy, expected) => {
+      expect(addressOf(peer, forwardedFor, trustedProxy)).toBe(expected);
+    });
+
+    test('are remembered of ten thousand addresses at most, the latest', () => {
+      const failures = createFailedLogins(() => 0);
+      const addresses = Array.from({ length: 10_001 }, (_, at) => `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`);
+      for (const address of addresses) for (let at = 0; at < 10; at += 1) failures.add(address);
+      expect(failures.blockedForMs(addresses[0] ?? '')).toBe(0);
+      expect(addresses.slice(1).every((address) => failures.blockedForMs(address) > 0)).toBe(true);
     });
 
     test('are counted by network and forgotten after five minutes', () => {
@@ -166,6 +216,29 @@ describe('dashboard access', () => {
     expect(fastest(late) / fastest(early)).toBeLessThan(3);
   });
 
+  test('compares the login so, and both halves of it whichever is wrong', () => {
+    const long = 'x'.repeat(2_000_000);
+    const login = { user: long, password: long };
+    const fastest = (given: { user: string; password: string }) =>
+      Math.min(
+        ...Array.from({ length: 9 }, () => {
+          const startedAt = performance.now();
+          expect(isLogin(given, login)).toBe(false);
+          return performance.now() - startedAt;
+        }),
+      );
+    const early = `y${long.slice(1)}`;
+    const late = `${long.slice(1)}y`;
+    const timesMs = [
+      fastest({ user: early, password: long }),
+      fastest({ user: long, password: early }),
+      fastest({ user: late, password: early }),
+      fastest({ user: early, password: late }),
+    ];
+    expect(Math.max(...timesMs) / Math.min(...timesMs)).toBeLessThan(3);
+    expect([isLogin(login, login), isLogin({}, { user: '', password: '' })]).toEqual([true, true]);
+  });
+
   const OWN_HOST = 'its own host';
   test.each([
     ['another site', { origin: 'http://evil.example.com', 'sec-fetch-site': 'cross-site' }, 403],
@@ -180,14 +253,15 @@ describe('dashboard access', () => {
     const { url } = await start({ allowChanges: true, files: FILES() });
     await engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
     const headers = given.origin === OWN_HOST ? { ...given, origin: url } : given;
-    const ask = async (path: string, method = 'POST') => {
-      const { status } = await fetch(url + path, { method, headers, redirect: 'manual' });
+    const ask = async (path: string, method = 'POST', body: URLSearchParams | null = null) => {
+      const { status } = await fetch(url + path, { method, headers, body, redirect: 'manual' });
       return status === 403 ? 403 : 200;
     };
     // What each answers to its own page differs; what matters is whether it was let through.
     expect(await ask(`/queues/api/queues/${engine.queueName}/pause`, 'PUT')).toBe(expected);
     expect(await ask('/files?name=a.csv')).toBe(expected);
-    expect(await ask('/resume')).toBe(expected);
+    for (const action of ['columns', 'plan', 'enqueue']) expect(await ask(`/files/x/${action}`)).toBe(expected);
+    expect(await ask('/resume', 'POST', new URLSearchParams({ epoch: '1' }))).toBe(expected);
     expect((await engine.store.control.read()).value?.mode).toBe(expected === 403 ? 'stopped' : 'probing');
   });
 
@@ -199,22 +273,153 @@ describe('dashboard access', () => {
   });
 
   test('sends the usual headers with every answer, and caches nothing that may hold rows', async () => {
-    const { url } = await start({ ...LOGIN, files: FILES() });
-    const headers = { authorization: authorization(LOGIN.user, LOGIN.password) };
-    const answers = await Promise.all([
-      fetch(url),
-      ...['/', '/files/x', '/nothing', '/healthz', '/queues/api/queues'].map((path) => fetch(url + path, { headers })),
-    ]);
-    for (const { headers: sent } of answers) {
-      expect(sent.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+    const { url } = await start({ ...LOGIN, files: FILES(), maxUploadBytes: 1_000_000 });
+    const headers = {
+      authorization: authorization(LOGIN.user, LOGIN.password),
+      'sec-fetch-site': 'same-origin',
+      connection: 'close',
+    };
+    const post = (path: string, body: string) =>
+      fetch(url + path, { method: 'POST', headers, body, redirect: 'manual' });
+    const uploaded = await post('/files?name=a.csv', 'Company\nAcme Ltd\nx\n');
+    const { url: file } = (await uploaded.json()) as { url: string };
+    const answers: [number, Headers][] = [[uploaded.status, uploaded.headers]];
+    const keep = async (asked: Promise<Response>) => {
+      const answer = await asked;
+      answers.push([answer.status, answer.headers]);
+      await answer.body?.cancel();
+    };
+    await keep(fetch(url));
+    const paths = [
+      '/',
+      '/events',
+      '/assets/app.js',
+      '/nothing',
+      '/healthz',
+      '/metrics',
+      '/queues',
+      '/queues/api/queues',
+    ];
+    for (const path of [...paths, file, `${file}/parts`, `${file}/export`, `${file}/rejects`, `${file}/`, '/files/x']) {
+      await keep(fetch(url + path, { headers, redirect: 'manual' }));
+    }
+    await keep(fetch(url, { headers: { ...headers, 'sec-fetch-site': 'cross-site' } }));
+    await keep(post('/files?name=a.csv', 'x'.repeat(1_010_000)));
+    await keep(post('/resume', 'x'.repeat(1_010_000)));
+    await keep(post(`${file}/plan`, ''));
+    await keep(fetch(`${url}/queues/api/queues`, { method: 'PUT', headers }));
+    for (let at = 0; at < 10; at += 1) await fetch(url, { headers: { authorization: authorization('ops', 'no') } });
+    await keep(fetch(url, { headers }));
+    const { port } = new URL(url);
+    for (const raw of [
+      `GET / HTTP/1.1\r\nHost: evil.example.com\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: bad host\r\n\r\n`,
+      'GET / HTTP/1.1\r\n\r\n',
+      'Nonsense\r\n\r\n',
+      `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`,
+    ]) {
+      answers.push(await rawExchange(Number(port), raw.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')));
+    }
+    for (const [status, sent] of answers) {
+      const policy = sent.get('content-security-policy');
+      expect([status, policy]).toEqual([status, expect.stringContaining("default-src 'none'; script-src 'self'")]);
       expect(sent.get('x-content-type-options')).toBe('nosniff');
       expect(sent.get('x-frame-options')).toBe('DENY');
       expect(sent.get('referrer-policy')).toBe('same-origin');
       expect(sent.get('cross-origin-resource-policy')).toBe('same-origin');
       expect(sent.get('cross-origin-opener-policy')).toBe('same-origin');
-      expect(sent.get('cache-control')).toBe('no-store');
+      expect(sent.get('cache-control')).toBe(
+        sent.get('content-type')?.includes('javascript') ? 'no-cache' : 'no-store',
+      );
       expect(sent.get('access-control-allow-origin')).toBeNull();
     }
+    const statuses = new Set(answers.map(([status]) => status));
+    expect([...statuses].sort()).toEqual([200, 201, 301, 303, 400, 401, 403, 404, 405, 413, 421, 429, 431]);
+  });
+
+  test('answers HEAD without doing what GET does', async () => {
+    const { url } = await start({ files: FILES() });
+    const head = async (path: string) => {
+      const { status, headers } = await fetch(url + path, { method: 'HEAD' });
+      return [status, headers.get('content-type')?.split(';')[0]];
+    };
+    for (let at = 0; at < 101; at += 1) expect(await head('/events')).toEqual([200, 'text/event-stream']);
+    const events = await fetch(`${url}/events`);
+    expect(events.status).toBe(200);
+    expect([events.headers.get('x-accel-buffering'), events.headers.get('cache-control')]).toEqual(['no', 'no-store']);
+    await events.body?.cancel();
+    const uploaded = await fetch(`${url}/files?name=a.csv`, {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'same-origin' },
+      body: 'Company\nAcme Ltd\nx\n',
+    });
+    const { url: file } = (await uploaded.json()) as { url: string };
+    for (let at = 0; at < 3; at += 1) {
+      expect(await head(`${file}/export`)).toEqual([200, 'text/csv']);
+      expect(await head(`${file}/rejects`)).toEqual([200, 'text/csv']);
+    }
+    expect(openFiles()).toEqual([]);
+    expect(await (await fetch(`${url}${file}/export`)).text()).toContain('Acme Ltd');
+    expect((await fetch(`${url}${file}/export`, { method: 'HEAD' })).headers.get('content-disposition')).toContain(
+      'a.zia.csv',
+    );
+  });
+
+  test('reads no large body but that of a file', async () => {
+    const { url } = await start({ allowChanges: true, files: FILES() });
+    // A connection whose body was left unread is closed in the end, and must not be used again.
+    const headers = { 'sec-fetch-site': 'same-origin', connection: 'close' };
+    const large = 'x'.repeat(1_010_000);
+    const paths = [
+      ['POST', '/resume'],
+      ['POST', '/files/x/columns'],
+      ['POST', '/files/x/enqueue'],
+      ['PUT', `/queues/api/queues/${engine.queueName}/pause`],
+      ['POST', `/queues/api/queues/${engine.queueName}/add`],
+    ] as const;
+    for (const [method, path] of paths) {
+      const told = await fetch(url + path, { method, headers, body: large });
+      const untold = await fetch(url + path, { method, headers, body: new Blob([large]).stream(), ...HALF });
+      expect([path, told.status, untold.status]).toEqual([path, 413, 413]);
+    }
+  });
+
+  test('shows a page of jobs at a time, however many are asked for', async () => {
+    const queue = engine.openQueue();
+    await queue.addBulk(
+      Array.from({ length: 120 }, () => ({ name: 'enrich' as const, data: { v: 1 as const, module: 'A', name: 'x' } })),
+    );
+    await queue.close();
+    const { url } = await start();
+    const query = `activeQueue=${engine.queueName}&status=waiting&page=1&jobsPerPage=1000000`;
+    const { queues } = JSON.parse(await (await fetch(`${url}/queues/api/queues?${query}`)).text());
+    expect([queues[0].jobs.length, queues[0].pagination.pageCount]).toEqual([100, 2]);
+  });
+
+  test('lets bull-board change nothing, by whichever of its routes, unless asked to', async () => {
+    const { url } = await start();
+    const changing = appRoutes.api.flatMap(({ method, route }) =>
+      [method]
+        .flat()
+        .flatMap((verb) => (verb === 'get' ? [] : [route].flat().map((path) => [verb.toUpperCase(), path]))),
+    );
+    expect(changing.length).toBeGreaterThan(15);
+    for (const [method = '', path = ''] of changing) {
+      const filled = path.replaceAll(':queueName', engine.queueName).replaceAll(/:\w+/g, 'x');
+      const answer = await fetch(`${url}/queues${filled}`, { method, headers: { 'sec-fetch-site': 'same-origin' } });
+      expect([method, path, answer.status]).toEqual([method, path, 405]);
+    }
+  });
+
+  test.each([
+    ['/files/x/', '/files/x'],
+    ['/metrics/?a=1', '/metrics?a=1'],
+    ['//evil.example.com/', '/evil.example.com'],
+    ['/x%0d%0ay/', '/x%0d%0ay'],
+  ])('leads from %s to %s, without a word about its own address', async (from, to) => {
+    const { url } = await start();
+    const { status, headers } = await rawGet(url, from);
+    expect([status, headers.location]).toEqual([301, to]);
   });
 
   test('has no inline script or style on its own pages', async () => {
@@ -333,6 +538,35 @@ describe('dashboard access', () => {
   });
 });
 
+/** fetch streams a body only when told that it need not wait for its end. */
+const HALF = { duplex: 'half' } as object;
+
+/** The downloads that this process has open; uploads are read in the background too. */
+function openFiles(): readonly string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return []; // closed meanwhile
+      }
+    })
+    .filter((path) => /zia-dashboard-.*\/\.[a-z]+-\d+\.csv/.test(path));
+}
+
+/** What comes back for text that no client would send. */
+async function rawExchange(port: number, text: string): Promise<[number, Headers]> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(text);
+  let answer = '';
+  for await (const chunk of socket) answer += chunk;
+  const [status = '', ...lines] = (answer.split('\r\n\r\n')[0] ?? '').split('\r\n');
+  const headers = lines.map(
+    (line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as [string, string],
+  );
+  return [Number(status.split(' ')[1]), new Headers(headers)];
+}
+
 /** fetch sets Host itself, so a plain request is made. */
 function statusFor(url: string, host: string, headers: Record<string, string> = {}): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -349,7 +583,7 @@ function rawGet(
   url: string,
   path: string,
   headers: Record<string, string> = {},
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<{ readonly status: number; readonly text: string; readonly headers: IncomingHttpHeaders }> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const sent = request({ hostname, port, path, headers }, (answer) => {
@@ -358,7 +592,7 @@ function rawGet(
       answer.on('data', (chunk) => {
         text += chunk;
       });
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text, headers: answer.headers }));
     });
     sent.on('error', reject).end();
   });

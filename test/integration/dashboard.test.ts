@@ -11,6 +11,7 @@ import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import { resolveColumns } from '../../src/lib/csv/resolve-columns.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
+import { liftStop } from '../../src/lib/store/lift-stop.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { waitFor } from '../support/wait.js';
 
@@ -75,16 +76,49 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     expect(page).toContain('2025-06-15 15:06:40 UTC');
     expect(page).toContain(`<a href="/queues/queue/zia-enrich/${KEY}">line 1,234</a>`);
     expect(page).toContain('Wait for new allowance');
-    expect(page).toContain('<form method="post" action="/resume">');
+    expect(page).toContain('<form method="post" action="/resume" id="resume">');
   });
+
+  const epochOn = (page: string) =>
+    /<input type="hidden" name="epoch" value="(\d+)" form="resume"/.exec(page)?.[1] ?? '';
+  const resume = ({ url }: Dashboard, epoch: string) =>
+    fetch(`${url}/resume`, {
+      method: 'POST',
+      headers: OWN_PAGE,
+      body: new URLSearchParams({ epoch }),
+      redirect: 'manual',
+    });
 
   test('resumes, which lets one row go first', async () => {
     const dashboard = await start();
     await stop();
-    const answer = await fetch(`${dashboard.url}/resume`, { method: 'POST', headers: OWN_PAGE, redirect: 'manual' });
+    const page = await waitFor(async () => {
+      const text = await pageOf(dashboard);
+      return text.includes('Stopped: <code>LIMIT_EXCEEDED</code>,') && text;
+    });
+    const answer = await resume(dashboard, epochOn(page));
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/']);
     expect((await engine.store.control.read()).value?.mode).toBe('probing');
     await waitFor(async () => (await pageOf(dashboard)).includes('One row goes first'));
+    expect((await resume(dashboard, epochOn(page))).status).toBe(303);
+  });
+
+  test('resumes no stop that came after the page, and says so', async () => {
+    const dashboard = await start();
+    await stop();
+    const page = await waitFor(async () => {
+      const text = await pageOf(dashboard);
+      return text.includes('LIMIT_EXCEEDED') && text;
+    });
+    await liftStop(engine.store.control);
+    await engine.store.control.change((control) =>
+      stopped(control ?? INITIAL_CONTROL, { ...STOP, code: 'INVALID_TOKEN' }),
+    );
+    for (const epoch of [epochOn(page), '']) {
+      const answer = await resume(dashboard, epoch);
+      expect([answer.status, await answer.text()]).toEqual([409, expect.stringContaining('Another stop')]);
+    }
+    expect((await engine.store.control.read()).value?.mode).toBe('stopped');
   });
 
   test('says that Zoho asked for a pause, and when it ends', async () => {

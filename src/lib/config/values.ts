@@ -19,6 +19,10 @@ export function oneOf<const T extends readonly [string, ...string[]]>(words: T) 
     .pipe(z.enum(words, { error: `one of ${words.join(', ')}` }));
 }
 
+export function ipAddress() {
+  return z.string().refine((text) => isIP(text) !== 0, { error: 'an IP address such as 10.0.0.2' });
+}
+
 export function matching(pattern: RegExp, expectation: string) {
   return z.string().regex(pattern, { error: expectation });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { matching, oneOf, origin, positiveNumber, proxyAddress, wholeNumber } from './values.js';
+import { ipAddress, matching, oneOf, origin, positiveNumber, proxyAddress, wholeNumber } from './values.js';
 
 export const DATA_CENTERS = ['us', 'eu', 'in', 'au', 'jp', 'ca', 'cn', 'sa', 'uk', 'ae'] as const;
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -140,6 +140,11 @@ export const SCHEMA = z.object({
   ZIA_DASHBOARD_ALLOWED_HOSTS: about(
     matching(/^[\w.-]+(\s*,\s*[\w.-]+)*$/, 'host names, separated by commas').optional(),
     'Further host names the dashboard answers to, such as that of a proxy before it; separated by commas.',
+    WATCH,
+  ),
+  ZIA_DASHBOARD_TRUSTED_PROXY: about(
+    ipAddress().optional(),
+    'Address of a proxy before the dashboard: failed logins are counted by the last address it tells in X-Forwarded-For.',
     WATCH,
   ),
   ZIA_DASHBOARD_READ_ONLY: about(

@@ -1,0 +1,27 @@
+import { type Control, INITIAL_CONTROL, resumed } from '../core/control.js';
+import type { Cell } from './store.js';
+
+/** What became of a resume; `control` is the state after it. */
+export interface LiftedStop {
+  readonly outcome: 'lifted' | 'not-stopped' | 'other-stop';
+  readonly control: Control;
+}
+
+/**
+ * Lifts the stop: one row goes first. With `epoch`, only the stop of that epoch; whoever has seen an earlier one has not
+ * seen why the fleet stands still now. Calling it twice is safe.
+ */
+export async function liftStop(cell: Cell<Control>, epoch?: number): Promise<LiftedStop> {
+  let outcome: LiftedStop['outcome'] = 'not-stopped';
+  const { value } = await cell.change((control) => {
+    const before = control ?? INITIAL_CONTROL;
+    outcome = outcomeOf(before, epoch);
+    return outcome === 'lifted' ? resumed(before) : undefined;
+  });
+  return { outcome, control: value ?? INITIAL_CONTROL };
+}
+
+function outcomeOf({ mode, epoch: current }: Control, epoch: number | undefined): LiftedStop['outcome'] {
+  if (mode !== 'stopped') return 'not-stopped';
+  return epoch === undefined || epoch === current ? 'lifted' : 'other-stop';
+}
