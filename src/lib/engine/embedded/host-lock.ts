@@ -2,7 +2,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { StoreUnavailableError } from '../../errors.js';
-import { processStart } from './process-identity.js';
+import { processStart } from '../../process-identity.js';
 
 /** Who hosts, or hosted, the database of a directory. */
 export interface HostRecord {
