@@ -36,7 +36,7 @@ export interface FileCasesOptions {
 export interface FileCases {
   list(): readonly FileCase[];
   find(id: string): FileCase | undefined;
-  /** Takes an upload over and starts planning. Rejects, and removes the upload, when it is no usable CSV. */
+  /** Takes an upload over and starts planning. Removes it and throws `UsageError` when it is no usable CSV. */
   add(upload: Upload): Promise<FileCase>;
   /** Other columns: looks again and plans again. False while rows are being queued. */
   map(id: string, mapFlags: readonly string[]): Promise<boolean>;
@@ -160,9 +160,8 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
     find: (id) => cases.get(id),
     add: async (upload) => {
       const seen = await preview({ path: upload.path, mapFlags: [] }).catch(async (error: unknown) => {
-        const message = messageOf(error, { upload });
         await uploads.remove(upload);
-        throw error instanceof AppError ? new AppError(error.code, message, error.exitCode) : new Error(message);
+        throw error instanceof UsageError ? new UsageError(error.code, messageOf(error, { upload })) : error;
       });
       const file: OpenCase = {
         upload,

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { type Context, Hono } from 'hono';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
-import { AppError } from '../lib/errors.js';
+import { UsageError } from '../lib/errors.js';
 import { renderedParts } from './events.js';
 import type { FileCase, FileCases } from './file-cases.js';
 import { filePage, fileParts, filePath } from './file-page.js';
@@ -38,7 +38,7 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
       return c.json({ url: filePath(upload.id) }, 201);
     } catch (error) {
       if (error instanceof UploadTooLargeError) return tooLarge(c);
-      if (error instanceof AppError) return c.json({ message: error.message }, 422);
+      if (error instanceof UsageError) return c.json({ message: error.message }, 422);
       throw error;
     }
   });
@@ -103,7 +103,7 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
       return c.body(await streamOnce(path), 200, headers);
     } catch (error) {
       await rm(path, { force: true });
-      if (error instanceof AppError) return c.text(`${error.message}\n`, 422);
+      if (error instanceof UsageError) return c.text(`${error.message}\n`, 422);
       throw error;
     }
   }
