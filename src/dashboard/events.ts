@@ -1,9 +1,11 @@
+import type { Logger } from '../lib/logger.js';
 import type { Html } from './layout.js';
 import type { Monitor, Picture, Point } from './monitor.js';
 
 export interface LiveOptions {
   readonly monitor: Monitor;
   readonly parts: (picture: Picture) => Readonly<Record<string, Html>>;
+  readonly log: Logger;
 }
 
 /** Server-sent events: what changed on the overview, rendered once for all viewers. */
@@ -25,14 +27,18 @@ interface Viewer {
   toldAtMs: number;
 }
 
-export function createLiveOverview({ monitor, parts }: LiveOptions): LiveOverview {
+export function createLiveOverview({ monitor, parts, log }: LiveOptions): LiveOverview {
   const viewers = new Set<Viewer>();
   const encoder = new TextEncoder();
   let unwatch: (() => void) | null = null;
 
   async function tellAll(picture: Picture): Promise<void> {
-    const rendered = await renderedParts(parts(picture));
-    for (const viewer of viewers) tell(viewer, rendered, picture);
+    try {
+      const rendered = await renderedParts(parts(picture));
+      for (const viewer of viewers) tell(viewer, rendered, picture);
+    } catch (error) {
+      log.error('dashboard.cannot-tell', { message: error instanceof Error ? error.message : String(error) });
+    }
   }
 
   function tell(viewer: Viewer, rendered: ReadonlyMap<string, string>, picture: Picture): void {

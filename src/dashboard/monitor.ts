@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
+import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import type { LedgerCounts, Vitals } from '../lib/store/store.js';
@@ -16,6 +17,8 @@ export interface AllowanceFigures {
 /** Everything the overview is made of, as one look at the engine found it. */
 export interface Sample {
   readonly atMs: number;
+  /** The same moment on a clock that nobody sets. */
+  readonly steadyMs: number;
   readonly storeNowMs: number;
   readonly queue: QueueCounts;
   readonly ledger: LedgerCounts;
@@ -52,7 +55,7 @@ export interface MonitorOptions {
 
 /** One pair of eyes for all viewers. */
 export interface Monitor {
-  /** What a look begun after this call finds, or the one before when that takes long. Rejects only when none has succeeded yet. */
+  /** What a look begun after this call finds, or the one before when that takes long. Rejects with `StoreUnavailableError` when none has succeeded yet. */
   look(): Promise<Picture>;
   /** Tells every picture of the regular looks; the function it returns ends that. */
   watch(tell: (picture: Picture) => void): () => void;
@@ -121,14 +124,14 @@ export function createMonitor(options: MonitorOptions): Monitor {
   }
 
   function picture(): Picture {
-    if (latest === null) throw new Error(problem?.message ?? 'Nothing was seen of the queue yet.');
+    if (latest === null) throw new StoreUnavailableError(problem?.message ?? 'Nothing was seen of the queue yet.');
     return { sample: latest, history, allowance, throttles, watchingSinceMs, problem };
   }
 
   function keepPoint(): void {
     if (latest === null || latest === lastRegular) return;
     if (lastRegular !== null) {
-      const seconds = (latest.atMs - lastRegular.atMs) / 1000;
+      const seconds = (latest.steadyMs - lastRegular.steadyMs) / 1000;
       const submitted = Math.max(0, latest.ledger.scheduled - lastRegular.ledger.scheduled);
       const point = { atMs: latest.atMs, perSecond: submitted / seconds, inFlight: latest.vitals.inFlight };
       history = [...history.filter(({ atMs }) => atMs > point.atMs - HISTORY_MS), point];
@@ -194,6 +197,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     ]);
     return {
       atMs: Date.now(),
+      steadyMs: performance.now(),
       storeNowMs: control.nowMs,
       queue: counts,
       ledger,

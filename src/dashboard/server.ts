@@ -125,7 +125,7 @@ function openParts(options: DashboardOptions, queue: EnrichQueue): Parts {
     ...(options.limits ?? DEFAULT_LIMITS),
   };
   const monitor = createMonitor({ engine, queue, log, allowance: options.allowance });
-  const live = createLiveOverview({ monitor, parts: (picture) => overviewParts(picture, frame) });
+  const live = createLiveOverview({ monitor, parts: (picture) => overviewParts(picture, frame), log });
   if (options.files === undefined || readOnly) return { frame, monitor, live, files: null };
   const { desk, module } = options.files;
   const uploads = createUploadStore(maxUploadBytes);
