@@ -24,7 +24,7 @@ export function define(command: Command): Run {
 }
 
 async function serve(session: Session, { allowChanges = false }: Flags): Promise<number> {
-  const { url } = await open(session, { allowChanges });
+  const { url } = await open(session, quickAllowance(session), { allowChanges });
   note(`dashboard: ${url} (Ctrl-C ends it)`);
   const { signal } = session.shutdown;
   if (!signal.aborted) await once(signal, 'abort');
@@ -37,9 +37,10 @@ async function serve(session: Session, { allowChanges = false }: Flags): Promise
  */
 export async function startOverview(session: Session): Promise<void> {
   try {
-    const { url } = await open(session, {}).catch((error: unknown) => {
-      if (error instanceof AppError && error.code === 'DASHBOARD_CANNOT_LISTEN') return open(session, { port: 0 });
-      throw error;
+    const allowance = quickAllowance(session);
+    const { url } = await open(session, allowance, {}).catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'DASHBOARD_CANNOT_LISTEN') throw error;
+      return open(session, allowance, { port: 0 });
     });
     note(`watch it: ${url}`);
   } catch (error) {
@@ -50,10 +51,10 @@ export async function startOverview(session: Session): Promise<void> {
 
 async function open(
   session: Session,
+  allowance: ReturnType<typeof quickAllowance>,
   more: { readonly allowChanges?: boolean; readonly port?: number },
 ): Promise<Dashboard> {
   const { config, engine, log, shutdown } = session;
-  const allowance = quickAllowance(session);
   const dashboard = await startDashboard({
     ...config.dashboard,
     ...more,
