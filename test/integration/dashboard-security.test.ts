@@ -10,7 +10,9 @@ import { type Dashboard, type DashboardOptions, startDashboard } from '../../src
 import { loadConfig } from '../../src/lib/config.js';
 import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
-import { openTestEngine, quietLog } from '../support/engines.js';
+import { openEngine } from '../../src/lib/engine/open-engine.js';
+import { openDurableRedis } from '../chaos/durable-redis.js';
+import { openTestEngine, quietLog, testPlace } from '../support/engines.js';
 
 // Not among what the package exports.
 const { appRoutes }: typeof import('@bull-board/api/dist/routes.js') = createRequire(import.meta.url)(
@@ -457,9 +459,38 @@ describe('dashboard access', () => {
 
   test('tells no secret, whatever is asked for', async () => {
     const secrets = ['secret-of-client', 'refresh-token-1', 'access-token-1', LOGIN.password, 'redis-password'];
-    await engine.store.cell('token').change(() => ({ accessToken: secrets[2], refreshToken: secrets[1] }));
-    await engine.store.cell('account').change(() => ({ clientSecret: secrets[0] }));
-    const { url } = await start({ ...LOGIN, files: FILES(), allowChanges: true });
+    const [clientSecret = '', refreshToken = '', accessToken = '', , redisPassword = ''] = secrets;
+    const own = await openDurableRedis(
+      { requirepass: redisPassword },
+      { persistence: 'none', password: redisPassword },
+    );
+    closers.push(own.close);
+    const environment = { ZOHO_CLIENT_SECRET: clientSecret, ZOHO_REFRESH_TOKEN: refreshToken, REDIS_URL: own.url };
+    const { settings, remove } = await testPlace('redis');
+    closers.push(remove);
+    const before = { ...process.env };
+    Object.assign(process.env, environment);
+    closers.push(async () => {
+      for (const name of Object.keys(environment)) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+    });
+    const guarded = await openEngine({ ...settings, redisUrl: own.url }, quietLog);
+    closers.push(() => guarded.close());
+    await guarded.store.cell('token').change(() => ({ accessToken, refreshToken }));
+    await guarded.store.cell('account').change(() => ({ clientSecret }));
+    await guarded.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
+    const desk = fileDesk(
+      { engine: guarded, config: loadConfig({ ...environment, ZOHO_CLIENT_ID: 'client' }) },
+      async () => null,
+    );
+    const { url } = await start({
+      ...LOGIN,
+      engine: guarded,
+      files: { desk, module: 'Accounts' },
+      allowChanges: true,
+    });
     const headers = { authorization: authorization(LOGIN.user, LOGIN.password) };
     const queue = `activeQueue=${engine.queueName}&status=latest&page=1&jobsPerPage=100`;
     const paths = [
@@ -482,7 +513,14 @@ describe('dashboard access', () => {
       '/env',
       '/config',
     ];
-    for (const path of paths) {
+    const uploaded = await fetch(`${url}/files?name=a.csv`, {
+      method: 'POST',
+      headers: { ...headers, 'sec-fetch-site': 'same-origin' },
+      body: 'Company\nAcme Ltd\nx\n',
+    });
+    const { url: file } = (await uploaded.json()) as { url: string };
+    const downloads = ['', '/parts', '/export', '/rejects'].map((part) => file + part);
+    for (const path of [...paths, ...downloads]) {
       const { status, text } = await rawGet(url, path, headers);
       for (const secret of secrets) expect([path, text.includes(secret)]).toEqual([path, false]);
       if (/\.\.|%2e|%2f|env|config/i.test(path)) expect([path, status]).toEqual([path, 404]);

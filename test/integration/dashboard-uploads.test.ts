@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import { StoreUnavailableError } from '../../src/lib/errors.js';
 import { openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
+import { uploadedFiles } from '../support/uploaded-files.js';
 import { waitFor } from '../support/wait.js';
 
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin' };
@@ -202,12 +203,3 @@ test.each([
 
 /** Only for what must not happen, or must happen slowly. */
 const waitAWhile = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** The files of this process's uploads. */
-async function uploadedFiles(): Promise<string[]> {
-  const own = (await readdir(tmpdir())).filter((name) => name.startsWith(folderPrefix(process.pid) ?? '-'));
-  const found = await Promise.all(
-    own.map((name) => readdir(join(tmpdir(), name), { recursive: true, withFileTypes: true }).catch(() => [])),
-  );
-  return found.flat().flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []));
-}

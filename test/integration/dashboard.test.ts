@@ -1,6 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { UnrecoverableError } from 'bullmq';
 import { fileDesk } from '../../src/cli/file-desk.js';
@@ -13,6 +14,7 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { liftStop } from '../../src/lib/store/lift-stop.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { uploadedFiles } from '../support/uploaded-files.js';
 import { waitFor } from '../support/wait.js';
 
 const KEY = 'r1AAAAAAAAAAAAAAAAAAAAAA' as IdentityKey;
@@ -384,6 +386,7 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
       const { message } = (await answer.json()) as { message: string };
       expect(message).toMatch(/\.$/);
       expect(message).not.toContain(tmpdir());
+      expect(await uploadedFiles()).toEqual([]);
     });
 
     test('refuses more than it may take, whether or not the size is told', async () => {
@@ -395,16 +398,16 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
         expect(answer.status).toBe(413);
         expect(await answer.text()).toContain('ZIA_DASHBOARD_MAX_UPLOAD_MB');
       }
+      expect(await uploadedFiles()).toEqual([]);
     });
 
     test('keeps uploads from other users of the machine, and removes them at its end', async () => {
-      const before = await uploadFolders();
       const dashboard = await startWithFiles();
       await fileUrl(dashboard);
-      const [folder = ''] = (await uploadFolders()).filter((name) => !before.includes(name));
-      expect((await stat(join(tmpdir(), folder))).mode & 0o077).toBe(0);
+      const [path = ''] = await uploadedFiles();
+      for (const part of [path, dirname(path), dirname(dirname(path))]) expect((await stat(part)).mode & 0o077).toBe(0);
       await dashboard.close();
-      expect(await uploadFolders()).not.toContain(folder);
+      expect(existsSync(dirname(dirname(path)))).toBe(false);
     });
   });
 });
@@ -416,10 +419,6 @@ async function submitted({ store }: Engine, key: IdentityKey, id: string): Promi
   const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
   await store.admit({ key, callId: `call-${id}`, sent: { module: 'Accounts' }, limits, claimLostAfterMs: 60_000 });
   await store.settle(key, `call-${id}`, id as EnrichmentId);
-}
-
-async function uploadFolders(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter((name) => name.startsWith('zia-dashboard-'));
 }
 
 interface Update {
