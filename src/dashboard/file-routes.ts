@@ -60,8 +60,8 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
   app.post('/:id/columns', async (c) => {
     const file = found(c);
     if (file === undefined) return c.notFound();
-    const form = await c.req.formData();
-    const choice = Object.fromEntries(MAPPED_FIELDS.map((field) => [field, String(form.get(field) ?? '')]));
+    const form = await c.req.parseBody();
+    const choice = Object.fromEntries(MAPPED_FIELDS.map((field) => [field, String(form[field] ?? '')]));
     if (!(await cases.map(file.upload.id, mapFlagsOf(choice)))) return c.text('Its rows are being queued.\n', 409);
     return c.redirect(filePath(file.upload.id), 303);
   });
@@ -69,8 +69,8 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
   app.post('/:id/enqueue', async (c) => {
     const file = found(c);
     if (file === undefined) return c.notFound();
-    const form = await c.req.formData();
-    if (cases.enqueue(file.upload.id, String(form.get('mapping') ?? '')) === 'other-columns') {
+    const { mapping } = await c.req.parseBody();
+    if (cases.enqueue(file.upload.id, String(mapping ?? '')) === 'other-columns') {
       const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and queue again.';
       return c.html(filePage(file, where, notice), 409);
     }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
 import { pageHeaders } from './page-headers.js';
 
@@ -14,9 +14,10 @@ const IDLE_BODY_MS = 60_000;
 export async function createHttpServer(app: Hono, idleBodyMs = IDLE_BODY_MS): Promise<Server> {
   const refusals = new Hono();
   refusals.use(pageHeaders());
-  refusals.all('*', (c) => c.text('That is no request to a web server.\n', 400));
-  const refuse = () => refusals.request('/');
-  const head = [...(await refuse()).headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  refusals.get('/bad', (c) => c.text('That is no request to a web server.\n', 400));
+  refusals.get('/broken', (c) => c.text('That did not work.\n', 500));
+  const refuse = (error: unknown) => refusals.request(error instanceof RequestError ? '/bad' : '/broken');
+  const head = [...(await refusals.request('/bad')).headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const answer = getRequestListener(app.fetch, { errorHandler: refuse });
   const server = createServer(
     // Headers have a time limit of their own. Without a host node would answer itself.

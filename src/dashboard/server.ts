@@ -179,8 +179,8 @@ function overviewRoutes(app: Hono, { engine, log }: DashboardOptions, { frame, m
   });
   app.post('/resume', async (c) => {
     if (frame.readOnly) return c.text('This dashboard is read-only.\n', 403);
-    const epoch = Number((await c.req.formData()).get('epoch') ?? Number.NaN);
-    const { outcome } = await liftStop(engine.store.control, epoch);
+    const { epoch } = await c.req.parseBody();
+    const { outcome } = await liftStop(engine.store.control, Number(epoch));
     log.info('dashboard.resumed', { changed: outcome === 'lifted' });
     if (outcome === 'other-stop') {
       const text = 'Another stop came meanwhile, so nothing was resumed: see on the overview what it is.\n';

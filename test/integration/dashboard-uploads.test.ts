@@ -129,6 +129,17 @@ describe('uploads', () => {
     expect(await exchange(3)).toBe('');
   });
 
+  test('that break the program are told so, not that they are no requests', async () => {
+    const broken = { fetch: () => Promise.reject(new Error('broken')) } as unknown as Hono; // all that is used of it
+    const server = await createHttpServer(broken);
+    t.closing(server, (opened) => opened.close());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // of a TCP server that listens
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
+    expect([answer.status, answer.headers.get('x-frame-options')]).toEqual([500, 'DENY']);
+  });
+
   test('of dashboards that were killed are removed, those of others are not', async () => {
     const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
     const folder = async (name: string) => {
