@@ -145,7 +145,7 @@ function planned({
     </dl>
     <p>${sentence}</p>
     ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
-    ${enqueued === 0 ? '' : html`<button type="button" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}`;
+    ${enqueued === 0 ? '' : html`<button type="button" id="enqueue-open" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}`;
 }
 
 function figure(label: string, value: number, remark = ''): Html {

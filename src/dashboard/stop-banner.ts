@@ -45,7 +45,7 @@ function stopBanner(stop: StopReason, { queueName, readOnly }: OverviewFrame): H
       <div><dt>Row</dt><dd>${rowOf(stop, queueName)}</dd></div>
       <div><dt>What to do</dt><dd>${advice(stop.code)} Nothing was marked as failed; every row waits where it was.</dd></div>
     </dl>
-    ${readOnly ? html`<p>This dashboard is read-only; <code>npm run resume</code> goes on.</p>` : html`<button type="button" class="primary" data-opens="resume-dialog">Resume …</button>`}
+    ${readOnly ? html`<p>This dashboard is read-only; <code>npm run resume</code> goes on.</p>` : html`<button type="button" id="resume-open" class="primary" data-opens="resume-dialog">Resume …</button>`}
   </div>`;
 }
 

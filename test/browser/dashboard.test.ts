@@ -1,79 +1,25 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import axe from 'axe-core';
+import { describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { fileDesk } from '../../src/cli/file-desk.js';
-import { type Dashboard, startDashboard } from '../../src/dashboard/server.js';
-import { loadConfig } from '../../src/lib/config.js';
-import { openBrowser } from '../support/chromium.js';
-import { quietLog } from '../support/engines.js';
+import type { Page } from 'playwright-core';
+import { DESKTOP, expectAccessible, numberAfter, PHONE, useDashboardPages } from '../support/dashboard-pages.js';
 import { goodRows, queueRows } from '../support/fleet.js';
 import { openWorkScene, type WorkScene } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
-import { setup, type TestScope } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
 
 jest.setTimeout(120_000);
 
 /** The pictures in the documents are made anew only when somebody asks for that, so that a test run leaves the tree as it is. */
 const KEEP = process.env.UPDATE_SCREENSHOTS !== undefined;
-const PHONE = { width: 390, height: 844 };
-const DESKTOP = { width: 1280, height: 900 };
 
 describe('the dashboard in a browser', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await openBrowser();
-  }, 300_000);
-  afterAll(() => browser?.close());
-
-  let t: TestScope;
-  beforeEach(() => {
-    t = setup();
-  });
-  afterEach(() => t.close());
-
-  async function serve({ engine }: Pick<WorkScene, 'engine'>): Promise<Dashboard> {
-    const config = loadConfig({});
-    const dashboard = await startDashboard({
-      host: '127.0.0.1',
-      port: 0,
-      engine,
-      log: quietLog,
-      limits: { ratePerSecond: 40, maxInFlight: 10 },
-      files: { desk: fileDesk({ engine, config }, async () => null), module: 'Accounts' },
-      allowance: async () => ({ total: 2_000, left: 1_460, source: 'zoho' }),
-    });
-    return t.closing(dashboard, (opened) => opened.close());
-  }
-
-  /** A page that fails the test when it asks another machine for anything, or breaks the content security policy. */
-  async function visit(url: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', timezoneId: 'UTC', ...options });
-    const complaints: string[] = [];
-    t.closing(context, async (opened) => {
-      await opened.close();
-      expect(complaints).toEqual([]);
-    });
-    const page = await context.newPage();
-    page.on('request', (request) => {
-      if (!request.url().startsWith(new URL(url).origin)) complaints.push(`asked for ${request.url()}`);
-    });
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    await page.goto(url);
-    return page;
-  }
-
-  const numberAfter = async (page: Page, label: string) =>
-    Number((await page.locator(`dt:has-text("${label}") + dd`).first().innerText()).replaceAll(',', ''));
+  const pages = useDashboardPages();
+  const { serve, visit } = pages;
 
   test('shows numbers that move, the stop when it comes, and resumes when asked twice', async () => {
-    const scene = await openWorkScene(t, 'redis', { quota: 30, latencyMs: 20, completeAfterMs: 200 });
+    const scene = await openWorkScene(pages.t, 'redis', { quota: 30, latencyMs: 20, completeAfterMs: 200 });
     await queueRows(scene.queue, goodRows(60));
     const { url } = await serve(scene);
     const page = await visit(url);
@@ -103,7 +49,7 @@ describe('the dashboard in a browser', () => {
 
   test('takes a CSV with a wrong mapping, lets it be corrected, queues it and gives the export', () =>
     withScratch(async (folder) => {
-      const scene = await openWorkScene(t, 'redis', { completeAfterMs: 50 });
+      const scene = await openWorkScene(pages.t, 'redis', { completeAfterMs: 50 });
       const { url } = await serve(scene);
       const path = join(folder, 'customers.csv');
       const lines = Array.from({ length: 12 }, (_, at) => `C-${at + 100},Company Number ${at},info@c${at}.example`);
@@ -152,7 +98,7 @@ describe('the dashboard in a browser', () => {
     'has no serious accessibility fault and no sideways scrolling: %s, %o, %s',
     (device, viewport, colorScheme) =>
       withScratch(async (folder) => {
-        const scene = await openWorkScene(t, 'redis', {
+        const scene = await openWorkScene(pages.t, 'redis', {
           quota: KEEP ? 640 : 60,
           latencyMs: [20, 220],
           completeAfterMs: 300,
@@ -161,7 +107,7 @@ describe('the dashboard in a browser', () => {
         await queueRows(scene.queue, goodRows(1_200));
         // A picture should not show where the tests keep their queue.
         const engine = { ...scene.engine, description: 'Redis at 127.0.0.1:6379, prefix zia' };
-        const { url } = await serve({ engine });
+        const { url } = await serve({ ...scene, engine });
         const page = await visit(url, { viewport, colorScheme });
         const path = join(folder, 'accounts.csv');
         await writeFile(path, SAMPLE);
@@ -187,7 +133,7 @@ describe('the dashboard in a browser', () => {
   );
 
   test('can be used with the keyboard alone', async () => {
-    const scene = await openWorkScene(t);
+    const scene = await openWorkScene(pages.t);
     const { url } = await serve(scene);
     const page = await visit(url);
     const focused: string[] = [];
@@ -222,14 +168,7 @@ async function failSome(scene: WorkScene): Promise<void> {
 
 /** Checks a page as it is, and keeps its picture when UPDATE_SCREENSHOTS asks for that. */
 async function look(page: Page, name: string | null): Promise<void> {
-  const wide = await page.evaluate<number>(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  );
-  expect(wide).toBeLessThanOrEqual(0);
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)).toEqual([]);
+  await expectAccessible(page);
   if (!KEEP || name === null || !/^(overview|stopped)-|^file-desktop-light$/.test(name)) return;
   const path = new URL(`../../docs/images/${name}.png`, import.meta.url).pathname;
   await page.screenshot({ path, fullPage: true });
