@@ -19,7 +19,7 @@ export function filePath(id: string): string {
 
 /** The parts of the page that change, by the id of the element they fill. */
 export function fileParts(file: FileCase): Readonly<Record<string, Html>> {
-  return { stage: stageText(file), outcomes: outcomeTable(file) };
+  return { stage: stageSentence(file), details: stageDetails(file), outcomes: outcomeTable(file) };
 }
 
 /** The page of one uploaded file: its columns, what enqueueing would do, what became of its rows. */
@@ -42,7 +42,8 @@ export function filePage(file: FileCase, where: string): Html {
       </section>
       <section class="card" aria-labelledby="stage-title">
         <h2 id="stage-title">Enqueue</h2>
-        <div id="stage" data-poll="${base}/parts">${parts.stage}</div>
+        <p id="stage" role="status">${parts.stage}</p>
+        <div id="details" data-poll="${base}/parts">${parts.details}</div>
       </section>
       <section class="card" aria-labelledby="outcomes-title">
         <h2 id="outcomes-title">Rows by outcome</h2>
@@ -103,29 +104,40 @@ function previewTable({ headers, rows: first, columns }: FilePreview): Html {
   </table></div>`;
 }
 
-function stageText({ stage, upload }: FileCase): Html {
+/** Read out when it changes: the figures beside it would be read out all the time. */
+function stageSentence({ stage }: FileCase): Html {
   switch (stage.kind) {
     case 'unplanned':
-      return html`<p class="quiet">Choose at least one of company name, email and website.</p>`;
+      return html`Choose at least one of company name, email and website.`;
     case 'planning':
-      return progress('Reading the file', stage);
+      return html`Reading the file …`;
     case 'enqueueing':
-      return progress('Queueing', stage);
+      return html`Queueing …`;
+    case 'failed':
+      return html``;
+    case 'planned':
+      return html`${stage.plan.sentence}`;
+    case 'enqueued':
+      return html`<b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.`;
+  }
+}
+
+function stageDetails({ stage, upload }: FileCase): Html {
+  switch (stage.kind) {
+    case 'unplanned':
+      return html``;
+    case 'planning':
+    case 'enqueueing':
+      return html`<progress max="${Math.max(1, stage.total)}" value="${stage.rows}" aria-labelledby="stage"></progress>
+        <p class="quiet">${count(stage.rows)} of ${rows(stage.total)}</p>`;
     case 'failed':
       return html`<p class="problem" role="alert">${stage.message}</p>`;
     case 'planned':
       return planned(stage.plan);
     case 'enqueued':
-      return html`<p role="status"><b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.</p>
-        <div class="actions"><a class="button" href="/">Watch them on the overview</a>
+      return html`<div class="actions"><a class="button" href="/">Watch them on the overview</a>
         ${stage.report.rejectsFile === null ? '' : html`<a class="button" href="${filePath(upload.id)}/rejects" download>Download the rejects</a>`}</div>`;
   }
-}
-
-function progress(label: string, { rows: done, total }: { rows: number; total: number }): Html {
-  return html`<p role="status">${label} …</p>
-    <progress max="${Math.max(1, total)}" value="${done}" aria-label="${label}"></progress>
-    <p class="quiet">${count(done)} of ${rows(total)}</p>`;
 }
 
 function planned({
@@ -136,14 +148,12 @@ function planned({
   fieldsLeftOut,
   rejects,
   withRecordId,
-  sentence,
 }: Extract<Stage, { kind: 'planned' }>['plan']): Html {
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
   return html`<dl class="legend">
       ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Known already', known)}
       ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Unusable values left out', fieldsLeftOut)}
     </dl>
-    <p>${sentence}</p>
     ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
     ${enqueued === 0 ? '' : html`<button type="button" id="enqueue-open" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}`;
 }

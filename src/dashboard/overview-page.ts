@@ -4,12 +4,14 @@ import { count, duration, type Html, page, rate, rows, time } from './layout.js'
 import type { Picture } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { jobUrl } from './queue-board.js';
-import { banner } from './stop-banner.js';
+import { alarm, doing } from './stop-banner.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
 export function overviewParts(picture: Picture, frame: OverviewFrame): Readonly<Record<string, Html>> {
+  const alarming = alarm(picture, frame);
   return {
-    banner: banner(picture, frame),
+    alarm: alarming ?? html``,
+    doing: alarming === null ? doing(picture) : html``,
     numbers: numbers(picture, frame),
     outcomes: outcomeBar(picture),
     trouble: trouble(picture, frame),
@@ -29,7 +31,10 @@ export function overviewPage(picture: Picture, frame: OverviewFrame, extra: Html
       scripts: ['uplot.js', 'chart.js', 'app.js', 'upload.js'],
     },
     html`<h1>Overview</h1>
-      <div id="banner" data-live="/events">${parts.banner}</div>
+      <div data-live="/events">
+        <div id="alarm" role="alert">${parts.alarm}</div>
+        <div id="doing" role="status">${parts.doing}</div>
+      </div>
       <section class="card" aria-labelledby="outcomes-title">
         <h2 id="outcomes-title">Rows by outcome</h2>
         <div id="outcomes">${parts.outcomes}</div>

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { UnrecoverableError } from 'bullmq';
 import type { Page } from 'playwright-core';
@@ -5,6 +7,7 @@ import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
 import { useDashboardPages } from '../support/dashboard-pages.js';
 import { goodRows, queueRows } from '../support/fleet.js';
 import { openWorkScene, type WorkScene } from '../support/scene.js';
+import { withScratch } from '../support/scratch.js';
 import { waitFor } from '../support/wait.js';
 
 jest.setTimeout(60_000);
@@ -57,5 +60,65 @@ describe('a page that is kept up to date', () => {
     await fail(scene);
     await waitFor(async () => (await page.getByRole('link', { name: 'Line 2' }).count()) === 2);
     expect(await page.evaluate('document.activeElement.href')).toContain(key);
+  });
+
+  /** Marks the live region that holds a text, and tells later whether another text is in that very element. */
+  const regionOf = (page: Page, text: string) =>
+    page.locator('[role=status], [role=alert]').filter({ hasText: text }).first();
+  const mark = (page: Page, text: string) =>
+    regionOf(page, text).evaluate((region) => void region.setAttribute('data-kept', ''));
+  const isMarked = (page: Page, text: string) => regionOf(page, text).and(page.locator('[data-kept]')).waitFor();
+
+  test('tells what the fleet does in regions that stay, which is what makes a screen reader read it out', async () => {
+    const scene = await openWorkScene(pages.t);
+    const { url } = await serve(scene);
+    const page = await visit(url);
+    await mark(page, 'Nothing to send');
+    await page
+      .locator('[role=alert]')
+      .first()
+      .evaluate((region) => void region.setAttribute('data-kept', ''));
+    await queueRows(scene.queue, goodRows(3));
+    await isMarked(page, 'No worker is running');
+    await scene.engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
+    await isMarked(page, 'Stopped: LIMIT_EXCEEDED');
+    await scene.resume();
+    await scene.engine.store.heartbeat('w1', [], 60_000);
+    await isMarked(page, 'One row goes first');
+  });
+
+  test('tells the plan of a file, and what was queued, in a region that stays', () =>
+    withScratch(async (folder) => {
+      const scene = await openWorkScene(pages.t);
+      const { url } = await serve(scene);
+      const path = join(folder, 'accounts.csv');
+      await writeFile(path, 'Company\nAcme Ltd\nNorthwind\n');
+      const page = await visit(url);
+      await page.getByLabel('Drop a CSV file here').setInputFiles(path);
+      await page.getByRole('button', { name: 'Queue 2 rows …' }).waitFor();
+      await mark(page, '2 new rows');
+      const other = await visit(page.url());
+      await other.getByRole('button', { name: 'Queue 2 rows …' }).click();
+      await other.getByRole('button', { name: 'Queue them' }).click();
+      await isMarked(page, '2 rows queued.');
+    }));
+
+  test('says that no worker runs, or no row waits, when the stop is lifted and no row can go first', async () => {
+    const scene = await openWorkScene(pages.t);
+    await scene.engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
+    await queueRows(scene.queue, goodRows(2));
+    const { url } = await serve(scene);
+    const page = await visit(url);
+    await page.getByRole('button', { name: 'Resume …' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+    const status = page.getByRole('status').first();
+    await status.getByText('The stop with LIMIT_EXCEEDED is lifted, but no worker runs').waitFor();
+    expect(await status.innerText()).toMatch(/npm run worker[\s\S]*goes alone/);
+    await scene.engine.store.heartbeat('w1', [], 60_000);
+    await status.getByText('One row goes first').waitFor();
+    await scene.queue.drain();
+    await status
+      .getByText('The stop with LIMIT_EXCEEDED is lifted. No row is waiting; the next one goes alone.')
+      .waitFor();
   });
 });
