@@ -80,6 +80,13 @@ function follow(url) {
   update();
 }
 
+/** @param {number} status */
+function refusalText(status) {
+  return status === 401
+    ? 'The dashboard asks for the login again: reload the page.'
+    : 'The dashboard cannot answer right now; trying again …';
+}
+
 /** Asks again and again while the page can be seen. @param {string} url */
 async function poll(url) {
   for (;;) {
@@ -91,7 +98,7 @@ async function poll(url) {
           return;
         }
         if (answer.ok) show(await answer.json());
-        tellConnection('');
+        tellConnection(answer.ok ? '' : refusalText(answer.status));
       } catch {
         tellConnection('The connection to the dashboard is lost; trying again …');
       }
