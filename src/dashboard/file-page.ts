@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
-import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
+import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
 import type { FileCase, Stage } from './file-cases.js';
 import type { OutcomeFigures } from './file-desk.js';
 import type { FilePreview } from './file-preview.js';
 import { count, type Html, page, rows, time } from './layout.js';
+import { type RowGroup, rowBar } from './row-bar.js';
 
 const FIELD_NAMES: Readonly<Record<MappedField, string>> = {
   name: 'Company name',
@@ -35,14 +36,14 @@ export function filePage(file: FileCase, where: string): Html {
         <h2 id="columns-title">Columns</h2>
         ${preview.problem === null ? '' : html`<p class="problem" role="alert">${preview.problem}</p>`}
         <form method="post" action="${base}/columns" class="mapping">
-          ${MAPPED_FIELDS.map((field) => columnChoice(field, preview))}
+          ${MAPPED_FIELDS.map((field) => columnChoice(field, file))}
           <button>Use these columns</button>
         </form>
         ${previewTable(preview)}
       </section>
       <section class="card" aria-labelledby="stage-title">
         <h2 id="stage-title">Enqueue</h2>
-        <p id="stage" role="status">${parts.stage}</p>
+        <p id="stage" class="stage" role="status">${parts.stage}</p>
         <div id="details" data-poll="${base}/parts">${parts.details}</div>
       </section>
       <section class="card" aria-labelledby="outcomes-title">
@@ -78,8 +79,9 @@ export function filesCard(files: readonly FileCase[], maxBytes: number): Html {
   </section>`;
 }
 
-function columnChoice(field: MappedField, { headers, columns }: FilePreview): Html {
-  const chosen = columns?.[field];
+function columnChoice(field: MappedField, file: FileCase): Html {
+  const { headers } = file.preview;
+  const chosen = chosenColumn(field, file);
   const options = headers.flatMap((header, at) =>
     // Of several columns with one name only the first can be asked for.
     header.trim() === '' || headers.indexOf(header) !== at
@@ -88,6 +90,13 @@ function columnChoice(field: MappedField, { headers, columns }: FilePreview): Ht
   );
   return html`<p><label for="column-${field}">${FIELD_NAMES[field]}</label>
     <select id="column-${field}" name="${field}"><option value="">– none –</option>${options}</select></p>`;
+}
+
+/** Which column is used for a field, or was asked for when the choice cannot be used. */
+function chosenColumn(field: MappedField, { preview: { headers, columns }, mapFlags }: FileCase): number | undefined {
+  if (columns !== null) return columns[field];
+  const asked = parseMapFlags(mapFlags);
+  return asked.ok ? headers.findIndex((header) => header.trim() === asked.overrides[field]) : undefined;
 }
 
 function previewTable({ headers, rows: first, columns }: FilePreview): Html {
@@ -155,39 +164,32 @@ function planned({
       ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Unusable values left out', fieldsLeftOut)}
     </dl>
     ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
-    ${enqueued === 0 ? '' : html`<button type="button" id="enqueue-open" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}`;
+    ${enqueued === 0 ? '' : html`<div class="actions"><button type="button" id="enqueue-open" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button></div>`}`;
 }
 
 function figure(label: string, value: number, remark = ''): Html {
   return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${count(value)}</dd></div>`;
 }
 
-const OUTCOMES: readonly (readonly [keyof OutcomeFigures, label: string, color: string])[] = [
-  ['enriched', 'Enriched', 'enriched'],
-  ['notFound', 'Not found', 'empty'],
-  ['submitted', 'Submitted, result to come', 'submitted'],
-  ['waiting', 'Waiting', 'queued'],
-  ['uncertain', 'Uncertain', 'uncertain'],
-  ['failed', 'Failed', 'failed'],
-  ['rejected', 'Rejected', 'held'],
-  ['notEnqueued', 'Not enqueued', 'new'],
-];
-
 function outcomeTable({ outcomes, preview }: FileCase): Html {
   if (outcomes === null) {
     return html`<p class="quiet">${preview.columns === null ? 'Known once columns are chosen.' : 'Counting …'}</p>`;
   }
-  let start = 0;
-  const bars = OUTCOMES.map(([name, , color]) => {
-    const x = start;
-    start += outcomes[name];
-    return html`<rect class="fill-${color}" x="${x}" y="0" width="${outcomes[name]}" height="1" />`;
-  });
-  return html`<svg class="bar" aria-hidden="true" viewBox="0 0 ${Math.max(1, outcomes.rows)} 1" preserveAspectRatio="none">${bars}</svg>
-    <dl class="legend">${OUTCOMES.map(
-      ([name, label, color]) =>
-        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${outcomes[name] === 0 ? 'zero' : ''}">${count(outcomes[name])}</dd></div>`,
-    )}</dl>`;
+  const through = outcomes.rows - outcomes.waiting - outcomes.uncertain - outcomes.notEnqueued;
+  return rowBar(groupsOf(outcomes), `${count(through)} of ${rows(outcomes.rows)} through`);
+}
+
+function groupsOf(outcomes: OutcomeFigures): readonly RowGroup[] {
+  return [
+    { color: 'enriched', label: 'Enriched', rows: outcomes.enriched },
+    { color: 'empty', label: 'Not found', rows: outcomes.notFound },
+    { color: 'submitted', label: 'Submitted, result to come', rows: outcomes.submitted },
+    { color: 'queued', label: 'Waiting', rows: outcomes.waiting },
+    { color: 'uncertain', label: 'Uncertain', rows: outcomes.uncertain },
+    { color: 'failed', label: 'Failed', rows: outcomes.failed },
+    { color: 'held', label: 'Rejected', rows: outcomes.rejected },
+    { color: 'new', label: 'Not enqueued', rows: outcomes.notEnqueued },
+  ];
 }
 
 function stageWord({ kind }: Stage): string {

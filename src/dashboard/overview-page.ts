@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
-import { minutes, outcomes, recentRate, rowsLeft, secondsLeft } from './figures.js';
+import { minutes, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
 import { count, duration, type Html, page, rate, rows, time } from './layout.js';
 import type { Picture } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { jobUrl } from './queue-board.js';
+import { rowBar } from './row-bar.js';
 import { alarm, doing } from './stop-banner.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
@@ -78,24 +79,14 @@ function resumeDialog({ readOnly }: OverviewFrame): Html {
 }
 
 function outcomeBar({ sample }: Picture): Html {
-  const parts = outcomes(sample);
+  const parts = rowGroups(sample);
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
   const left = rowsLeft(sample.queue);
   const done = total - left;
   const percent = total === 0 ? 0 : Math.floor((done / total) * 100);
-  let start = 0;
-  const bars = parts.map(({ name, rows: width }) => {
-    const x = start;
-    start += width;
-    return html`<rect class="fill-${name}" x="${x}" y="0" width="${width}" height="1" />`;
-  });
   const text = total === 0 ? 'No rows yet.' : `${count(done)} of ${rows(total)} through (${percent}%)`;
   return html`<p class="lead">${text}</p>
-    <svg class="bar" role="img" aria-label="${text}" viewBox="0 0 ${Math.max(1, total)} 1" preserveAspectRatio="none">${bars}</svg>
-    <dl class="legend">${parts.map(
-      ({ name, label, rows: value }) =>
-        html`<div><dt><i class="dot ink-${name}" aria-hidden="true"></i>${label}</dt><dd class="${value === 0 ? 'zero' : ''}">${count(value)}</dd></div>`,
-    )}</dl>`;
+    ${rowBar(parts, text)}`;
 }
 
 function numbers(picture: Picture, frame: OverviewFrame): Html {
@@ -123,7 +114,7 @@ function numbers(picture: Picture, frame: OverviewFrame): Html {
     ),
     tile('Workers alive', count(sample.vitals.workers), sample.vitals.workers === 0 ? 'start one: npm run worker' : ''),
     allowance === null
-      ? tile('Allowance left', '–', 'Zoho has not told')
+      ? tile('Allowance left', '–', 'not known')
       : tile(
           'Allowance left',
           count(allowance.left),
@@ -144,13 +135,13 @@ function tile(label: string, value: string, remark: string | Html): Html {
 
 function trouble({ sample, throttles, watchingSinceMs }: Picture, { maxInFlight }: OverviewFrame): Html {
   const { queue, ledger, control } = sample;
-  const held = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
+  const isThrottled = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
   const lowered = control.maxInFlight === null ? '' : `, ${control.maxInFlight} of ${maxInFlight} calls at once`;
   return html`${[
     pair(
       'Throttled by Zoho',
-      held ? 'now' : count(throttles),
-      held ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
+      isThrottled ? 'now' : count(throttles),
+      isThrottled ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
     ),
     pair(
       'To be tried again',
