@@ -19,7 +19,7 @@ import { filesCard } from './file-page.js';
 import { previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
 import { loginRequired } from './login.js';
-import { type AllowanceFigures, createMonitor, type Monitor } from './monitor.js';
+import { createMonitor, type Monitor } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { overviewPage, overviewParts } from './overview-page.js';
 import { pageHeaders } from './page-headers.js';
@@ -47,7 +47,8 @@ export interface DashboardOptions {
   readonly limits?: { readonly ratePerSecond: number; readonly maxInFlight: number };
   /** Files from the browser: without a desk there are none. */
   readonly files?: { readonly desk: FileDesk; readonly module: string } | undefined;
-  readonly allowance?: (() => Promise<AllowanceFigures | null>) | undefined;
+  /** Has Zoho asked for the allowance and the store told. */
+  readonly allowance?: (() => Promise<unknown>) | undefined;
 }
 
 export interface Dashboard {
