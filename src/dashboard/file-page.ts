@@ -50,7 +50,7 @@ export function filePage(file: FileCase, where: string): Html {
         <h2 id="outcomes-title">Rows by outcome</h2>
         <div id="outcomes">${parts.outcomes}</div>
         <div class="actions">
-          <a class="button" href="${base}/export" download>Download the export</a>
+          <a class="button" href="${base}/export">Download the export</a>
         </div>
       </section>
       <dialog id="enqueue-dialog" aria-labelledby="enqueue-title">
@@ -145,7 +145,7 @@ function stageDetails({ stage, upload }: FileCase): Html {
       return planned(stage.plan);
     case 'enqueued':
       return html`<div class="actions"><a class="button" href="/">Watch them on the overview</a>
-        ${stage.report.rejectsFile === null ? '' : html`<a class="button" href="${filePath(upload.id)}/rejects" download>Download the rejects</a>`}</div>`;
+        ${stage.report.rejectsFile === null ? '' : html`<a class="button" href="${filePath(upload.id)}/rejects">Download the rejects</a>`}</div>`;
   }
 }
 

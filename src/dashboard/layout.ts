@@ -8,8 +8,8 @@ export interface PageFrame {
   readonly title: string;
   /** Where queue and store are, without credentials. */
   readonly where: string;
-  /** Which entry of the navigation this page is. */
-  readonly current: 'overview' | 'file';
+  /** Which page this is; null for one that tells why there is none. */
+  readonly current: 'overview' | 'file' | null;
   readonly scripts: readonly string[];
 }
 

@@ -11,6 +11,7 @@ import { createMonitoring } from '../lib/metrics/monitoring.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
 import { ASSETS_PATH, assets } from './assets.js';
+import { errorPages } from './error-pages.js';
 import { createLiveOverview, type LiveOverview } from './events.js';
 import { createFailedLogins } from './failed-logins.js';
 import { createFileCases, type FileCases } from './file-cases.js';
@@ -140,6 +141,7 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   // Health is for whoever watches over the process; the figures are for those who may see the overview.
   for (const path of ['/healthz', '/readyz']) app.get(path, (c) => monitoring.fetch(c.req.raw));
   if (login !== null) app.use(loginRequired(login, createFailedLogins(), log));
+  app.use(errorPages(parts.frame.where));
   app.use(ownPagesOnly());
   app.get('/metrics', (c) => monitoring.fetch(c.req.raw));
   app.use(trimTrailingSlash());
