@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
 import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
+import { count, rows } from '../lib/core/wording.js';
 import type { FileCase, Stage } from './file-cases.js';
 import type { OutcomeFigures } from './file-desk.js';
 import type { FilePreview } from './file-preview.js';
-import { count, type Html, page, rows, time } from './layout.js';
+import { type Html, page, time } from './layout.js';
 import { type RowGroup, rowBar } from './row-bar.js';
 
 const FIELD_NAMES: Readonly<Record<MappedField, string>> = {

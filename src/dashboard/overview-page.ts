@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
+import { count, duration, rows } from '../lib/core/wording.js';
 import { minutes, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
-import { count, duration, type Html, page, rate, rows, time } from './layout.js';
+import { type Html, page, rate, time } from './layout.js';
 import type { Picture } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { jobUrl } from './queue-board.js';

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
-import { count, type Html } from './layout.js';
+import { count } from '../lib/core/wording.js';
+import type { Html } from './layout.js';
 
 /** Some of the rows, with a color of their own. */
 export interface RowGroup {

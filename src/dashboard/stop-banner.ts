@@ -1,7 +1,8 @@
 import { html } from 'hono/html';
 import type { StopReason } from '../lib/core/control.js';
+import { count } from '../lib/core/wording.js';
 import { rowsLeft } from './figures.js';
-import { count, type Html, time } from './layout.js';
+import { type Html, time } from './layout.js';
 import type { Picture } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { jobUrl } from './queue-board.js';
