@@ -1,5 +1,5 @@
+import { count } from '../lib/core/wording.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
-import { count } from './terminal.js';
 
 /** The allowance in a sentence. */
 export function allowanceLine({ total, used, left, source }: Allowance): string {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { count, rows } from '../lib/core/wording.js';
 import type { Priority } from '../lib/queues.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import { enqueueFile } from '../producers/enqueue-file.js';
@@ -9,7 +10,7 @@ import { type InputFlags, typedPath } from './input.js';
 import { engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
-import { count, printResult, rows } from './terminal.js';
+import { printResult } from './terminal.js';
 
 export interface EnqueueFlags extends InputFlags {
   readonly limit?: number;

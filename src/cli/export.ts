@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { rows } from '../lib/core/wording.js';
 import { UsageError } from '../lib/errors.js';
 import { type ExportChoices, type ExportReport, exportFile } from '../reports/export-file.js';
 import { exportLedger } from '../reports/export-ledger.js';
@@ -11,7 +12,7 @@ import { type InputFlags, typedPath, withInput } from './input.js';
 import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
-import { note, printResult, rows } from './terminal.js';
+import { note, printResult } from './terminal.js';
 
 export interface ExportFlags extends InputFlags {
   readonly out?: string;

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Argument, type Command } from 'commander';
+import { count } from '../lib/core/wording.js';
 import { UsageError } from '../lib/errors.js';
 import { type ImportReport, importLedger, type LedgerAccount, ledgerLines } from '../lib/store/ledger-file.js';
 import { resolveTarget, writeTo } from '../reports/write-file.js';
@@ -12,7 +13,7 @@ import { typedPath } from './input.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
-import { count, note, printResult } from './terminal.js';
+import { note, printResult } from './terminal.js';
 
 interface Flags {
   readonly json?: boolean;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Effort, effortOf } from '../lib/core/effort.js';
+import { count, duration, rows } from '../lib/core/wording.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
 import { type FilePlan, planFile } from '../producers/plan-file.js';
 import { allowanceLine } from './allowance-line.js';
@@ -8,9 +9,9 @@ import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath } from './input.js';
 import { engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
-import { createProgress, duration } from './progress.js';
+import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
-import { count, printResult, rows, table } from './terminal.js';
+import { printResult, table } from './terminal.js';
 
 export interface PlanFlags extends InputFlags {
   readonly limit?: number;

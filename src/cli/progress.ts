@@ -1,5 +1,6 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import { count, isWatched, note } from './terminal.js';
+import { count, duration } from '../lib/core/wording.js';
+import { isWatched, note } from './terminal.js';
 
 export interface Progress {
   update(done: number, total: number): void;
@@ -44,14 +45,6 @@ function bars(labels: readonly string[]): readonly Progress[] {
       stop: () => screen.stop(),
     };
   });
-}
-
-/** `45s`, `12m`, `3h20m`; the library's estimate is no number before the first step. */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '?';
-  if (seconds < 100) return `${Math.round(seconds)}s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 100 ? `${minutes}m` : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
 }
 
 const LINE_EVERY_MS = 2_000;

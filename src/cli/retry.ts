@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { count, rows } from '../lib/core/wording.js';
 import { UsageError } from '../lib/errors.js';
 import { type RetryOptions, type RetryReport, retryRows } from '../producers/retry-rows.js';
 import type { Run } from './command.js';
@@ -7,7 +8,7 @@ import { type InputFlags, withInput } from './input.js';
 import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
-import { count, printResult, rows } from './terminal.js';
+import { printResult } from './terminal.js';
 
 interface Flags extends InputFlags {
   readonly code?: string;

@@ -1,3 +1,5 @@
+import { count } from '../lib/core/wording.js';
+
 /** A line for people: progress, notes, warnings. Stdout belongs to results. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -11,18 +13,6 @@ export function printResult(json: boolean, document: unknown, text: () => string
 /** Whether somebody watches the progress. */
 export function isWatched(): boolean {
   return process.stderr.isTTY === true;
-}
-
-const NUMBERS = new Intl.NumberFormat('en-US');
-
-/** `12,345` */
-export function count(value: number): string {
-  return NUMBERS.format(value);
-}
-
-/** `1 row`, `2 rows` */
-export function rows(value: number): string {
-  return `${count(value)} ${value === 1 ? 'row' : 'rows'}`;
 }
 
 /** Labels and values, one pair a line, the values aligned. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { rows } from '../lib/core/wording.js';
 import { type CallMetrics, createCallMetrics } from '../lib/metrics/call-metrics.js';
 import { createMonitoring, type NotReady } from '../lib/metrics/monitoring.js';
 import { serveMonitoring } from '../lib/metrics/serve-monitoring.js';
@@ -11,7 +12,7 @@ import { work } from './compose.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { type Session, withSession } from './session.js';
-import { note, printResult, rows } from './terminal.js';
+import { note, printResult } from './terminal.js';
 
 interface Flags {
   readonly untilIdle?: boolean;

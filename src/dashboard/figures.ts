@@ -1,25 +1,19 @@
 import type { Picture, Point, Sample } from './monitor.js';
+import type { RowGroup } from './row-bar.js';
 
-/** Rows of this store by what became of them; each row is in one place. */
-export interface Outcome {
-  readonly name: 'enriched' | 'empty' | 'submitted' | 'queued' | 'uncertain' | 'held' | 'failed';
-  readonly label: string;
-  readonly rows: number;
-}
-
-/** All rows this store knows, by outcome. Zoho's answers that found nothing are known by what they are not. */
-export function outcomes({ queue, ledger, vitals }: Sample): readonly Outcome[] {
+/** All rows this store knows by what became of them, each in one group. Zoho's answers that found nothing are known by what they are not. */
+export function rowGroups({ queue, ledger, vitals }: Sample): readonly RowGroup[] {
   const { scheduled, pending, uncertain, held, failed } = ledger;
   const enriched = Math.min(vitals.withData, scheduled - pending - failed);
   return [
-    { name: 'enriched', label: 'Enriched', rows: enriched },
-    { name: 'empty', label: 'Finished without data', rows: scheduled - pending - failed - enriched },
-    { name: 'submitted', label: 'Submitted, result to come', rows: pending },
+    { color: 'enriched', label: 'Enriched', rows: enriched },
+    { color: 'empty', label: 'Finished without data', rows: scheduled - pending - failed - enriched },
+    { color: 'submitted', label: 'Submitted, result to come', rows: pending },
     // The job of an uncertain row waits in the queue, that of a held row has failed.
-    { name: 'queued', label: 'Waiting', rows: Math.max(0, rowsLeft(queue) - uncertain) },
-    { name: 'uncertain', label: 'Uncertain', rows: uncertain },
-    { name: 'held', label: 'Held for a decision', rows: held },
-    { name: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) + failed },
+    { color: 'queued', label: 'Waiting', rows: Math.max(0, rowsLeft(queue) - uncertain) },
+    { color: 'uncertain', label: 'Uncertain', rows: uncertain },
+    { color: 'held', label: 'Held for a decision', rows: held },
+    { color: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) + failed },
   ];
 }
 

@@ -1,9 +1,11 @@
 import { html } from 'hono/html';
-import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
+import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
+import { count, rows } from '../lib/core/wording.js';
 import type { FileCase, Stage } from './file-cases.js';
 import type { OutcomeFigures, PlanFigures } from './file-desk.js';
 import { type FilePreview, mappingText } from './file-preview.js';
-import { count, type Html, page, rows, time } from './layout.js';
+import { type Html, page, time } from './layout.js';
+import { type RowGroup, rowBar } from './row-bar.js';
 import type { Upload } from './upload-store.js';
 
 const FIELD_NAMES: Readonly<Record<MappedField, string>> = {
@@ -20,7 +22,12 @@ export function filePath(id: string): string {
 
 /** The parts of the page that change, by the id of the element they fill. */
 export function fileParts(file: FileCase): Readonly<Record<string, Html>> {
-  return { stage: stageText(file), outcomes: outcomeTable(file), 'enqueue-rows': rowsToQueue(file) };
+  return {
+    stage: stageSentence(file),
+    details: stageDetails(file),
+    outcomes: outcomeTable(file),
+    'enqueue-rows': rowsToQueue(file),
+  };
 }
 
 /** The page of one uploaded file: its columns, what enqueueing would do, what became of its rows. `notice` says what was refused. */
@@ -37,7 +44,7 @@ export function filePage(file: FileCase, where: string, notice: string | null): 
         <h2 id="columns-title">Columns</h2>
         ${preview.problem === null ? '' : html`<p class="problem" role="alert">${preview.problem}</p>`}
         <form method="post" action="${base}/columns" class="mapping" autocomplete="off">
-          ${MAPPED_FIELDS.map((field) => columnChoice(field, preview))}
+          ${MAPPED_FIELDS.map((field) => columnChoice(field, file))}
           <button>Use these columns</button>
         </form>
         <p id="columns-unused" role="status"></p>
@@ -45,13 +52,14 @@ export function filePage(file: FileCase, where: string, notice: string | null): 
       </section>
       <section class="card" aria-labelledby="stage-title">
         <h2 id="stage-title">Enqueue</h2>
-        <div id="stage" data-poll="${base}/parts">${parts.stage}</div>
+        <p id="stage" class="stage" role="status">${parts.stage}</p>
+        <div id="details" data-poll="${base}/parts">${parts.details}</div>
       </section>
       <section class="card" aria-labelledby="outcomes-title">
         <h2 id="outcomes-title">Rows by outcome</h2>
         <div id="outcomes">${parts.outcomes}</div>
         <div class="actions">
-          <a class="button" href="${base}/export" download>Download the export</a>
+          <a class="button" href="${base}/export">Download the export</a>
         </div>
       </section>
       <dialog id="enqueue-dialog" aria-labelledby="enqueue-title">
@@ -94,8 +102,9 @@ function columnNames({ headers, columns }: FilePreview): Html {
   return html`${named.map(({ field, header }, at) => html`${at === 0 ? '' : ', '}${FIELD_NAMES[field]} from <b>${header}</b>`)}`;
 }
 
-function columnChoice(field: MappedField, { headers, columns }: FilePreview): Html {
-  const chosen = columns?.[field];
+function columnChoice(field: MappedField, file: FileCase): Html {
+  const { headers } = file.preview;
+  const chosen = chosenColumn(field, file);
   const options = headers.flatMap((header, at) =>
     // Of several columns with one name only the first can be asked for.
     header.trim() === '' || headers.indexOf(header) !== at
@@ -104,6 +113,13 @@ function columnChoice(field: MappedField, { headers, columns }: FilePreview): Ht
   );
   return html`<p><label for="column-${field}">${FIELD_NAMES[field]}</label>
     <select id="column-${field}" name="${field}"><option value="" ${chosen === undefined ? 'selected' : ''}>– none –</option>${options}</select></p>`;
+}
+
+/** Which column is used for a field, or was asked for when the choice cannot be used. */
+function chosenColumn(field: MappedField, { preview: { headers, columns }, mapFlags }: FileCase): number | undefined {
+  if (columns !== null) return columns[field];
+  const asked = parseMapFlags(mapFlags);
+  return asked.ok ? headers.findIndex((header) => header.trim() === asked.overrides[field]) : undefined;
 }
 
 function previewTable({ headers, rows: first, columns }: FilePreview): Html {
@@ -120,51 +136,61 @@ function previewTable({ headers, rows: first, columns }: FilePreview): Html {
   </table></div>`;
 }
 
-function stageText({ stage, upload }: FileCase): Html {
+/** Read out when it changes: the figures beside it would be read out all the time. */
+function stageSentence({ stage }: FileCase): Html {
   switch (stage.kind) {
     case 'mapping':
-      return html`<p role="status">Reading the columns …</p>`;
+      return html`Reading the columns …`;
     case 'unplanned':
-      return html`<p class="quiet">Choose at least one of company name, email and website.</p>`;
+      return html`Choose at least one of company name, email and website.`;
     case 'planning':
-      return progress('Reading the file', stage);
+      return html`Reading the file …`;
     case 'enqueueing':
-      return progress('Queueing', stage);
+      return html`Queueing …`;
+    case 'failed':
+      return html``;
+    case 'planned':
+      return html`${stage.plan.sentence}`;
+    case 'enqueued':
+      return html`<b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.`;
+  }
+}
+
+function stageDetails({ stage, upload }: FileCase): Html {
+  switch (stage.kind) {
+    case 'mapping':
+    case 'unplanned':
+      return html``;
+    case 'planning':
+    case 'enqueueing':
+      return html`<progress max="${Math.max(1, stage.total)}" value="${stage.rows}" aria-labelledby="stage"></progress>
+        <p class="quiet">${count(stage.rows)} of ${rows(stage.total)}</p>`;
     case 'failed':
       return html`<p class="problem" role="alert">${stage.message}</p>
         <form method="post" action="${filePath(upload.id)}/plan"><button>Try again</button></form>`;
     case 'planned':
       return planned(stage.plan, upload);
     case 'enqueued':
-      return html`<p role="status"><b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.</p>
-        <div class="actions"><a class="button" href="/">Watch them on the overview</a>
+      return html`<div class="actions"><a class="button" href="/">Watch them on the overview</a>
         ${rejectsLink(stage.report, upload)}</div>`;
   }
 }
 
+/** Not with `download`: a refusal would then be saved instead of shown. */
 function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload): Html {
-  return rejected === 0
-    ? html``
-    : html`<a class="button" href="${filePath(id)}/rejects" download>Download the rejects</a>`;
-}
-
-function progress(label: string, { rows: done, total }: { rows: number; total: number }): Html {
-  return html`<p role="status">${label} …</p>
-    <progress max="${Math.max(1, total)}" value="${done}" aria-label="${label}"></progress>
-    <p class="quiet">${count(done)} of ${rows(total)}</p>`;
+  return rejected === 0 ? html`` : html`<a class="button" href="${filePath(id)}/rejects">Download the rejects</a>`;
 }
 
 function planned(plan: PlanFigures, upload: Upload): Html {
-  const { enqueued, duplicates, known, rejected, fieldsLeftOut, rejects, withRecordId, sentence } = plan;
+  const { enqueued, duplicates, known, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
   return html`<dl class="legend">
       ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Known already', known)}
       ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Unusable values left out', fieldsLeftOut)}
     </dl>
-    <p>${sentence}</p>
     ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
     <div class="actions">
-      ${enqueued === 0 ? '' : html`<button type="button" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}
+      ${enqueued === 0 ? '' : html`<button type="button" id="enqueue-open" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}
       ${rejectsLink(plan, upload)}
     </div>`;
 }
@@ -173,32 +199,25 @@ function figure(label: string, value: number, remark = ''): Html {
   return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${count(value)}</dd></div>`;
 }
 
-const OUTCOMES: readonly (readonly [keyof OutcomeFigures, label: string, color: string])[] = [
-  ['enriched', 'Enriched', 'enriched'],
-  ['notFound', 'Not found', 'empty'],
-  ['submitted', 'Submitted, result to come', 'submitted'],
-  ['waiting', 'Waiting', 'queued'],
-  ['uncertain', 'Uncertain', 'uncertain'],
-  ['failed', 'Failed', 'failed'],
-  ['rejected', 'Rejected', 'held'],
-  ['notEnqueued', 'Not enqueued', 'new'],
-];
-
 function outcomeTable({ outcomes, preview }: FileCase): Html {
   if (outcomes === null) {
     return html`<p class="quiet">${preview.columns === null ? 'Known once columns are chosen.' : 'Counting …'}</p>`;
   }
-  let start = 0;
-  const bars = OUTCOMES.map(([name, , color]) => {
-    const x = start;
-    start += outcomes[name];
-    return html`<rect class="fill-${color}" x="${x}" y="0" width="${outcomes[name]}" height="1" />`;
-  });
-  return html`<svg class="bar" aria-hidden="true" viewBox="0 0 ${Math.max(1, outcomes.rows)} 1" preserveAspectRatio="none">${bars}</svg>
-    <dl class="legend">${OUTCOMES.map(
-      ([name, label, color]) =>
-        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${outcomes[name] === 0 ? 'zero' : ''}">${count(outcomes[name])}</dd></div>`,
-    )}</dl>`;
+  const through = outcomes.rows - outcomes.waiting - outcomes.uncertain - outcomes.notEnqueued;
+  return rowBar(groupsOf(outcomes), `${count(through)} of ${rows(outcomes.rows)} through`);
+}
+
+function groupsOf(outcomes: OutcomeFigures): readonly RowGroup[] {
+  return [
+    { color: 'enriched', label: 'Enriched', rows: outcomes.enriched },
+    { color: 'empty', label: 'Not found', rows: outcomes.notFound },
+    { color: 'submitted', label: 'Submitted, result to come', rows: outcomes.submitted },
+    { color: 'queued', label: 'Waiting', rows: outcomes.waiting },
+    { color: 'uncertain', label: 'Uncertain', rows: outcomes.uncertain },
+    { color: 'failed', label: 'Failed', rows: outcomes.failed },
+    { color: 'held', label: 'Rejected', rows: outcomes.rejected },
+    { color: 'new', label: 'Not enqueued', rows: outcomes.notEnqueued },
+  ];
 }
 
 function stageWord({ kind }: Stage): string {

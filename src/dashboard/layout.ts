@@ -8,8 +8,8 @@ export interface PageFrame {
   readonly title: string;
   /** Where queue and store are, without credentials. */
   readonly where: string;
-  /** Which entry of the navigation this page is. */
-  readonly current: 'overview' | 'file';
+  /** Which page this is; null for one that tells why there is none. */
+  readonly current: 'overview' | 'file' | null;
   readonly scripts: readonly string[];
 }
 
@@ -43,18 +43,7 @@ export function page({ title, where, current, scripts }: PageFrame, content: Htm
 </html>`;
 }
 
-const NUMBERS = new Intl.NumberFormat('en');
 const RATES = new Intl.NumberFormat('en', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
-
-/** `12,345` */
-export function count(value: number): string {
-  return NUMBERS.format(value);
-}
-
-/** `1 row`, `2 rows` */
-export function rows(value: number): string {
-  return `${count(value)} ${value === 1 ? 'row' : 'rows'}`;
-}
 
 /** `9.8` */
 export function rate(value: number): string {
@@ -66,13 +55,4 @@ export function time(atMs: number, style: 'time' | 'moment' = 'moment'): Html {
   const iso = new Date(atMs).toISOString();
   const text = style === 'time' ? `${iso.slice(11, 16)} UTC` : `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
   return html`<time datetime="${iso}" data-style="${style}">${text}</time>`;
-}
-
-/** `45 s`, `12 min`, `3 h 20 min` */
-export function duration(seconds: number): string {
-  if (seconds < 100) return `${Math.max(1, Math.round(seconds))} s`;
-  const whole = Math.round(seconds / 60);
-  if (whole < 100) return `${whole} min`;
-  const hours = Math.floor(whole / 60);
-  return hours < 48 ? `${hours} h ${whole % 60} min` : `${Math.round(hours / 24)} days`;
 }

@@ -5,14 +5,9 @@ import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import type { LedgerCounts, Vitals } from '../lib/store/store.js';
+import type { RememberedAllowance } from '../lib/zoho/allowance.js';
+import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
 import { createFailureList, type Failure } from './failures.js';
-
-/** What Zoho allows the org, as far as it tells. */
-export interface AllowanceFigures {
-  readonly total: number;
-  readonly left: number;
-  readonly source: 'zoho' | 'estimate';
-}
 
 /** Everything the overview is made of, as one look at the engine found it. */
 export interface Sample {
@@ -25,6 +20,8 @@ export interface Sample {
   readonly vitals: Vitals;
   readonly control: Control;
   readonly failures: readonly Failure[];
+  /** The latest answer anybody got; null when nobody asked. */
+  readonly allowance: RememberedAllowance | null;
 }
 
 /** One point of the chart. */
@@ -49,8 +46,8 @@ export interface MonitorOptions {
   readonly engine: Engine;
   readonly queue: EnrichQueue;
   readonly log: Logger;
-  /** Asked at most once a minute while somebody watches. */
-  readonly allowance?: (() => Promise<AllowanceFigures | null>) | undefined;
+  /** Has Zoho asked and the store told; called at most once a minute, while somebody watches. */
+  readonly allowance?: (() => Promise<unknown>) | undefined;
 }
 
 /** One pair of eyes for all viewers. */
@@ -83,7 +80,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let history: readonly Point[] = [];
   let lastRegular: Sample | null = null;
   let throttles = 0;
-  let allowance: AllowanceFigures | null = null;
+  let scheduledAtAnswer = 0;
   let allowanceAtMs = Number.NEGATIVE_INFINITY;
   const watchingSinceMs = Date.now();
   let running: Promise<void> | null = null;
@@ -108,6 +105,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     try {
       const sample = await readSample();
       if (latest !== null && isNewThrottle(latest.control, sample.control)) throttles += 1;
+      if (sample.allowance?.atMs !== latest?.allowance?.atMs) scheduledAtAnswer = sample.ledger.scheduled;
       latest = sample;
       problem = null;
     } catch (error) {
@@ -125,6 +123,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   function picture(): Picture {
     if (latest === null) throw new StoreUnavailableError(problem?.message ?? 'Nothing was seen of the queue yet.');
+    const allowance = allowanceLeft(latest.allowance, latest.control, latest.ledger.scheduled - scheduledAtAnswer);
     return { sample: latest, history, allowance, throttles, watchingSinceMs, problem };
   }
 
@@ -144,12 +143,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     if (options.allowance === undefined || watchers.size === 0 || performance.now() - allowanceAtMs < ALLOWANCE_MS)
       return;
     allowanceAtMs = performance.now();
-    void options.allowance().then(
-      (found) => {
-        allowance = found;
-      },
-      () => undefined,
-    );
+    void options.allowance().catch(() => undefined);
   }
 
   async function lookAtRegularTimes(): Promise<void> {
@@ -188,12 +182,13 @@ export function createMonitor(options: MonitorOptions): Monitor {
   };
 
   async function readSample(): Promise<Sample> {
-    const [counts, ledger, vitals, control, failures] = await Promise.all([
+    const [counts, ledger, vitals, control, failures, allowance] = await Promise.all([
       engine.counts(),
       engine.store.counts(),
       engine.store.vitals(),
       engine.store.control.read(),
       latestFailures(),
+      engine.store.cell<RememberedAllowance>('allowance').read(),
     ]);
     return {
       atMs: Date.now(),
@@ -204,6 +199,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       vitals,
       control: control.value ?? INITIAL_CONTROL,
       failures,
+      allowance: allowance.value,
     };
   }
 }

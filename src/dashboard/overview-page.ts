@@ -1,15 +1,19 @@
 import { html } from 'hono/html';
-import { minutes, outcomes, recentRate, rowsLeft, secondsLeft } from './figures.js';
-import { count, duration, type Html, page, rate, rows, time } from './layout.js';
+import { count, duration, rows } from '../lib/core/wording.js';
+import { minutes, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
+import { type Html, page, rate, time } from './layout.js';
 import type { Picture } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { jobUrl } from './queue-board.js';
-import { banner } from './stop-banner.js';
+import { rowBar } from './row-bar.js';
+import { alarm, doing } from './stop-banner.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
 export function overviewParts(picture: Picture, frame: OverviewFrame): Readonly<Record<string, Html>> {
+  const alarming = alarm(picture, frame);
   return {
-    banner: banner(picture, frame),
+    alarm: alarming ?? html``,
+    doing: alarming === null ? doing(picture) : html``,
     numbers: numbers(picture, frame),
     outcomes: outcomeBar(picture),
     trouble: trouble(picture, frame),
@@ -30,7 +34,10 @@ export function overviewPage(picture: Picture, frame: OverviewFrame, extra: Html
       scripts: ['uplot.js', 'chart.js', 'app.js', 'upload.js'],
     },
     html`<h1>Overview</h1>
-      <div id="banner" data-live="/events">${parts.banner}</div>
+      <div data-live="/events">
+        <div id="alarm" role="alert">${parts.alarm}</div>
+        <div id="doing" role="status">${parts.doing}</div>
+      </div>
       <section class="card" aria-labelledby="outcomes-title">
         <h2 id="outcomes-title">Rows by outcome</h2>
         <div id="outcomes">${parts.outcomes}</div>
@@ -80,24 +87,14 @@ function stopToLift({ sample }: Picture): Html {
 }
 
 function outcomeBar({ sample }: Picture): Html {
-  const parts = outcomes(sample);
+  const parts = rowGroups(sample);
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
   const left = rowsLeft(sample.queue);
   const done = total - left;
   const percent = total === 0 ? 0 : Math.floor((done / total) * 100);
-  let start = 0;
-  const bars = parts.map(({ name, rows: width }) => {
-    const x = start;
-    start += width;
-    return html`<rect class="fill-${name}" x="${x}" y="0" width="${width}" height="1" />`;
-  });
   const text = total === 0 ? 'No rows yet.' : `${count(done)} of ${rows(total)} through (${percent}%)`;
   return html`<p class="lead">${text}</p>
-    <svg class="bar" role="img" aria-label="${text}" viewBox="0 0 ${Math.max(1, total)} 1" preserveAspectRatio="none">${bars}</svg>
-    <dl class="legend">${parts.map(
-      ({ name, label, rows: value }) =>
-        html`<div><dt><i class="dot ink-${name}" aria-hidden="true"></i>${label}</dt><dd class="${value === 0 ? 'zero' : ''}">${count(value)}</dd></div>`,
-    )}</dl>`;
+    ${rowBar(parts, text)}`;
 }
 
 function numbers(picture: Picture, frame: OverviewFrame): Html {
@@ -125,7 +122,7 @@ function numbers(picture: Picture, frame: OverviewFrame): Html {
     ),
     tile('Workers alive', count(sample.vitals.workers), sample.vitals.workers === 0 ? 'start one: npm run worker' : ''),
     allowance === null
-      ? tile('Allowance left', '–', 'Zoho has not told')
+      ? tile('Allowance left', '–', 'not known')
       : tile(
           'Allowance left',
           count(allowance.left),
@@ -146,13 +143,13 @@ function tile(label: string, value: string, remark: string | Html): Html {
 
 function trouble({ sample, throttles, watchingSinceMs }: Picture, { maxInFlight }: OverviewFrame): Html {
   const { queue, ledger, control } = sample;
-  const held = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
+  const isThrottled = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
   const lowered = control.maxInFlight === null ? '' : `, ${control.maxInFlight} of ${maxInFlight} calls at once`;
   return html`${[
     pair(
       'Throttled by Zoho',
-      held ? 'now' : count(throttles),
-      held ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
+      isThrottled ? 'now' : count(throttles),
+      isThrottled ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
     ),
     pair(
       'To be tried again',

@@ -9,6 +9,7 @@ import type { EnrichQueue } from '../lib/queues.js';
 import { liftStop } from '../lib/store/lift-stop.js';
 import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
 import { ASSETS_PATH, assets } from './assets.js';
+import { errorPages } from './error-pages.js';
 import { createLiveOverview, type LiveOverview } from './events.js';
 import { createFailedLogins } from './failed-logins.js';
 import { createFileCases, type FileCases } from './file-cases.js';
@@ -18,7 +19,7 @@ import { type PreviewedFile, previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
 import { createHttpServer } from './http-server.js';
 import { loginRequired } from './login.js';
-import { type AllowanceFigures, createMonitor, type Monitor } from './monitor.js';
+import { createMonitor, type Monitor } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { overviewPage, overviewParts } from './overview-page.js';
 import { pageHeaders } from './page-headers.js';
@@ -49,7 +50,8 @@ export interface DashboardOptions {
   readonly limits?: { readonly ratePerSecond: number; readonly maxInFlight: number };
   /** Files from the browser: without a desk there are none. */
   readonly files?: { readonly desk: FileDesk; readonly module: string } | undefined;
-  readonly allowance?: (() => Promise<AllowanceFigures | null>) | undefined;
+  /** Has Zoho asked for the allowance and the store told. */
+  readonly allowance?: (() => Promise<unknown>) | undefined;
 }
 
 export interface Dashboard {
@@ -145,6 +147,7 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   for (const path of ['/healthz', '/readyz']) app.get(path, (c) => monitoring.fetch(c.req.raw));
   const { trustedProxy } = options;
   if (login !== null) app.use(loginRequired({ login, failures: createFailedLogins(), trustedProxy, log }));
+  app.use(errorPages(parts.frame.where));
   app.use(ownPagesOnly());
   app.use(smallBodies(FILES_PATH));
   app.get('/metrics', (c) => monitoring.fetch(c.req.raw));

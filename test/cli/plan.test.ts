@@ -90,7 +90,7 @@ test('tells how many rows the allowance covers and the line where it ends, rows 
     expect(await plan(t, ['a.csv'])).toMatchObject({ covered: 0, endsAtLine: 2 });
     const { stdout } = await t.run(['plan', 'a.csv']);
     expect(stdout).toContain(
-      '8 new rows: 8 submissions and at most 9 calls for results, about 1s at 200 calls a second; the allowance, after 3 rows ahead in the queue, covers 0 of them and ends before line 2.',
+      '8 new rows: 8 submissions and at most 9 calls for results, about 1 s at 200 calls a second; the allowance, after 3 rows ahead in the queue, covers 0 of them and ends before line 2.',
     );
   }));
 

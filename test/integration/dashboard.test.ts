@@ -93,6 +93,8 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
 
   test('resumes, which lets one row go first', async () => {
     const dashboard = await start();
+    await enqueueOne();
+    await engine.store.heartbeat('w1', [], 60_000);
     await stop();
     const page = await waitFor(async () => {
       const text = await pageOf(dashboard);
@@ -127,6 +129,7 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
   test('says that Zoho asked for a pause, and when it ends', async () => {
     const dashboard = await start();
     await enqueueOne();
+    await engine.store.heartbeat('w1', [], 60_000);
     await engine.store.control.change((_, nowMs) => ({
       ...INITIAL_CONTROL,
       holdReason: 'throttled',
@@ -275,10 +278,10 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
       expect(page).toContain('Harbour &amp; Sons');
       expect(page).toContain('the name is shorter than 3 characters');
       await until(file, 'stage', '2 new rows: 2 submissions');
-      const { stage = '' } = await parts(file);
-      expect(figure(stage, 'New rows')).toBe('2');
-      expect(figure(stage, 'Repeated in the file')).toBe('1');
-      expect(stage).toContain('NO_USABLE_FIELD 1');
+      const { details = '' } = await parts(file);
+      expect(figure(details, 'New rows')).toBe('2');
+      expect(figure(details, 'Repeated in the file')).toBe('1');
+      expect(details).toContain('NO_USABLE_FIELD 1');
       expect((await engine.counts()).waiting).toBe(0);
     });
 

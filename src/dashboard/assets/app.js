@@ -14,19 +14,37 @@ function showLocalTimes(root) {
   }
 }
 
-/** @type {Map<string, string>} */
-const shown = new Map();
-
 /** @param {Update} update */
 function show({ parts, points = [] }) {
   for (const [id, content] of Object.entries(parts)) {
     const element = document.getElementById(id);
-    if (element === null || shown.get(id) === content) continue;
-    shown.set(id, content);
-    element.innerHTML = content;
-    showLocalTimes(element);
+    if (element !== null) fill(element, content);
   }
   if (points.length > 0) document.dispatchEvent(new CustomEvent('chart-points', { detail: points }));
+}
+
+/**
+ * What is shown already stays as it is: putting it there again would take the focus away and have an alert read out twice.
+ * @param {HTMLElement} element
+ * @param {string} content
+ */
+function fill(element, content) {
+  const template = document.createElement('template');
+  template.innerHTML = content;
+  showLocalTimes(template.content);
+  if (template.innerHTML === element.innerHTML) return;
+  const focused = document.activeElement;
+  const again = focused !== null && element.contains(focused) ? selectorOf(focused) : null;
+  element.replaceChildren(template.content);
+  const target = again === null ? null : element.querySelector(again);
+  if (target instanceof HTMLElement) target.focus({ preventScroll: true });
+}
+
+/** How to find an element's successor: by its id, or by where it leads. @param {Element} element */
+function selectorOf({ id, attributes }) {
+  const href = attributes.getNamedItem('href');
+  if (id !== '') return `#${CSS.escape(id)}`;
+  return href === null ? null : `[href="${CSS.escape(href.value)}"]`;
 }
 
 /** @param {string} text */
@@ -62,6 +80,13 @@ function follow(url) {
   update();
 }
 
+/** @param {number} status */
+function refusalText(status) {
+  return status === 401
+    ? 'The dashboard asks for the login again: reload the page.'
+    : 'The dashboard cannot answer right now; trying again …';
+}
+
 /** Asks again and again while the page can be seen. @param {string} url */
 async function poll(url) {
   for (;;) {
@@ -73,7 +98,7 @@ async function poll(url) {
           return;
         }
         if (answer.ok) show(await answer.json());
-        tellConnection('');
+        tellConnection(answer.ok ? '' : refusalText(answer.status));
       } catch {
         tellConnection('The connection to the dashboard is lost; trying again …');
       }

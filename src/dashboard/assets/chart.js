@@ -3,7 +3,7 @@
 /** @typedef {typeof import('uplot')} UPlot */
 
 const HISTORY_SECONDS = 1_800;
-const HEIGHT = 220;
+const HEIGHT = 200;
 /** @type {[number[], number[], number[]]} */
 const data = [[], [], []];
 /** @type {InstanceType<UPlot> | null} */
@@ -31,6 +31,7 @@ function draw(place) {
     grid: { stroke: color(place, '--line'), width: 1 },
     ticks: { show: false },
   };
+  const labelFont = `12px ${getComputedStyle(place).fontFamily}`;
   /** @param {unknown} _chart @param {number} _least @param {number} most @returns {[number, number]} */
   const fromZero = (_chart, _least, most) => [0, Math.max(1, (most ?? 0) * 1.15)];
   chart = new uPlot(
@@ -39,9 +40,18 @@ function draw(place) {
       height: HEIGHT,
       scales: { y: { range: fromZero }, calls: { range: fromZero } },
       axes: [
-        { ...axis, values: (_chart, times, _at, _space, step) => times.map(timeText(step)) },
-        { ...axis, size: 44 },
-        { ...axis, scale: 'calls', side: 1, size: 36, grid: { show: false } },
+        { ...axis, size: 30, space: 90, values: (_chart, times, _at, _space, step) => times.map(timeText(step)) },
+        { ...axis, size: 44, label: 'Submissions per second', labelSize: 18, labelFont },
+        {
+          ...axis,
+          scale: 'calls',
+          side: 1,
+          size: 36,
+          grid: { show: false },
+          label: 'Calls in flight',
+          labelSize: 18,
+          labelFont,
+        },
       ],
       series: [
         { value: (_chart, at) => (at === null ? '–' : CLOCK.format(at * 1000)) },
@@ -59,6 +69,7 @@ function draw(place) {
           stroke: color(place, '--uncertain'),
           width: 1.5,
           points: { show: false },
+          value: (_chart, value) => value?.toString() ?? '–',
         },
       ],
     },

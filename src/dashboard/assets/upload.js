@@ -5,9 +5,21 @@ const input = document.getElementById('upload-file');
 const progress = document.getElementById('upload-progress');
 const status = document.getElementById('upload-status');
 
+/** The file on its way. @type {string | null} */
+let sending = null;
+
 /** @param {string} text */
 function tell(text) {
   if (status !== null) status.textContent = text;
+}
+
+/** @param {FileList | null | undefined} files */
+function take(files) {
+  const [file, ...others] = files ?? [];
+  if (file === undefined) return;
+  if (sending !== null) tell(`${sending} is still being sent: drop ${file.name} again after that.`);
+  else if (others.length > 0) tell(`One file at a time is taken: drop ${file.name} alone, then the others.`);
+  else send(file);
 }
 
 /** @param {File} file */
@@ -17,6 +29,7 @@ function send(file) {
     tell(`${file.name} is larger than the ${Math.floor(most / 1_000_000)} MB this dashboard takes.`);
     return;
   }
+  sending = file.name;
   tell(`Sending ${file.name} …`);
   if (progress instanceof HTMLProgressElement) progress.hidden = false;
   // fetch does not tell how far an upload is.
@@ -36,17 +49,24 @@ function send(file) {
 
 /** @param {string} message */
 function failed(message) {
+  sending = null;
   tell(message);
   if (progress instanceof HTMLProgressElement) progress.hidden = true;
   if (input instanceof HTMLInputElement) input.value = '';
 }
 
+// A file that is dropped beside the box would be opened by the browser, in place of this page.
+for (const name of ['dragover', 'drop']) {
+  document.addEventListener(name, (event) => {
+    if (event.defaultPrevented || !(event instanceof DragEvent)) return;
+    event.preventDefault();
+    if (event.dataTransfer !== null) event.dataTransfer.dropEffect = 'none';
+  });
+}
+
 if (form !== null && input instanceof HTMLInputElement) {
   form.addEventListener('submit', (event) => event.preventDefault());
-  input.addEventListener('change', () => {
-    const file = input.files?.[0];
-    if (file !== undefined) send(file);
-  });
+  input.addEventListener('change', () => take(input.files));
   for (const name of ['dragenter', 'dragover']) {
     form.addEventListener(name, (event) => {
       event.preventDefault();
@@ -57,7 +77,6 @@ if (form !== null && input instanceof HTMLInputElement) {
   form.addEventListener('drop', (event) => {
     event.preventDefault();
     form.classList.remove('over');
-    const file = event.dataTransfer?.files[0];
-    if (file !== undefined) send(file);
+    take(event.dataTransfer?.files);
   });
 }
