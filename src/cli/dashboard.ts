@@ -9,6 +9,7 @@ import { fileDesk } from './file-desk.js';
 import { engineFlag, example } from './options.js';
 import { type Session, withSession } from './session.js';
 import { note } from './terminal.js';
+import type { ToldOfWorker } from './worker-signs.js';
 
 interface Flags {
   readonly engine?: 'redis' | 'embedded';
@@ -32,15 +33,15 @@ async function serve(session: Session, { allowChanges = false }: Flags): Promise
 }
 
 /**
- * Serves the dashboard beside what a command does, on another port when the configured one is taken, and prints its
+ * Serves the dashboard beside the worker of a command, on another port when the configured one is taken, and prints its
  * address. A dashboard that cannot be served is a note, no failure: the command goes on without.
  */
-export async function startOverview(session: Session): Promise<void> {
+export async function startOverview(session: Session, worker: ToldOfWorker): Promise<void> {
   try {
     const allowance = quickAllowance(session);
-    const { url } = await open(session, allowance, {}).catch((error: unknown) => {
+    const { url } = await open(session, allowance, { worker }).catch((error: unknown) => {
       if (!(error instanceof AppError) || error.code !== 'DASHBOARD_CANNOT_LISTEN') throw error;
-      return open(session, allowance, { port: 0 });
+      return open(session, allowance, { worker, port: 0 });
     });
     note(`watch it: ${url}`);
   } catch (error) {
@@ -52,7 +53,7 @@ export async function startOverview(session: Session): Promise<void> {
 async function open(
   session: Session,
   allowance: ReturnType<typeof quickAllowance>,
-  more: { readonly allowChanges?: boolean; readonly port?: number },
+  more: { readonly allowChanges?: boolean; readonly port?: number; readonly worker?: ToldOfWorker },
 ): Promise<Dashboard> {
   const { config, engine, log, shutdown } = session;
   const dashboard = await startDashboard({

@@ -18,6 +18,7 @@ import { createProgresses } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 import { workSummary } from './worker.js';
+import { createWorkerSigns } from './worker-signs.js';
 
 export interface RunFlags extends EnqueueFlags {
   readonly out?: string;
@@ -59,8 +60,9 @@ export function define(command: Command): Run {
     }
     return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
       if (!(await maySpend(session, typedPath(file), flags))) return EXIT.failed;
-      await startOverview(session);
-      const report = await runFile(session, typedPath(file), flags);
+      const signs = createWorkerSigns();
+      await startOverview(session, signs);
+      const report = await runFile(session, typedPath(file), flags, signs);
       printResult(flags.json ?? false, report, () => summary(report));
       return exitCodeOf(report, session);
     });
@@ -68,23 +70,33 @@ export function define(command: Command): Run {
 }
 
 /** Enqueues a file, works until idle, stopped or interrupted, and exports; the progress goes to the terminal. */
-export async function runFile(session: Session, path: string, flags: RunFlags): Promise<RunReport> {
+export async function runFile(
+  session: Session,
+  path: string,
+  flags: RunFlags,
+  signs = createWorkerSigns(),
+): Promise<RunReport> {
   const enqueued = await enqueue(session, path, flags);
   note(enqueueSummary(enqueued));
-  const worked = await workOff(session, flags.wait ?? true);
+  const worked = await workOff(session, flags.wait ?? true, signs);
   const exported = worked.ended === 'signal' ? null : await writeExport(session, path, flags);
   return { enqueue: enqueued, work: worked, export: exported };
 }
 
 /** The bars count what was in the queue, or without a result, at the start; rows of other files included. */
-async function workOff(session: Session, waitForResults: boolean): Promise<WorkerReport> {
+async function workOff(
+  session: Session,
+  waitForResults: boolean,
+  { calls, onReadiness }: ReturnType<typeof createWorkerSigns>,
+): Promise<WorkerReport> {
   const [submitted, enriched] = createProgresses(waitForResults ? ['submitted', 'enriched'] : ['submitted']);
   let mostToSend = 0;
   let mostToKnow = 0;
   try {
-    return await work(session, {
+    const options: Parameters<typeof work>[1] = {
       untilIdle: true,
       waitForResults,
+      onReadiness,
       onProgress: ({ queue, ledger }) => {
         const toSend = queue.waiting + queue.active + queue.delayed;
         const toKnow = toSend + ledger.pending;
@@ -93,7 +105,8 @@ async function workOff(session: Session, waitForResults: boolean): Promise<Worke
         submitted?.update(mostToSend - toSend, mostToSend);
         enriched?.update(mostToKnow - toKnow, mostToKnow);
       },
-    });
+    };
+    return await work(session, options, calls);
   } finally {
     submitted?.stop();
   }

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { rows } from '../lib/core/wording.js';
-import { type CallMetrics, createCallMetrics } from '../lib/metrics/call-metrics.js';
-import { createMonitoring, type NotReady } from '../lib/metrics/monitoring.js';
+import { createMonitoring } from '../lib/metrics/monitoring.js';
 import { serveMonitoring } from '../lib/metrics/serve-monitoring.js';
 import { signalExitCode } from '../lib/shutdown.js';
-import type { Readiness } from '../workers/readiness.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import { watchAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -13,6 +11,7 @@ import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
+import { createWorkerSigns, type ToldOfWorker } from './worker-signs.js';
 
 interface Flags {
   readonly untilIdle?: boolean;
@@ -34,10 +33,11 @@ export function define(command: Command): Run {
 }
 
 async function run(session: Session, { untilIdle = false, json = false }: Flags): Promise<number> {
-  const { calls, onReadiness } = await serveMetrics(session);
+  const { onReadiness, ...told } = createWorkerSigns();
+  await serveMetrics(session, told);
   // One that ends by itself leaves no metrics to look at.
   if (!untilIdle) void watchAllowance(session);
-  const report = await work(session, { untilIdle, onReadiness }, calls);
+  const report = await work(session, { untilIdle, onReadiness }, told.calls);
   printResult(json, report, () => workSummary(report));
   const { received } = session.shutdown;
   // A service that is told to end has done its work; one that was to go on until idle has not.
@@ -46,33 +46,15 @@ async function run(session: Session, { untilIdle = false, json = false }: Flags)
 }
 
 /** Metrics and health checks for as long as the session lasts. */
-async function serveMetrics({ engine, config, log, shutdown }: Session): Promise<{
-  readonly calls: CallMetrics;
-  readonly onReadiness: (readiness: () => Readiness) => void;
-}> {
-  const calls = createCallMetrics();
+async function serveMetrics({ engine, config, log, shutdown }: Session, told: ToldOfWorker): Promise<void> {
   const queue = engine.openQueue();
   shutdown.onClose('metrics queue', () => queue.close());
-  let readiness: () => Readiness = () => STARTING;
-  const app = createMonitoring({ engine, queue, calls, obstacles: () => obstaclesOf(readiness()) });
   const { host, port: wanted } = config.metrics;
-  const server = await serveMonitoring(app, host, wanted);
+  const server = await serveMonitoring(createMonitoring({ engine, queue, ...told }), host, wanted);
   shutdown.onClose('metrics', () => server.close());
   const isOther = wanted !== 0 && server.port !== wanted;
   note(`metrics: ${server.url}/metrics${isOther ? ` (port ${wanted} is taken)` : ''}`);
   log.info('metrics.started', { url: server.url });
-  return {
-    calls,
-    onReadiness: (told) => {
-      readiness = told;
-    },
-  };
-}
-
-const STARTING: Readiness = { ready: false, reasons: [{ code: 'STARTING', message: 'The worker is starting.' }] };
-
-function obstaclesOf(readiness: Readiness): readonly NotReady[] {
-  return readiness.ready ? [] : readiness.reasons.map(({ code, message }) => ({ code, message }));
 }
 
 /** The exit code of work that ended by itself. */

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import type { Engine } from '../lib/engine/engine.js';
 import { StoreUnavailableError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
-import { createMonitoring } from '../lib/metrics/monitoring.js';
+import { createMonitoring, type MonitoringOptions } from '../lib/metrics/monitoring.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { liftStop } from '../lib/store/lift-stop.js';
 import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
@@ -52,6 +52,8 @@ export interface DashboardOptions {
   readonly files?: { readonly desk: FileDesk; readonly module: string } | undefined;
   /** Has Zoho asked for the allowance and the store told. */
   readonly allowance?: (() => Promise<unknown>) | undefined;
+  /** What a worker in this process tells of itself, for `/metrics` and `/readyz`. */
+  readonly worker?: Pick<MonitoringOptions, 'calls' | 'obstacles'>;
 }
 
 export interface Dashboard {
@@ -142,7 +144,7 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   app.use(bodilessHead());
   app.use(pageHeaders());
   app.use(knownHostOnly({ host, allowedHosts, hasLogin: login !== null }));
-  const monitoring = createMonitoring({ engine, queue });
+  const monitoring = createMonitoring({ engine, queue, ...options.worker });
   // Health is for whoever watches over the process; the figures are for those who may see the overview.
   for (const path of ['/healthz', '/readyz']) app.get(path, (c) => monitoring.fetch(c.req.raw));
   const { trustedProxy } = options;

@@ -337,8 +337,8 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     test('gives the rejects before anything is queued, also when nothing could be', async () => {
       const dashboard = await startWithFiles();
       const file = await fileUrl(dashboard, 'Company\nx\n');
-      await until(file, 'stage', `${new URL(file).pathname}/rejects`);
-      expect((await parts(file)).stage).not.toContain('<button');
+      await until(file, 'details', `${new URL(file).pathname}/rejects`);
+      expect((await parts(file)).details).not.toContain('<button');
       const answer = await fetch(`${file}/rejects`);
       expect(answer.headers.get('content-disposition')).toContain("filename*=UTF-8''accounts.rejects.csv");
       expect(await answer.text()).toBe(
@@ -346,7 +346,7 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
       );
       const flawless = await fileUrl(dashboard, 'Company\nAcme Ltd\n');
       await until(flawless, 'stage', '1 new row');
-      expect((await parts(flawless)).stage).not.toContain('/rejects');
+      expect((await parts(flawless)).details).not.toContain('/rejects');
       expect((await fetch(`${flawless}/rejects`)).status).toBe(404);
     });
 

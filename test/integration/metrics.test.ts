@@ -1,8 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Hono } from 'hono';
 import type { Answer } from '../../src/lib/core/answer.js';
+import type { EnrichmentId } from '../../src/lib/core/ids.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { createCallMetrics } from '../../src/lib/metrics/call-metrics.js';
 import { createMonitoring } from '../../src/lib/metrics/monitoring.js';
@@ -240,16 +242,32 @@ describe('calls of this process', () => {
     ['scheduled', 'SCHEDULED', answered(202, listed({ code: 'SCHEDULED', details: { id: '1' }, status: 'success' }))],
     ['stop', 'LIMIT_EXCEEDED', answered(400, refusal('LIMIT_EXCEEDED'))],
     ['throttled', 'TOO_MANY_REQUESTS', answered(429, refusal('TOO_MANY_REQUESTS'))],
+    ['throttled', 'TOO_MANY_REQUESTS', answered(403, refusal('TOO_MANY_REQUESTS'))],
     ['token', 'INVALID_TOKEN', answered(401, refusal('INVALID_TOKEN'))],
     ['outage', 'ECONNREFUSED', { kind: 'no-response', sent: false, code: 'ECONNREFUSED' }],
     ['uncertain', 'ETIMEDOUT', { kind: 'no-response', sent: true, code: 'ETIMEDOUT' }],
     ['unknown', 'NEW_THING', answered(400, refusal('NEW_THING'))],
-  ])('a submission that ends %s with %s is counted so', async (outcome, code, answer) => {
+  ])('a submission that ends %s with %s is counted so: %j', async (outcome, code, answer) => {
     const text = await counted(answer);
     expect(sample(text, `zia_submissions_total{outcome="${outcome}",code="${code}"}`)).toBe(1);
     expect(sample(text, 'zia_call_duration_seconds_count{call="submit"}')).toBe(1);
     expect(sample(text, 'zia_throttles_total{call="submit"}')).toBe(outcome === 'throttled' ? 1 : 0);
     expect(sample(text, 'zia_calls_in_flight')).toBe(0);
+  });
+
+  test.each([
+    [429, 'NEW_THING'],
+    [400, 'TOO_MANY_REQUESTS'],
+  ])('reads of the list and of one enrichment answered %d %s are throttled', async (status, code) => {
+    const metrics = createCallMetrics();
+    const client = metrics.zoho(clientAnswering(async () => answered(status, refusal(code))));
+    await client.listEnrichments(CREDENTIALS, { page: 1, perPage: 100 });
+    await client.getEnrichment(CREDENTIALS, '1' as EnrichmentId);
+    const text = await metrics.registry.metrics();
+    for (const call of ['list', 'get']) {
+      expect(sample(text, `zia_throttles_total{call="${call}"}`)).toBe(1);
+      expect(sample(text, `zia_call_duration_seconds_count{call="${call}"}`)).toBe(1);
+    }
   });
 
   test('a text in place of a code does not become a label', async () => {
@@ -267,6 +285,19 @@ describe('calls of this process', () => {
     expect(sample(await metrics.registry.metrics(), 'zia_calls_in_flight')).toBe(0);
   });
 
+  test('the wait for the row that is tried first is none for a slot, and the call may end with it', async () => {
+    const metrics = createCallMetrics();
+    const answers = [{ kind: 'probe-open' }, { kind: 'go' }];
+    const store = metrics.store({ admitCall: async () => answers.shift() } as unknown as Store);
+    const limits = { callsPerSecond: 5, maxInFlight: 10, placeLeaseMs: 5_000 };
+    await store.admitCall({ callId: 'a', limits });
+    await sleep(100);
+    await store.admitCall({ callId: 'a', limits });
+    const text = await metrics.registry.metrics();
+    expect(sample(text, 'zia_limiter_wait_seconds_count')).toBe(1);
+    expect(sample(text, 'zia_limiter_wait_seconds_sum')).toBeLessThan(0.05);
+  });
+
   test('the wait for a slot is measured from the first question to the go', async () => {
     const { engine } = await openWorkScene(t);
     const metrics = createCallMetrics();
@@ -275,8 +306,13 @@ describe('calls of this process', () => {
     expect((await store.admitCall({ callId: 'first', limits })).kind).toBe('go');
     const slot = await store.admitCall({ callId: 'second', limits });
     if (slot.kind !== 'wait') throw new Error(`expected a wait, not ${slot.kind}`);
+    let { slotMs } = slot;
     await waitFor(
-      async () => (await store.admitCall({ callId: 'second', limits, slotMs: slot.slotMs })).kind === 'go',
+      async () => {
+        const next = await store.admitCall({ callId: 'second', limits, slotMs });
+        if (next.kind === 'wait') slotMs = next.slotMs;
+        return next.kind === 'go';
+      },
       { what: 'the slot' },
     );
     const text = await metrics.registry.metrics();
@@ -289,8 +325,10 @@ function clientAnswering(answer: () => Promise<Answer>): ZohoClient {
   return { createEnrichment: answer, listEnrichments: answer, getEnrichment: answer, close: () => undefined };
 }
 
+const CREDENTIALS = { accessToken: 'a', apiDomain: 'https://a' };
+
 function submit(client: ZohoClient): Promise<Answer> {
-  return client.createEnrichment({ accessToken: 'a', apiDomain: 'https://a' }, { module: 'Accounts' }, () => true);
+  return client.createEnrichment(CREDENTIALS, { module: 'Accounts' }, () => true);
 }
 
 describe('the server of a worker', () => {
@@ -311,6 +349,21 @@ describe('the server of a worker', () => {
     const serving = serveMonitoring(createMonitoring({ engine, queue }), '203.0.113.1', 9_464);
     await expect(serving).rejects.toThrow(/cannot be served on 203\.0\.113\.1:9464 .*ZIA_METRICS_HOST/);
   });
+
+  test('the dashboard of a run counts what its worker does, and says when that one starts', () =>
+    withScene('redis', { latencyMs: 1_000 }, async (scene) => {
+      const run = scene.start(['run', await scene.csv('a.csv', 4)], {
+        ZIA_DASHBOARD_PORT: '0',
+        ZIA_MAX_IN_FLIGHT: '1',
+      });
+      const url = await waitFor(() => /watch it: (http:\S+)/.exec(run.stderr())?.[1], { what: 'the address' });
+      expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({ reasons: [{ code: 'STARTING' }] });
+      const scheduled = 'zia_submissions_total{outcome="scheduled",code="SCHEDULED"}';
+      await waitFor(async () => (sample(await (await fetch(`${url}/metrics`)).text(), scheduled) ?? 0) > 0, {
+        what: 'a submission',
+      });
+      expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    }));
 
   test('a worker is ready once it works, and not any more while it ends', () =>
     withScene('redis', { latencyMs: 2_000 }, async (scene) => {

@@ -65,7 +65,7 @@ export function createCallMetrics(): CallMetrics {
     const done = durations.startTimer({ call });
     try {
       const answer = await answering;
-      if (answer.kind === 'response' && answer.status === 429) throttles.inc({ call });
+      if (classifySubmission(answer).kind === 'throttled') throttles.inc({ call });
       return answer;
     } finally {
       done();
@@ -116,5 +116,5 @@ export function createCallMetrics(): CallMetrics {
   };
 }
 
-/** A worker that is told one of these asks again for the same call. */
-const ASKED_AGAIN: ReadonlySet<string> = new Set(['wait', 'busy', 'probe-open']);
+/** A worker that is told one of these waits for slot or place, and asks again for the same call. */
+const ASKED_AGAIN: ReadonlySet<string> = new Set(['wait', 'busy']);
