@@ -1,13 +1,16 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Hono } from 'hono';
 import type { Answer } from '../../src/lib/core/answer.js';
-import type { EnrichmentId } from '../../src/lib/core/ids.js';
+import type { CollectorState } from '../../src/lib/core/collecting.js';
+import { INITIAL_CONTROL } from '../../src/lib/core/control.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { createCallMetrics } from '../../src/lib/metrics/call-metrics.js';
-import { createMonitoring } from '../../src/lib/metrics/monitoring.js';
+import { createMonitoring, type NotReady } from '../../src/lib/metrics/monitoring.js';
 import { serveMonitoring } from '../../src/lib/metrics/serve-monitoring.js';
 import type { Cell, Store } from '../../src/lib/store/store.js';
 import type { AccountReads } from '../../src/lib/zoho/account-reads.js';
@@ -218,6 +221,56 @@ test('without its Redis a process lives, is not ready, and still tells about its
   await waitFor(async () => (await readiness(app)).status === 200, { what: 'the engine to be back' });
 });
 
+test('being ready is a metric, and each reason against it', async () => {
+  const { engine, queue } = await openWorkScene(t);
+  let obstacles: readonly NotReady[] = [{ code: 'STARTING', message: 'The worker is starting.' }];
+  const app = createMonitoring({ engine, queue, obstacles: () => obstacles });
+  const before = await textOf(app);
+  expect(sample(before, 'zia_ready')).toBe(0);
+  expect(sample(before, 'zia_not_ready{code="STARTING"}')).toBe(1);
+  obstacles = [];
+  const after = await textOf(app);
+  expect(sample(after, 'zia_ready')).toBe(1);
+  expect(after).not.toContain('zia_not_ready{');
+});
+
+test('a hold, rows in doubt and rows that Zoho failed are told as the store has them', async () => {
+  const { engine, queue } = await openWorkScene(t);
+  const { store } = engine;
+  // So fast that nobody waits for a slot.
+  const limits = { callsPerSecond: 100_000, maxInFlight: 10, placeLeaseMs: 5_000 };
+  const claimed = async (name: string): Promise<IdentityKey> => {
+    const key = `r1${name}` as IdentityKey;
+    const sent = { module: 'Accounts', name };
+    const admission = await store.admit({ key, sent, callId: name, limits, claimLostAfterMs: 60_000 });
+    expect(admission.kind).toBe('go');
+    return key;
+  };
+  await claimed('sending');
+  await store.doubt(await claimed('doubt'), 'doubt', 'ETIMEDOUT');
+  const held = await claimed('held');
+  await store.doubt(held, 'held', 'ETIMEDOUT');
+  await store.hold(held, 'held', 'AMBIGUOUS');
+  const failed = await claimed('failed');
+  await store.settle(failed, 'failed', '5' as EnrichmentId);
+  await store.finish(failed, 'FAILED', null);
+  await store.control.change((control, nowMs) => ({
+    ...(control ?? INITIAL_CONTROL),
+    holdUntilMs: nowMs + 60_000,
+    holdReason: 'throttled',
+  }));
+  await store.cell<CollectorState>('collector').change((_, nowMs) => ({ lookedAtMs: nowMs }) as CollectorState);
+  const text = await textOf(createMonitoring({ engine, queue }));
+  for (const state of ['sending', 'uncertain', 'held', 'scheduled']) {
+    expect([state, sample(text, `zia_ledger_rows{state="${state}"}`)]).toEqual([state, 1]);
+  }
+  expect(sample(text, 'zia_results_failed')).toBe(1);
+  expect(sample(text, 'zia_results_pending')).toBe(0);
+  expect(sample(text, 'zia_hold_seconds{reason="throttled"}')).toBeCloseTo(60, -1);
+  expect(sample(text, 'zia_hold_seconds{reason="outage"}')).toBe(0);
+  expect(sample(text, 'zia_collector_last_walk_timestamp_seconds')).toBeCloseTo(Date.now() / 1_000, -2);
+});
+
 test('what the process itself lacks makes it not ready', async () => {
   const { engine, queue } = await openWorkScene(t);
   const obstacle = { code: 'FETCH_LOOP_STUCK', message: 'No row was fetched for 60 s.' };
@@ -342,6 +395,16 @@ describe('the server of a worker', () => {
     expect(first.port).toBeGreaterThan(port);
     expect(second.port).toBeGreaterThan(first.port);
     expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
+  });
+
+  const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+  (hasIpv6 ? test : test.skip).each(['::1', '[::1]'])('listens on %s, however that is written', async (host) => {
+    const { engine, queue } = await openWorkScene(t);
+    const server = t.closing(await serveMonitoring(createMonitoring({ engine, queue }), host, 0), (opened) =>
+      opened.close(),
+    );
+    expect(server.url).toBe(`http://[::1]:${server.port}`);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
   test('says what to change when it cannot listen at all', async () => {

@@ -36,22 +36,40 @@ export function createMonitoring({ engine, queue, calls, obstacles = () => [] }:
   const own = new Registry();
   collectDefaultMetrics({ register: own });
   const engineUp = new Gauge({ name: 'zia_engine_up', help: 'Whether the engine answers.', registers: [own] });
+  const isReady = new Gauge({ name: 'zia_ready', help: 'Whether this process is ready.', registers: [own] });
+  const notReady = new Gauge({
+    name: 'zia_not_ready',
+    help: 'Why this process is not ready; absent when it is.',
+    labelNames: ['code'],
+    registers: [own],
+  });
   const fleet = createFleetMetrics(engine);
   const app = new Hono();
+
+  async function reasonsNow(): Promise<readonly NotReady[]> {
+    // The process may see the same thing; what the store says is newer.
+    const byCode = new Map([...obstacles(), ...(await engineObstacles(engine))].map((reason) => [reason.code, reason]));
+    return [...byCode.values()];
+  }
+
+  async function readShared(): Promise<readonly string[] | null> {
+    return soon(Promise.all([fleet.text(), queue.exportPrometheusMetrics()])).catch(() => null);
+  }
 
   app.get('/healthz', (c) => c.text('ok\n'));
 
   app.get('/readyz', async (c) => {
-    // The process may see the same thing; what the store says is newer.
-    const byCode = new Map([...obstacles(), ...(await engineObstacles(engine))].map((reason) => [reason.code, reason]));
-    const reasons = [...byCode.values()];
+    const reasons = await reasonsNow();
     const ready = reasons.length === 0;
     return c.json({ ready, reasons }, ready ? 200 : 503);
   });
 
   app.get('/metrics', async (c) => {
-    const shared = await soon(Promise.all([fleet.text(), queue.exportPrometheusMetrics()])).catch(() => null);
+    const [shared, reasons] = await Promise.all([readShared(), reasonsNow()]);
     engineUp.set(shared === null ? 0 : 1);
+    isReady.set(reasons.length === 0 ? 1 : 0);
+    notReady.reset();
+    for (const { code } of reasons) notReady.set({ code }, 1);
     // Without the engine the process still tells about itself.
     const texts = [await own.metrics(), ...(calls ? [await calls.registry.metrics()] : []), ...(shared ?? [])];
     return c.text(`${texts.map((text) => text.trim()).join('\n')}\n`, 200, { 'content-type': own.contentType });

@@ -16,12 +16,13 @@ export interface MonitoringServer {
 const PORTS_TRIED = 100;
 
 /**
- * Serves `app` on `host` and `port`, or on the next free port when that is taken; port 0 takes any.
+ * Serves `app` on `host` (an IPv6 address with or without brackets) and `port`, or on the next free port when that is taken; port 0 takes any.
  * Throws `UsageError` when it cannot listen there.
  */
 export async function serveMonitoring(app: Hono, host: string, port: number): Promise<MonitoringServer> {
   const server = createAdaptorServer({ fetch: app.fetch });
-  await listen(server, host, port);
+  const address = host.replaceAll(/[[\]]/g, '');
+  await listen(server, address, port);
   // A TCP server's address is an object: only pipes have a string.
   const taken = (server.address() as AddressInfo).port;
   let closing: Promise<void> | undefined;
@@ -32,7 +33,7 @@ export async function serveMonitoring(app: Hono, host: string, port: number): Pr
     await closed;
   };
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${taken}`,
     port: taken,
     close: () => (closing ??= close()),
   };
