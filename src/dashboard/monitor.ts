@@ -7,7 +7,7 @@ import type { EnrichQueue } from '../lib/queues.js';
 import type { LedgerCounts, Vitals } from '../lib/store/store.js';
 import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
-import { createFailureList, type Failure } from './failures.js';
+import { type Failure, latestFailures } from './failures.js';
 
 /** Everything the overview is made of, as one look at the engine found it. */
 export interface Sample {
@@ -71,7 +71,6 @@ const PAUSE_SHARE = 5;
 /** Looks at the engine at regular times, whoever watches; each look is a handful of reads that do not grow with the queue. */
 export function createMonitor(options: MonitorOptions): Monitor {
   const { engine, queue, log } = options;
-  const latestFailures = createFailureList(queue, engine.store);
   const watchers = new Set<(picture: Picture) => void>();
   const ended = new AbortController();
   let nap = new AbortController();
@@ -187,7 +186,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       engine.store.counts(),
       engine.store.vitals(),
       engine.store.control.read(),
-      latestFailures(),
+      latestFailures(queue, engine.store),
       engine.store.cell<RememberedAllowance>('allowance').read(),
     ]);
     return {

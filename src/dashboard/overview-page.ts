@@ -169,8 +169,8 @@ function pair(label: string, value: string, remark: string | Html): Html {
 function failures({ sample }: Picture, { queueName }: OverviewFrame): Html {
   if (sample.failures.length === 0) return html`<p class="quiet">No row has failed.</p>`;
   return html`<ul class="failures">${sample.failures.map(
-    ({ jobId, line, code, message, atMs }) => html`<li>
-        <p><a href="${jobUrl(queueName, jobId)}">${line === null ? 'Row' : `Line ${count(line)}`}</a> <code>${code}</code>${atMs === null ? '' : html` <small>${time(atMs)}</small>`}</p>
+    ({ jobId, hasJob, line, code, message, atMs }) => html`<li>
+        <p>${hasJob ? html`<a href="${jobUrl(queueName, jobId)}">${line === null ? 'Row' : `Line ${count(line)}`}</a>` : `Row ${jobId}`} <code>${code}</code>${atMs === null ? '' : html` <small>${time(atMs)}</small>`}</p>
         <p>${message}</p>
       </li>`,
   )}</ul>`;

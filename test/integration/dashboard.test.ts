@@ -19,6 +19,7 @@ import { waitFor } from '../support/wait.js';
 
 const KEY = 'r1AAAAAAAAAAAAAAAAAAAAAA' as IdentityKey;
 const OTHER_KEY = 'r1BBBBBBBBBBBBBBBBBBBBBB' as IdentityKey;
+const LATER_KEY = 'r1CCCCCCCCCCCCCCCCCCCCCC' as IdentityKey;
 const STOP = { code: 'LIMIT_EXCEEDED', message: 'Quota <spent>.', sinceMs: 1_750_000_000_000, key: null, line: null };
 
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin' };
@@ -165,11 +166,15 @@ describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
     await submitted(engine, OTHER_KEY, '2');
     await engine.store.finish(KEY, 'FAILED', null);
     await engine.store.finish(OTHER_KEY, 'DATA_NOT_FOUND', null);
+    await submitted(engine, LATER_KEY, '3');
+    await engine.store.finish(LATER_KEY, 'FAILED', null);
     const page = await pageOf(await start());
-    expect(figure(page, 'Failed')).toBe('1');
+    expect(figure(page, 'Failed')).toBe('2');
     expect(figure(page, 'Finished without data')).toBe('1');
     expect(page).toContain('<code>ENRICHMENT_FAILED</code>');
     expect(page).toContain(`/queues/queue/zia-enrich/${KEY}">Line 7</a>`);
+    // Its job is not kept any more.
+    expect(page).toContain(`<p>Row ${LATER_KEY} <code>ENRICHMENT_FAILED</code>`);
   });
 
   test('tells all viewers what changed, and goes on when one leaves', async () => {
