@@ -42,6 +42,10 @@ export async function admitRow(
   let slotMs: number | undefined;
   for (;;) {
     if (fleet.shutdown.aborted) return outcome({ kind: 'standby', code: 'SHUTDOWN', waitMs: null });
+    if (fleet.isFull()) {
+      await fleet.placeFreed(callId);
+      continue;
+    }
     const inTime = sendWindow();
     fleet.callStarted(callId);
     const admission = await store.admit({
@@ -58,15 +62,16 @@ export async function admitRow(
       const mayStillSend = () => inTime() && fleet.control.epoch <= epoch;
       return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, mayStillSend } };
     }
+    if (admission.kind === 'busy') {
+      slotMs = undefined;
+      await fleet.placeFreed(callId);
+      continue;
+    }
     fleet.callEnded(callId);
     switch (admission.kind) {
       case 'wait':
         slotMs = admission.slotMs;
         await sleep(admission.waitMs, undefined, { signal: fleet.shutdown }).catch(() => undefined);
-        break;
-      case 'busy':
-        slotMs = undefined;
-        await fleet.placeFreed();
         break;
       case 'probe-open': {
         const { control: seen } = admission;

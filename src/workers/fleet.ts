@@ -28,8 +28,10 @@ export interface Fleet {
   /** Keeps the call's place in flight alive until `callEnded`. */
   callStarted(callId: string): void;
   callEnded(callId: string): void;
-  /** Resolves when asking for a place in flight is worth while again. */
-  placeFreed(): Promise<void>;
+  /** Whether this process's own calls fill all places: then there is no use in asking for one. */
+  isFull(): boolean;
+  /** The call found no place. Resolves when asking again is worth while; the call is not kept alive meanwhile. */
+  placeFreed(callId: string): Promise<void>;
   /** Tells the fleet what an answer means; costs a round trip only when the control state changes or `after` is not given. */
   report(event: FleetEvent, call: FleetCall): Promise<void>;
   reported(event: FleetEvent, call: FleetCall, after: Reported): Promise<void>;
@@ -175,7 +177,12 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     callEnded: (callId) => {
       if (activeCalls.delete(callId)) places.wakeFirst();
     },
-    placeFreed: () => places.wait(),
+    isFull: () => activeCalls.size >= settings.limits.maxInFlight,
+    placeFreed: (callId) => {
+      // It had no place, so nobody is to be told of one: waiters would ask in turn without end.
+      activeCalls.delete(callId);
+      return places.wait();
+    },
     report,
     reported: async (event, call, after) => {
       observe(after.control);

@@ -84,7 +84,6 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
 
   async function paced(call: () => Promise<Answer>): Promise<Answer> {
     const callId = fleet.nextCallId();
-    fleet.callStarted(callId);
     try {
       await admitted(callId);
       return await call();
@@ -97,6 +96,7 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
   async function admitted(callId: string): Promise<void> {
     let slotMs: number | undefined;
     for (;;) {
+      fleet.callStarted(callId);
       const admission = await store.admitCall({
         callId,
         limits: fleet.limits,
@@ -104,7 +104,7 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
       });
       if (admission.kind === 'go') return;
       slotMs = admission.kind === 'wait' ? admission.slotMs : undefined;
-      if (admission.kind === 'busy') await fleet.placeFreed();
+      if (admission.kind === 'busy') await fleet.placeFreed(callId);
       else await sleep(admission.waitMs ?? STANDBY_MS);
     }
   }
