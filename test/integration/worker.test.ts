@@ -89,22 +89,25 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     expect(summarise(sandbox.log())).toMatchObject({ accepted: 40, acceptedTwice: 0 });
   });
 
-  test.each([1, 2])('holds more rows than places without asking for them over and over: %i workers', async (workers) => {
-    const { engine, queue, sandbox } = await open(kind, { latencyMs: [40, 60] });
-    await queueRows(queue, goodRows(30));
-    let asked = 0;
-    const admit: Engine['store']['admit'] = (request) => {
-      asked += 1;
-      return engine.store.admit(request);
-    };
-    const counted = { ...engine, store: { ...engine.store, admit } };
-    const settings = { maxInFlight: 2, concurrency: 8 };
-    const reports = Array.from({ length: workers }, () => startWorker({ engine: counted, sandbox, settings }).ended);
-    await Promise.all(reports);
-    expect(summarise(sandbox.log())).toMatchObject({ accepted: 30, acceptedTwice: 0, maxInFlight: 2 });
-    // Another process's places are asked for every 25 ms; one's own never in vain, but for a few at the start.
-    expect(asked).toBeLessThan(workers === 1 ? 60 : 300);
-  });
+  test.each([1, 2])(
+    'holds more rows than places without asking for them over and over: %i workers',
+    async (workers) => {
+      const { engine, queue, sandbox } = await open(kind, { latencyMs: [40, 60] });
+      await queueRows(queue, goodRows(30));
+      let asked = 0;
+      const admit: Engine['store']['admit'] = (request) => {
+        asked += 1;
+        return engine.store.admit(request);
+      };
+      const counted = { ...engine, store: { ...engine.store, admit } };
+      const settings = { maxInFlight: 2, concurrency: 8 };
+      const reports = Array.from({ length: workers }, () => startWorker({ engine: counted, sandbox, settings }).ended);
+      await Promise.all(reports);
+      expect(summarise(sandbox.log())).toMatchObject({ accepted: 30, acceptedTwice: 0, maxInFlight: 2 });
+      // Another process's places are asked for every 25 ms; one's own never in vain, but for a few at the start.
+      expect(asked).toBeLessThan(workers === 1 ? 60 : 300);
+    },
+  );
 
   test('sends nothing while paused and goes on by itself after a resume', async () => {
     const { engine, queue, sandbox } = await open(kind);

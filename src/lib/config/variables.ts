@@ -91,10 +91,11 @@ export const SCHEMA = z.object({
     'Calls in flight, over all workers together. Zoho allows an app 20 with Enterprise, 25 with Ultimate.',
     WORK,
   ),
-  ZIA_WORKER_CONCURRENCY: about(wholeNumber(1, MOST_IN_FLIGHT).optional(), 'Rows one worker holds at a time.', {
-    ...WORK,
-    unset: 'ZIA_MAX_IN_FLIGHT',
-  }),
+  ZIA_WORKER_CONCURRENCY: about(
+    wholeNumber(1, MOST_IN_FLIGHT).optional(),
+    'Rows one worker holds at a time. A few more than may be in flight keep the next row at hand for a place that becomes free.',
+    { ...WORK, unset: 'ZIA_MAX_IN_FLIGHT' },
+  ),
   ZIA_MAX_ATTEMPTS: about(wholeNumber(1, 100).default(5), 'Attempts at a row before it fails.', WORK),
   ZIA_BACKOFF_BASE_MS: about(
     wholeNumber(1, DAY_MS).default(1_000),
