@@ -1,14 +1,8 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
-import type { ParsedRow } from '../lib/core/row.js';
+import type { FileRow } from '../lib/csv/row-reader.js';
 import type { Engine, JobFate } from '../lib/engine/engine.js';
 import { type RowOutcome, type RowRecords, recordedOutcome, rowOutcome } from './row-outcome.js';
-
-/** What of a file's row decides its outcome; a rejected record has no key. */
-interface KeyedRow {
-  readonly parsed: ParsedRow;
-  readonly key?: IdentityKey;
-}
 
 export interface OutcomeOptions {
   /** What Zoho found is wanted too. */
@@ -18,18 +12,39 @@ export interface OutcomeOptions {
 const ABSENT: JobFate = { state: 'absent' };
 const NO_DATA: ReadonlyMap<IdentityKey, EnrichedData> = new Map();
 
-/** Outcomes of these rows, in their order, in two or three round trips. Rows with the same key share one fate. */
-export async function chunkOutcomes(
-  rows: readonly KeyedRow[],
+/** A batch of a file's rows and their outcomes, in their order. Rows with the same key share one fate. */
+export interface ReportedRows {
+  readonly rows: readonly FileRow[];
+  readonly outcomes: readonly RowOutcome[];
+}
+
+/**
+ * Batches with the outcomes of their rows, in two or three round trips each. The next batch is asked for while the engine's
+ * last answer is made use of.
+ */
+export async function* withOutcomes(
+  batches: AsyncIterable<readonly FileRow[]>,
   engine: Engine,
   options: OutcomeOptions = { withData: false },
-): Promise<readonly RowOutcome[]> {
-  const records = await recordsOf(
-    [...new Set(rows.flatMap(({ key }) => (key === undefined ? [] : [key])))],
-    engine,
-    options,
-  );
-  return rows.map(({ key, parsed }) => rowOutcome((key && records.get(key)) ?? { fate: ABSENT }, parsed));
+): AsyncGenerator<ReportedRows> {
+  let ahead: Promise<ReportedRows> | undefined;
+  for await (const rows of batches) {
+    const next = lookUp(rows, engine, options);
+    // It is awaited later, or never when the reading ends early: until then Node must not take a failure for unhandled.
+    next.catch(() => undefined);
+    if (ahead !== undefined) yield await ahead;
+    ahead = next;
+  }
+  if (ahead !== undefined) yield await ahead;
+}
+
+async function lookUp(rows: readonly FileRow[], engine: Engine, options: OutcomeOptions): Promise<ReportedRows> {
+  const keys = new Set(rows.flatMap(({ key }) => (key === undefined ? [] : [key])));
+  const records = await recordsOf([...keys], engine, options);
+  return {
+    rows,
+    outcomes: rows.map(({ key, parsed }) => rowOutcome((key && records.get(key)) ?? { fate: ABSENT }, parsed)),
+  };
 }
 
 /** Outcomes of these ledger entries, with data. */

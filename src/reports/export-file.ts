@@ -1,7 +1,7 @@
 import { join, parse } from 'node:path';
 import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
-import { chunkOutcomes } from './chunk-outcomes.js';
+import { withOutcomes } from './chunk-outcomes.js';
 import { createWriter, type ExportFormat } from './export-writer.js';
 import { createTally, type FileCounts, type OutcomeTally } from './file-counts.js';
 import type { ReportedFile } from './file-status.js';
@@ -72,8 +72,8 @@ async function* exportText(
   const firstLines = createFirstLines(source.rowCount);
   yield writer.head;
   let done = 0;
-  for await (const rows of readRows(source, { columns, module })) {
-    const outcomes = await chunkOutcomes(rows, engine, { withData: true });
+  const batches = readRows(source, { columns, module });
+  for await (const { rows, outcomes } of withOutcomes(batches, engine, { withData: true })) {
     const texts = rows.flatMap((row, at) => {
       const outcome = withRepeatNote(outcomes[at], row, firstLines);
       tally.add(outcome.status);
