@@ -206,9 +206,11 @@ describe('the dashboard in a browser', () => {
       const page = await visit(url);
       const path = join(folder, 'customers.csv');
       await writeFile(path, 'Code,Title\nC-100,Acme Ltd\nC-101,Northwind\n');
+      // Asked for before the key is pressed, or a slow browser opens a dialog of its own.
+      const choosing = page.waitForEvent('filechooser');
       await tabTo(page, 'upload-file');
-      const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
-      await chooser.setFiles(path);
+      await page.keyboard.press('Enter');
+      await (await choosing).setFiles(path);
       await page.getByRole('heading', { name: 'customers.csv' }).waitFor();
       await tabTo(page, 'column-name');
       await page.keyboard.type('Title');
