@@ -14,7 +14,7 @@ export function chartOf({ question, x, y, lines }: Series): string {
       color: COLOURS,
       title: { text: question, left: 'center', textStyle: { fontSize: 16 } },
       legend: { bottom: 0, show: lines.length > 1 },
-      grid: { left: 24, right: 40, top: 64, bottom: lines.length > 1 ? 56 : 32, containLabel: true },
+      grid: { left: 24, right: 56, top: 64, bottom: lines.length > 1 ? 56 : 32, containLabel: true },
       xAxis: { type: 'log', name: x, nameLocation: 'middle', nameGap: 32, axisLabel: { formatter: named } },
       yAxis: { type: 'value', name: y, min: 0, nameTextStyle: { align: 'left' } },
       series: lines.map(({ label, points }) => ({
@@ -22,7 +22,7 @@ export function chartOf({ question, x, y, lines }: Series): string {
         name: label,
         data: points.map((point) => [...point]),
         symbolSize: 9,
-        label: { show: true, formatter: ({ value }: { value: [number, number] }) => named(value[1]) },
+        label: { show: true, offset: [20, 0], formatter: ({ value }: { value: [number, number] }) => named(value[1]) },
       })),
     });
     return chart.renderToSVGString();
