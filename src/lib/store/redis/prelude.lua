@@ -56,6 +56,16 @@ local function read_entry(key)
   }
 end
 
+-- The answer of every script that lists entries: key, entry line, key, entry line, ...
+local function with_lines(keys)
+  local reply = {}
+  for _, key in ipairs(keys) do
+    reply[#reply + 1] = key
+    reply[#reply + 1] = redis.call('HGET', ledger, key)
+  end
+  return reply
+end
+
 -- Writes the entry and keeps the index of its state right.
 local function write_entry(key, e)
   local fields = { e.state, e.call, whole(e.sent_at), whole(e.sends), e.id, e.scheduled_at, e.reason, e.sent, e.notes }

@@ -11,9 +11,6 @@ table.sort(found, function(a, b)
   if a.at ~= b.at then return a.at < b.at end
   return a.key < b.key
 end)
-local reply = {}
-for i = 1, math.min(limit, #found) do
-  reply[#reply + 1] = found[i].key
-  reply[#reply + 1] = redis.call('HGET', ledger, found[i].key)
-end
-return reply
+local keys = {}
+for i = 1, math.min(limit, #found) do keys[i] = found[i].key end
+return with_lines(keys)
