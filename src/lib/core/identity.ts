@@ -11,16 +11,22 @@ const KEY_BYTES = 16;
  * instead, and keep the golden vectors of this one.
  */
 export function identityKey(row: Row): IdentityKey {
+  const { module, recordId, name, email, website } = keyForm(row);
   // JSON of a list of fixed length: quotes and escapes keep every two different rows apart, null keeps absent fields in place.
-  const text = JSON.stringify([
-    row.module,
-    row.recordId ?? null,
-    row.name === undefined ? null : normalName(row.name),
-    row.email === undefined ? null : row.email.toLowerCase(),
-    row.website === undefined ? null : normalWebsite(row.website),
-  ]);
+  const text = JSON.stringify([module, recordId, name, email, website]);
   const digest = createHash('sha256').update(text).digest();
   return (KEY_VERSION + digest.toString('base64url', 0, KEY_BYTES)) as IdentityKey; // the only maker of the brand
+}
+
+/** The fields of a row as the identity key takes them; null where it has none. */
+export function keyForm(row: Row): Readonly<Record<keyof Row, string | null>> {
+  return {
+    module: row.module,
+    recordId: row.recordId ?? null,
+    name: row.name === undefined ? null : normalName(row.name),
+    email: row.email === undefined ? null : row.email.toLowerCase(),
+    website: row.website === undefined ? null : normalWebsite(row.website),
+  };
 }
 
 function normalName(name: string): string {

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { keyForm } from './identity.js';
+import type { SentFields } from './ledger.js';
+
+/**
+ * What tells whether two rows are one purchase although their columns differ: short digests of name and website in the form
+ * of the identity key, the module in each, and the record id. Empty where a row has none. The email is no part of it.
+ */
+export interface Traits {
+  readonly name: string;
+  readonly website: string;
+  readonly recordId: string;
+}
+
+/** Nine bytes: two of a million rows share a digest about once in ten billion files. */
+const DIGEST_BYTES = 9;
+
+/** Of a row, or of the values sent for one. */
+export function traitsOf(fields: SentFields): Traits {
+  const { module, recordId, name, website } = keyForm(fields);
+  const digest = (kind: string, value: string | null) =>
+    value === null
+      ? ''
+      : createHash('sha256')
+          .update(JSON.stringify([kind, module, value]))
+          .digest()
+          .toString('base64url', 0, DIGEST_BYTES);
+  return { name: digest('name', name), website: digest('website', website), recordId: digest('record id', recordId) };
+}
+
+/** The keys of the index by which an entry with these traits is found: rows that fit each other share at least one. */
+export function aliasesOf({ name, website, recordId }: Traits): readonly string[] {
+  return [name, website, recordId].filter((alias) => alias !== '');
+}
+
+/** `name`: nothing but the name says so, and others may have that name, too. */
+export type Fit = 'none' | 'name' | 'sure';
+
+/**
+ * Whether a row was paid for by an entry with other columns: name and website agree wherever both have them, at least one
+ * of the two is in both, and two record ids are equal. So a column that was left out, added or renamed since changes
+ * nothing, and neither does the email. Symmetrical.
+ */
+export function fitOf(row: Traits, paid: Traits): Fit {
+  const agree = (a: string, b: string) => a === '' || b === '' || a === b;
+  const shared = (a: string, b: string) => a !== '' && a === b;
+  if (!agree(row.recordId, paid.recordId)) return 'none';
+  if (!agree(row.name, paid.name) || !agree(row.website, paid.website)) return 'none';
+  if (shared(row.website, paid.website)) return 'sure';
+  if (!shared(row.name, paid.name)) return 'none';
+  return shared(row.recordId, paid.recordId) ? 'sure' : 'name';
+}
