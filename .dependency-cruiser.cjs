@@ -37,10 +37,13 @@ module.exports = {
     ),
     {
       name: 'core-has-no-io',
-      comment: 'Time, randomness and I/O arrive in lib/core as arguments; hashing is a pure function.',
+      comment:
+        'Time, randomness and I/O arrive in lib/core as arguments; hashing, the ASCII form of a host and tables are pure.',
       severity: 'error',
       from: { path: '^src/lib/core/' },
-      to: { pathNot: ['^src/', '^(node:)?crypto$'] },
+      to: {
+        pathNot: ['^src/', '^(node:)?(crypto|url)$', '/node_modules/(entities|tldts|tldts-core|email-providers)/'],
+      },
     },
     only('lib-imports-lib', '^src/lib/', 'lib serves everyone above it and knows none of them.', '^src/lib/'),
     only(

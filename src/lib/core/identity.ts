@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { domainToASCII } from 'node:url';
 import type { IdentityKey } from './ids.js';
 import type { Row } from './row.js';
 
@@ -23,27 +24,61 @@ export function keyForm(row: Row): Readonly<Record<keyof Row, string | null>> {
   return {
     module: row.module,
     recordId: row.recordId ?? null,
-    name: row.name === undefined ? null : normalName(row.name),
-    email: row.email === undefined ? null : row.email.toLowerCase(),
-    website: row.website === undefined ? null : normalWebsite(row.website),
+    name: row.name === undefined ? null : keyName(row.name),
+    email: row.email === undefined ? null : keyEmail(row.email),
+    website: row.website === undefined ? null : keyWebsite(row.website),
   };
 }
 
-function normalName(name: string): string {
+/** A name in key form: NFKC, runs of spaces as one, lower case. */
+export function keyName(name: string): string {
   return name.normalize('NFKC').replace(/\s+/gu, ' ').trim().toLowerCase();
 }
 
-/** Host and path in lower case, without scheme, leading `www.`, the scheme's default port and trailing slashes. */
-function normalWebsite(website: string): string {
-  const lower = website.toLowerCase();
-  const scheme = /^https?:\/\//.exec(lower)?.[0] ?? '';
-  const bare = lower.slice(scheme.length).replace(/^www\./, '');
-  return bare.replace(DEFAULT_PORT[scheme] ?? EITHER_PORT, '$1').replace(/\/+$/, '');
+/** An email address in key form: lower case. */
+export function keyEmail(email: string): string {
+  return email.toLowerCase();
 }
 
-const DEFAULT_PORT: Readonly<Record<string, RegExp>> = {
-  'http://': /^([^/?#:]+):0*80(?=$|[/?#])/,
-  'https://': /^([^/?#:]+):0*443(?=$|[/?#])/,
-};
+/**
+ * A web address in key form: lower case, without scheme, leading `www.`, the scheme's default port, the host's trailing
+ * dot, `#...`, an empty `?` and trailing slashes; an international host in its ASCII form.
+ */
+export function keyWebsite(website: string): string {
+  const { scheme, host, port, rest } = partsOf(website.toLowerCase());
+  const isDefaultPort = port === '' || Number(port) === DEFAULT_PORTS[scheme] || (scheme === '' && isWebPort(port));
+  return asciiHost(host).replace(/^www\./, '') + (isDefaultPort ? '' : `:${Number(port)}`) + keyRest(rest);
+}
+
+/** A host without its trailing dot, its international letters in Punycode; as it is when Punycode cannot write it. */
+export function asciiHost(host: string): string {
+  const bare = host.endsWith('.') ? host.slice(0, -1) : host;
+  return BEYOND_ASCII.test(bare) ? domainToASCII(bare) || bare : bare;
+}
+
+interface AddressParts {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: string;
+  /** Path, query and fragment. */
+  readonly rest: string;
+}
+
+/** Takes a web address that `parseRow` accepts apart; its letters stay as they are. */
+export function partsOf(website: string): AddressParts {
+  const [, scheme = '', host = '', port = '', rest = ''] = ADDRESS.exec(website) ?? [];
+  return { scheme, host, port, rest };
+}
+
+const ADDRESS = /^(https?:\/\/)?([^/?#:]*)(?::(\d*))?(.*)$/is;
+const BEYOND_ASCII = /[^\0-\x7f]/;
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http://': 80, 'https://': 443 };
+
 /** Without a scheme either port says no more than the host alone. */
-const EITHER_PORT = /^([^/?#:]+):0*(?:80|443)(?=$|[/?#])/;
+function isWebPort(port: string): boolean {
+  return Number(port) === 80 || Number(port) === 443;
+}
+
+function keyRest(rest: string): string {
+  return rest.replace(/#.*$/s, '').replace(/\?$/, '').replace(/\/+$/, '');
+}
