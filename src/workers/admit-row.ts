@@ -48,14 +48,19 @@ export async function admitRow(
     }
     const inTime = sendWindow();
     fleet.callStarted(callId);
-    const admission = await store.admit({
-      key,
-      sent,
-      callId,
-      limits: fleet.limits,
-      claimLostAfterMs: fleet.claimLostAfterMs,
-      ...(slotMs === undefined ? {} : { slotMs }),
-    });
+    const admission = await store
+      .admit({
+        key,
+        sent,
+        callId,
+        limits: fleet.limits,
+        claimLostAfterMs: fleet.claimLostAfterMs,
+        ...(slotMs === undefined ? {} : { slotMs }),
+      })
+      .catch((error: unknown) => {
+        fleet.callEnded(callId);
+        throw error;
+      });
     if (admission.kind === 'go') {
       const { epoch, sentAtMs, sends } = admission;
       // A stop that this process has learned of since then holds back what has not left yet.

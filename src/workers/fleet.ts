@@ -51,7 +51,7 @@ export interface Fleet {
   readonly heartbeatFailure: string | null;
   /** Whether this worker may fetch rows, as far as the fleet is concerned. */
   readonly working: boolean;
-  /** Other members alive at the last heartbeat, this one included. */
+  /** Members alive at the last heartbeat, this one included; 0 before the first. */
   readonly workers: number;
   /** Joins the fleet: the first heartbeat has been answered when it resolves. */
   start(): Promise<void>;

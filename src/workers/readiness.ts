@@ -4,7 +4,7 @@ import type { Fleet } from './fleet.js';
 /** Why a worker cannot take rows just now. */
 export type Unready =
   | {
-      readonly code: 'STARTING' | 'ENDING' | 'ENGINE_AWAY' | 'SERVER_CHANGED' | 'FETCH_LOOP_STUCK';
+      readonly code: 'STARTING' | 'ENDING' | 'ENGINE_AWAY' | 'SERVER_CHANGED' | 'FETCH_LOOP_STUCK' | 'ROWS_STUCK';
       readonly message: string;
     }
   | { readonly code: 'STOPPED'; readonly message: string; readonly stop: StopReason | null };
@@ -24,6 +24,10 @@ export interface WorkerSigns {
   readonly refusal: string | null;
   /** The worker is meant to fetch: neither stopped nor standing by, and a place for a row is free. */
   readonly shouldFetch: boolean;
+  /** Since a row was last begun with none in work, or came to an end; null while none is in work or none may be sent. */
+  readonly rowEndedAgoMs: number | null;
+  /** A worker whose rows end more rarely than this does not send them. */
+  readonly rowsLateMs: number;
   readonly serverChanged: boolean;
   /** Undefined when the fleet is not stopped. */
   readonly stop: StopReason | null | undefined;
@@ -60,6 +64,11 @@ export function readinessOf(signs: WorkerSigns): Readiness {
   ) {
     reasons.push({ code: 'FETCH_LOOP_STUCK', message: 'The worker fetches no rows although it should; restart it.' });
   }
+  if (signs.phase === 'running' && signs.rowEndedAgoMs !== null && signs.rowEndedAgoMs > signs.rowsLateMs) {
+    const seconds = Math.round(signs.rowEndedAgoMs / 1_000);
+    const message = `The worker holds rows and has finished none for ${seconds} s although the fleet runs; restart it.`;
+    reasons.push({ code: 'ROWS_STUCK', message });
+  }
   return reasons.length === 0 ? { ready: true } : { ready: false, reasons };
 }
 
@@ -75,12 +84,21 @@ export interface Signs {
   readonly readiness: () => Readiness;
 }
 
+export interface SignsSettings {
+  readonly concurrency: number;
+  readonly ratePerSecond: number;
+  /** How long the rows in work may take to send at most, apart from their wait for the pace. */
+  readonly rowsLateMs: number;
+}
+
 export function createSigns(
-  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
-  concurrency: number,
+  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'workers' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
+  { concurrency, ratePerSecond, rowsLateMs }: SignsSettings,
 ): Signs {
   let phase: WorkerSigns['phase'] = 'starting';
   let rows = 0;
+  /** Since then one of the rows in work owes an end. */
+  let rowOwedSince = performance.now();
   /** Since then the loop owes a sign. */
   let owedSince = performance.now();
   let refusal: string | null = null;
@@ -96,13 +114,18 @@ export function createSigns(
       refusal = refused?.message ?? null;
       moved();
     },
-    moved,
+    moved: () => {
+      rowOwedSince = performance.now();
+      moved();
+    },
     during: async (work) => {
+      if (rows === 0) rowOwedSince = performance.now();
       rows += 1;
       try {
         return await work();
       } finally {
         rows -= 1;
+        rowOwedSince = performance.now();
         moved();
       }
     },
@@ -114,6 +137,9 @@ export function createSigns(
         fetchAgoMs: performance.now() - owedSince,
         refusal,
         shouldFetch: fleet.working && rows < concurrency,
+        rowEndedAgoMs: fleet.working && rows > 0 ? performance.now() - rowOwedSince : null,
+        // Every row that the fleet holds may have its slot before one of this worker's.
+        rowsLateMs: rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.workers),
         serverChanged: fleet.server?.state === 'changed',
         stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,
       }),

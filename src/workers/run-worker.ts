@@ -67,7 +67,8 @@ const UNCERTAIN_RECHECK_MS = 30_000;
 export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
   const { engine, settings, log } = options;
   const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
-  const { claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs } = timingFor(settings.requestTimeoutMs);
+  const timing = timingFor(settings.requestTimeoutMs);
+  const { claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs } = timing;
   const random = () => randomInt(2 ** 32) / 2 ** 32;
   const fleet = createFleet(
     {
@@ -91,7 +92,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       },
     },
   );
-  const signs = createSigns(fleet, settings.concurrency);
+  const signs = createSigns(fleet, { ...settings, rowsLateMs: timing.rowsLateMs });
   options.onReadiness?.(signs.readiness);
   const store = admitWithStrays(engine.store, () => fleet.server?.runId ?? null);
   const deps = { store, zoho: options.zoho, tokens: options.tokens, fleet, log };

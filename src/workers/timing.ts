@@ -9,6 +9,8 @@ export interface Timing {
   /** A place in flight, and a worker's membership, not renewed for so long are free again. */
   readonly placeLeaseMs: number;
   readonly heartbeatMs: number;
+  /** A worker that holds rows and ends none for so long, beyond their wait for the pace, does not send them. */
+  readonly rowsLateMs: number;
 }
 
 /** A claim's POST leaves within this time or not at all. */
@@ -20,6 +22,8 @@ const LOCK_MARGIN_MS = 2_000;
 const STALLED_CHECK_MS = 2_000;
 /** Dead workers free their places within 10 s: lease, and a heartbeat of those who notice. */
 const PLACE_LEASE_MS = 8_000;
+/** A row ends within the life of its claim, or is put back; beyond that, time for a look or two at the store. */
+const ROWS_LATE_MARGIN_MS = 20_000;
 /** How often a worker tells that it lives. */
 export const HEARTBEAT_MS = 1_000;
 
@@ -32,6 +36,7 @@ export function timingFor(requestTimeoutMs: number): Timing {
     stalledCheckMs: STALLED_CHECK_MS,
     placeLeaseMs: PLACE_LEASE_MS,
     heartbeatMs: HEARTBEAT_MS,
+    rowsLateMs: claimLostAfterMs + ROWS_LATE_MARGIN_MS,
   };
   const contradiction = contradictionIn(timing, requestTimeoutMs);
   if (contradiction !== undefined) throw new Error(`The worker's times contradict one another: ${contradiction}.`);

@@ -104,8 +104,12 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
       });
       if (admission.kind === 'go') return;
       slotMs = admission.kind === 'wait' ? admission.slotMs : undefined;
-      if (admission.kind === 'busy') await fleet.placeFreed(callId);
-      else await sleep(admission.waitMs ?? STANDBY_MS);
+      if (admission.kind === 'busy') {
+        await fleet.placeFreed(callId);
+        continue;
+      }
+      fleet.callEnded(callId);
+      await sleep(admission.waitMs ?? STANDBY_MS);
     }
   }
 }

@@ -9,6 +9,8 @@ const well: WorkerSigns = {
   fetchAgoMs: 4_000,
   refusal: null,
   shouldFetch: true,
+  rowEndedAgoMs: 30_000,
+  rowsLateMs: 60_000,
   serverChanged: false,
   stop: undefined,
 };
@@ -28,6 +30,8 @@ test.each([
   [{ fetchAgoMs: 15_100 }, ['FETCH_LOOP_STUCK']],
   [{ fetchAgoMs: 15_100, heartbeatAgoMs: 15_100 }, ['ENGINE_AWAY', 'FETCH_LOOP_STUCK']],
   [{ fetchAgoMs: 600_000, shouldFetch: false }, []],
+  [{ fetchAgoMs: 600_000, shouldFetch: false, rowEndedAgoMs: 60_100 }, ['ROWS_STUCK']],
+  [{ shouldFetch: false, rowEndedAgoMs: null }, []],
   [{ refusal: 'Redis is full.', heartbeatAgoMs: 60_000, fetchAgoMs: 60_000 }, ['ENGINE_AWAY']],
 ] as const)('a worker with %j is not ready because of %j', (signs, codes) => {
   const readiness = readinessOf({ ...well, ...signs });
@@ -47,9 +51,11 @@ describe('the signs of a worker', () => {
     control: INITIAL_CONTROL,
     server: null,
     working: true,
+    workers: 2,
     heartbeatAgoMs: () => 10,
     heartbeatFailure: null,
   };
+  const ONE_ROW = { concurrency: 1, ratePerSecond: 1, rowsLateMs: 60_000 };
   const codes = (readiness: Readiness) => (readiness.ready ? [] : readiness.reasons.map(({ code }) => code));
   let nowMs = 0;
   beforeEach(() => {
@@ -61,7 +67,7 @@ describe('the signs of a worker', () => {
   });
 
   test('are of one that starts, works and ends', () => {
-    const signs = createSigns(fleet, 1);
+    const signs = createSigns(fleet, ONE_ROW);
     expect(codes(signs.readiness())).toEqual(['STARTING']);
     signs.enter('running');
     expect(codes(signs.readiness())).toEqual([]);
@@ -70,7 +76,7 @@ describe('the signs of a worker', () => {
   });
 
   test('say that it is stuck once its loop has not come round for a while, until it does', () => {
-    const signs = createSigns(fleet, 1);
+    const signs = createSigns(fleet, ONE_ROW);
     signs.enter('running');
     nowMs = 15_001;
     expect(codes(signs.readiness())).toEqual(['FETCH_LOOP_STUCK']);
@@ -79,7 +85,7 @@ describe('the signs of a worker', () => {
   });
 
   test('ask nothing of the loop while every place has a row, and some time again once one is free', async () => {
-    const signs = createSigns(fleet, 1);
+    const signs = createSigns(fleet, ONE_ROW);
     signs.enter('running');
     let finish = (): void => undefined;
     const row = signs.during(() => new Promise<void>((resolve) => (finish = resolve)));
@@ -92,8 +98,29 @@ describe('the signs of a worker', () => {
     expect(codes(signs.readiness())).toEqual(['FETCH_LOOP_STUCK']);
   });
 
+  test('say that its rows are stuck when none has ended for longer than a call and the wait for a slot may take', async () => {
+    const signs = createSigns(fleet, ONE_ROW);
+    signs.enter('running');
+    nowMs = 300_000;
+    let finish = (): void => undefined;
+    const row = signs.during(() => new Promise<void>((resolve) => (finish = resolve)));
+    nowMs += 62_000;
+    expect(codes(signs.readiness())).toEqual([]);
+    nowMs += 1;
+    expect(signs.readiness()).toMatchObject({
+      reasons: [{ code: 'ROWS_STUCK', message: expect.stringContaining('finished none for 62 s') }],
+    });
+    // A fleet that stood still meanwhile owes nothing.
+    signs.moved();
+    expect(codes(signs.readiness())).toEqual([]);
+    nowMs += 62_001;
+    finish();
+    await row;
+    expect(codes(signs.readiness())).toEqual([]);
+  });
+
   test('keep what the engine said until it gives a row again', () => {
-    const signs = createSigns(fleet, 1);
+    const signs = createSigns(fleet, ONE_ROW);
     signs.enter('running');
     signs.fetched(new Error('Redis is full.'));
     signs.moved();
