@@ -71,7 +71,8 @@ async function login(): Promise<number> {
   const checks = await scopesOf(granted, credentials.zoho, config);
   process.stdout.write(`${checkLines(checks)}\n`);
   const failed = checks.some(({ status }) => status === 'failed');
-  if (failed) note('Mend what failed; where a scope is missing, make a new code with it and run login again.');
+  if (failed)
+    note('Fix the lines marked failed. If a scope is missing, create a new code that includes it and log in again.');
   await shutdown.close();
   return failed ? EXIT.usage : EXIT.done;
 }
@@ -86,6 +87,7 @@ function questions(zoho: ZohoConfig, environment: Environment): readonly Questio
       secret: false,
       given: environment.ZOHO_DC?.trim() ? zoho.dc : undefined,
       fallback: zoho.dc,
+      check: (answer) => (isDataCenter(answer.toLowerCase()) ? null : NO_SUCH_DATA_CENTER),
     },
     {
       name: 'ZOHO_GRANT_CODE',
@@ -95,6 +97,8 @@ function questions(zoho: ZohoConfig, environment: Environment): readonly Questio
     },
   ];
 }
+
+const NO_SUCH_DATA_CENTER = `There is no such data center; it is one of ${DATA_CENTERS.join(', ')}.`;
 
 interface Credentials {
   readonly clientId: string;
@@ -107,7 +111,7 @@ function credentialsIn(answers: ReadonlyMap<string, string>, zoho: ZohoConfig): 
   const answer = (name: string) => answers.get(name) ?? '';
   const dc = answer('ZOHO_DC').toLowerCase();
   if (!isDataCenter(dc)) {
-    throw new UsageError('BAD_DATA_CENTER', `There is no such data center; it is one of ${DATA_CENTERS.join(', ')}.`);
+    throw new UsageError('BAD_DATA_CENTER', NO_SUCH_DATA_CENTER);
   }
   return {
     clientId: answer('ZOHO_CLIENT_ID'),

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { AppError, UsageError } from '../lib/errors.js';
+import { AppError, InterruptedError, UsageError } from '../lib/errors.js';
 import { redactText } from '../lib/redaction.js';
 import type { Define } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -76,6 +76,10 @@ function refuseSwallowedFlags(command: Command, words: readonly string[]): void 
 /** The only place where an error becomes an exit code. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage; // it printed its own message
+  if (error instanceof InterruptedError) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
   if (error instanceof AppError) {
     process.stderr.write(`error: ${redactText(error.message)}\n`);
     if (process.env.LOG_LEVEL === 'debug' && error.cause !== undefined) writeStack(error.cause);

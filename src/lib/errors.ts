@@ -6,7 +6,7 @@ export class AppError extends Error {
   constructor(
     readonly code: string,
     message: string,
-    readonly exitCode: 1 | 2 = 1,
+    readonly exitCode: 1 | 2 | 130 = 1,
     options?: ErrorOptions,
   ) {
     super(message, options);
@@ -25,5 +25,12 @@ export class UsageError extends AppError {
 export class StoreUnavailableError extends AppError {
   constructor(message: string, options?: ErrorOptions) {
     super('STORE_UNAVAILABLE', message, 1, options);
+  }
+}
+
+/** A person gave up at a question (Ctrl-C). Exit code 130; the message says that nothing was done. */
+export class InterruptedError extends AppError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('INTERRUPTED', message, 130, options);
   }
 }

@@ -1,10 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { withValues } from '../../src/cli/env-file.js';
-import { BINARY, cli } from '../support/cli.js';
+import { cli } from '../support/cli.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 
 /** Only where the servers are; what login is to ask for is not there. */
@@ -79,33 +77,66 @@ test(
   60_000,
 );
 
-const onTerminal = spawnSync('script', ['--version']).status === 0 ? test : test.skip;
+describe('the questions on a terminal', () => {
+  // What a scene gives every command; here the person is to give it.
+  const unset = { ZOHO_CLIENT_ID: '', ZOHO_CLIENT_SECRET: '', ZOHO_REFRESH_TOKEN: '' };
 
-onTerminal('asks on a terminal and does not show what is secret', () =>
-  withScene('redis', {}, async (t) => {
-    const env = { ...process.env, ...servers(t) };
-    const child = spawn('script', ['-qec', `${process.execPath} ${BINARY} login`, '/dev/null'], { cwd: t.folder, env });
-    const answers: [string, string][] = [
-      ['Client id', 'sandbox\n'],
-      ['Client secret', 'sandbox\n'],
-      ['Data center', 'eu\n'],
-      ['Grant code', 'sandbox\n'],
-    ];
-    let screen = '';
-    child.stdout.on('data', (text: Buffer) => {
-      screen += text;
-      const next = answers[0];
-      if (next === undefined || !new RegExp(`${next[0]}[^\\n]*: $`).test(screen)) return;
-      answers.shift();
-      child.stdin.write(next[1]);
-    });
-    const [code] = await once(child, 'close');
-    expect({ code, left: answers }).toEqual({ code: 0, left: [] });
-    // The client id alone was shown.
-    expect(screen.split('\n').filter((line) => /(id|secret|code).*: .*sandbox/i.test(line))).toHaveLength(1);
-    expect(await envFile(t)).toContain('ZOHO_REFRESH_TOKEN=sandbox');
-  }),
-);
+  test.each(['xterm', 'xterm-256color', 'screen', 'dumb'])(
+    'stay on the screen with their answers, secrets apart: TERM=%s',
+    (term) =>
+      withScene('redis', {}, async (t) => {
+        const terminal = await t.onTerminal(['login'], { term, env: unset });
+        for (const [question, answer] of [
+          ['Client id:', 'sandbox\r'],
+          ['Client secret:', 'sandbox\n'],
+          ['Data center (us, eu, in, au, jp, ca, cn, sa, uk, ae):', 'eu\r'],
+          ['Grant code:', 'sandbox\r'],
+        ] as const) {
+          await terminal.shows(question);
+          terminal.type(answer);
+        }
+        expect((await terminal.ended).code).toBe(0);
+        const screen = (await terminal.screen()).map((line) => line.replace(/^\S /, ''));
+        expect(screen.filter((line) => /^(Client|Data|Grant)/.test(line))).toEqual([
+          'Client id: sandbox',
+          'Client secret: *******',
+          'Data center (us, eu, in, au, jp, ca, cn, sa, uk, ae): eu',
+          'Grant code: *******',
+        ]);
+        expect(await envFile(t)).toContain('ZOHO_REFRESH_TOKEN=sandbox');
+      }),
+  );
+
+  test('are asked again when the answer cannot be right', () =>
+    withScene('redis', {}, async (t) => {
+      const terminal = await t.onTerminal(['login'], { env: unset });
+      await terminal.shows('Client id:');
+      terminal.type('\r');
+      await terminal.shows('An answer is needed.');
+      terminal.type('sandbox\r');
+      await terminal.shows('Client secret:');
+      terminal.type('sandbox\r');
+      await terminal.shows('Data center');
+      terminal.type('mars\r');
+      await terminal.shows('There is no such data center');
+    }));
+
+  test.each([
+    ['Ctrl-C', '\x03'],
+    ['Ctrl-D', '\x04'],
+  ])('end with exit code 130 and nothing written on %s', (_key, typed) =>
+    withScene('redis', {}, async (t) => {
+      const terminal = await t.onTerminal(['login'], { env: unset });
+      await terminal.shows('Client id:');
+      terminal.type('sandbox\r');
+      await terminal.shows('Client secret:');
+      terminal.type(typed);
+      expect((await terminal.ended).code).toBe(130);
+      expect(await terminal.screen()).toContain('Nothing was changed.');
+      expect(await readdir(t.folder)).toEqual([]);
+    }),
+  );
+});
 
 describe('the .env text', () => {
   test.each([

@@ -1,9 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { BINARY } from '../support/cli.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 
 const MIXED = [
@@ -150,50 +147,50 @@ test(
 );
 
 describe('the question before spending', () => {
-  const hasScript = spawnSync('script', ['--version']).status === 0;
-  const onTerminal = hasScript ? test : test.skip;
-
-  /** Runs a command on a terminal of its own and types `answer`. */
-  async function typed(t: Scene, words: readonly string[], answer: string) {
-    const command = [process.execPath, BINARY, ...words].join(' ');
-    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: t.folder, env: { ...process.env, ...t.env } });
-    let screen = '';
-    child.stdout.on('data', (text: Buffer) => {
-      screen += text;
-      if (screen.includes('[y/N]') && child.stdin.writable) child.stdin.end(answer);
-    });
-    const [code] = await once(child, 'close');
-    return { code: code as number, screen };
-  }
-
-  onTerminal(
+  test(
     'shows the last line of the plan, asks once, and queues nothing for any answer but yes',
     () =>
       withScene('redis', { quota: 2 }, async (t) => {
         await writeFile(join(t.folder, 'a.csv'), 'Company,Record Id\nAcme Ltd,57\nBeta Inc,\nGamma Ltd,\n');
-        for (const answer of ['n\n', '\n', '\u0004']) {
-          const { code, screen } = await typed(t, ['enqueue', 'a.csv'], answer);
-          expect({ code, asked: screen.split('[y/N]').length - 1 }).toEqual({ code: 1, asked: 1 });
+        for (const [answer, code] of [
+          ['n\n', 1],
+          ['\r', 1],
+          ['\x04', 1],
+          ['\x03', 130],
+        ] as const) {
+          const terminal = await t.onTerminal(['enqueue', 'a.csv'], { columns: 160 });
+          await terminal.shows('Send 3 rows to Zia? [y/N]');
+          terminal.type(answer);
+          expect((await terminal.ended).code).toBe(code);
+          const screen = (await terminal.screen()).join('\n');
+          expect(screen.split('Send 3 rows to Zia?')).toHaveLength(2);
           expect(screen).toContain('3 new rows: 3 submissions');
           expect(screen).toContain('covers 2 of them and ends before line 4');
           expect(screen).toContain('1 row with a record id: Zoho may write');
+          expect(screen).toContain('Nothing was queued.');
         }
         expect(JSON.parse((await t.run(['status', '--json'])).stdout).queue.waiting).toBe(0);
-        expect((await typed(t, ['enqueue', 'a.csv'], 'y\n')).code).toBe(0);
+        const yes = await t.onTerminal(['enqueue', 'a.csv']);
+        await yes.shows('Send 3 rows to Zia?');
+        yes.type('y\n');
+        expect((await yes.ended).code).toBe(0);
         expect(JSON.parse((await t.run(['status', '--json'])).stdout).queue.waiting).toBe(3);
         // Nothing is new any more, so there is nothing to ask about.
-        expect((await typed(t, ['enqueue', 'a.csv'], '')).screen).not.toContain('[y/N]');
+        const again = await t.onTerminal(['enqueue', 'a.csv']);
+        expect((await again.ended).code).toBe(0);
+        expect(again.raw()).not.toContain('[y/N]');
       }),
     60_000,
   );
 
-  onTerminal(
+  test(
     'is left out with --yes',
     () =>
       withScene('redis', {}, async (t) => {
         await t.csv('a.csv', 2);
-        const { code, screen } = await typed(t, ['run', 'a.csv', '--yes'], '');
-        expect({ code, asked: screen.includes('[y/N]') }).toEqual({ code: 0, asked: false });
+        const terminal = await t.onTerminal(['run', 'a.csv', '--yes']);
+        expect((await terminal.ended).code).toBe(0);
+        expect(terminal.raw()).not.toContain('[y/N]');
         expect(t.sandbox.enrichments()).toHaveLength(2);
       }),
     30_000,

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { type Sandbox, type StartOptions, startSandbox } from '../../src/sandbox/server.js';
 import { type CliResult, cli, type RunningCli, startCli } from './cli.js';
 import { testRedisUrl } from './engines.js';
+import { type OnTerminal, startOnTerminal, type TerminalOptions } from './pty.js';
 import { withScratch } from './scratch.js';
 
 /** A folder, a sandbox, and commands that use both in a store of their own. */
@@ -14,6 +15,8 @@ export interface Scene {
   readonly env: Readonly<Record<string, string>>;
   run(words: readonly string[], env?: Readonly<Record<string, string>>): Promise<CliResult>;
   start(words: readonly string[], env?: Readonly<Record<string, string>>): RunningCli;
+  /** Starts a command on a terminal of its own. */
+  onTerminal(words: readonly string[], options?: Partial<TerminalOptions>): Promise<OnTerminal>;
   /** Writes a file of so many good rows, all different, and returns its name. */
   csv(name: string, rows: number): Promise<string>;
 }
@@ -28,6 +31,7 @@ export function withScene(
     const sandbox = await startSandbox(options);
     const prefix = `test-${randomBytes(6).toString('hex')}`;
     const running: RunningCli[] = [];
+    const terminals: OnTerminal[] = [];
     const env = {
       ZOHO_CLIENT_ID: 'sandbox',
       ZOHO_CLIENT_SECRET: 'sandbox',
@@ -50,6 +54,11 @@ export function withScene(
         sandbox,
         env,
         start,
+        onTerminal: async (words, more) => {
+          const terminal = await startOnTerminal(words, { cwd: folder, ...more, env: { ...env, ...more?.env } });
+          terminals.push(terminal);
+          return terminal;
+        },
         run: (words, more) => cli(words, { cwd: folder, env: { ...env, ...more } }),
         csv: async (name, rows) => {
           const lines = Array.from({ length: rows }, (_, at) => `Company ${name} ${at},info@c${at}.example`);
@@ -60,6 +69,7 @@ export function withScene(
     } finally {
       for (const { child } of running) child.kill('SIGKILL');
       await Promise.all(running.map(({ ended }) => ended));
+      await Promise.all(terminals.map((terminal) => terminal.close()));
       await sandbox.close();
       if (kind === 'redis') await removeStore(prefix);
     }

@@ -55,7 +55,7 @@ function start(file: string, args: readonly string[], { cwd, env, stdin }: CliOp
 }
 
 /** Nothing of the test run's own settings, and nothing of the npm that started it. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const ours = /^(npm_|INIT_CWD|ZIA_|ZOHO_|REDIS_URL|LOG_LEVEL|NODE_OPTIONS|FORCE_COLOR|TEST_)/;
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  const ours = /^(npm_|INIT_CWD|ZIA_|ZOHO_|REDIS_URL|LOG_LEVEL|NODE_OPTIONS|FORCE_COLOR|NO_COLOR|TEST_)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
