@@ -53,7 +53,12 @@ module.exports = {
       '^src/(producers|lib)/',
     ),
     only('workers-import-lib', '^src/workers/', 'Producers and workers meet only in the queue.', '^src/(workers|lib)/'),
-    only('dashboard-imports-lib', '^src/dashboard/', 'The dashboard shows what lib knows.', '^src/(dashboard|lib)/'),
+    only(
+      'dashboard-is-a-front-end',
+      '^src/dashboard/',
+      'The dashboard is a front end like the command line: it calls producers and reports itself; workers it never runs.',
+      '^src/(dashboard|producers|reports|lib)/',
+    ),
     only(
       'reports-import-lib',
       '^src/reports/',

@@ -1,5 +1,6 @@
 import { rows } from '../lib/core/wording.js';
-import { makePlan, type PlanFlags, planLine, recordIdLine } from './plan.js';
+import { planLine, recordIdLine } from '../producers/plan-within.js';
+import { makePlan, type PlanFlags } from './plan.js';
 import { canAsk, confirmed } from './prompt.js';
 import type { Session } from './session.js';
 import { note } from './terminal.js';
@@ -19,7 +20,7 @@ export async function maySpend(session: Session, path: string, flags: SpendingFl
   if (flags.yes || path === '-' || !canAsk()) return true;
   const plan = await makePlan(session, path, flags);
   if (plan.enqueued === 0) return true;
-  note(planLine(plan, session));
+  note(planLine(plan));
   if (plan.withRecordId > 0) note(recordIdLine(plan));
   const question = `Send ${rows(plan.enqueued)} to Zia?`;
   if (await confirmed(question, session.shutdown.signal, NOTHING_QUEUED)) return true;

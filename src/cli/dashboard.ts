@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
+import { createFileActions } from '../dashboard/file-actions.js';
 import { type Dashboard, startDashboard } from '../dashboard/server.js';
 import { AppError } from '../lib/errors.js';
 import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { fileDesk } from './file-desk.js';
 import { engineFlag, example } from './options.js';
 import { type Session, withSession } from './session.js';
 import { note } from './terminal.js';
@@ -62,7 +62,7 @@ async function open(
     engine,
     log,
     limits: config.work,
-    files: { desk: fileDesk(session, allowance), module: config.work.module },
+    files: { actions: createFileActions({ engine, work: config.work, allowance }), module: config.work.module },
     allowance,
   });
   shutdown.onClose('dashboard', () => dashboard.close());

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { type Effort, effortOf } from '../lib/core/effort.js';
-import { count, duration, rows } from '../lib/core/wording.js';
-import type { Allowance } from '../lib/zoho/allowance.js';
-import { type FilePlan, planFile } from '../producers/plan-file.js';
+import { planFile } from '../producers/plan-file.js';
+import { type Plan, planLine, planWithin, recordIdLine } from '../producers/plan-within.js';
 import { allowanceLine } from './allowance-line.js';
 import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -20,15 +18,6 @@ export interface PlanFlags extends InputFlags {
 interface Flags extends PlanFlags {
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
-}
-
-/** The `plan --json` document. */
-export interface Plan extends FilePlan {
-  /** Rows in the queue that are sent before those of the file. */
-  readonly ahead: number;
-  readonly allowance: Allowance | null;
-  readonly calls: Pick<Effort, 'posts' | 'polls'>;
-  readonly seconds: number;
 }
 
 /** `plan`: what enqueueing a file would do and cost. Queues and spends nothing. */
@@ -55,7 +44,7 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
   const allowance = await currentAllowance(session);
   const progress = createProgress('plan');
   try {
-    return await planWithin(session, allowance, (covers) =>
+    return await planWithin(session.engine, session.config.work, allowance, (covers) =>
       planFile({
         path,
         mapFlags: flags.map ?? [],
@@ -70,20 +59,6 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
   } finally {
     progress.stop();
   }
-}
-
-/** What enqueueing a file would do with this allowance; `plan` reads the file, told how many new rows are covered. */
-export async function planWithin(
-  { engine, config }: Pick<Session, 'engine' | 'config'>,
-  allowance: Allowance | null,
-  plan: (covers: number | null) => Promise<FilePlan>,
-): Promise<Plan> {
-  const { waiting, active, delayed } = await engine.counts();
-  const ahead = waiting + active + delayed;
-  const covers = allowance === null ? null : Math.max(0, allowance.left - ahead);
-  const { rows: read, ...file } = await plan(covers);
-  const { seconds, ...calls } = effortOf(file.enqueued, config.work.ratePerSecond);
-  return { ...file, rows: read, ahead, allowance, calls, seconds };
 }
 
 function planText(plan: Plan, session: Session): string {
@@ -102,32 +77,10 @@ function planText(plan: Plan, session: Session): string {
     ]),
     plan.allowance === null ? `Allowance: not known${whyNot(session)}.` : allowanceLine(plan.allowance),
     ...(plan.withRecordId > 0 ? [recordIdLine(plan)] : []),
-    planLine(plan, session),
+    planLine(plan),
   ].join('\n');
-}
-
-/** What record ids in a file mean. */
-export function recordIdLine({ withRecordId }: Plan): string {
-  return `${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.`;
 }
 
 function whyNot({ account }: Session): string {
   return account === null ? ', for there are no credentials' : '; `npm run doctor` may say why';
-}
-
-/** The plan in one line: calls, time, and how far the allowance reaches. */
-export function planLine(plan: Plan, { config }: Pick<Session, 'config'>): string {
-  const { enqueued, calls, seconds } = plan;
-  if (enqueued === 0) return 'No new rows: nothing would be queued.';
-  const pace = `about ${duration(seconds)} at ${config.work.ratePerSecond} calls a second`;
-  const effort = `${count(calls.posts)} submissions and at most ${count(calls.polls)} calls for results, ${pace}`;
-  return `${count(enqueued)} new ${enqueued === 1 ? 'row' : 'rows'}: ${effort}; ${coverage(plan)}.`;
-}
-
-function coverage({ enqueued, ahead, covered, endsAtLine, allowance }: Plan): string {
-  if (covered === null || allowance === null) return 'the allowance is not known';
-  const which = allowance.source === 'zoho' ? 'the allowance' : 'the estimated allowance';
-  const before = ahead === 0 ? '' : `, after ${rows(ahead)} ahead in the queue,`;
-  if (endsAtLine === null) return `${which}${before} covers ${enqueued === 1 ? 'it' : 'all of them'}`;
-  return `${which}${before} covers ${count(covered)} of them and ends before line ${endsAtLine}`;
 }

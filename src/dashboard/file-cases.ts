@@ -2,16 +2,22 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { ColumnMapping } from '../lib/core/columns.js';
 import { AppError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
-import type { DeskFile, EnqueueFigures, FileDesk, OutcomeFigures, PlanFigures, TellProgress } from './file-desk.js';
+import type { EnqueueReport } from '../producers/csv-producer.js';
+import type { Plan } from '../producers/plan-within.js';
+import type { FileCounts } from '../reports/file-counts.js';
+import type { FileActions, MappedFile, OnProgress } from './file-actions.js';
 import { type FilePreview, mappingText, type PreviewedFile } from './file-preview.js';
 import type { Upload, UploadStore } from './upload-store.js';
+
+/** What became of the rows of a file when they were queued. */
+export type Enqueued = Pick<EnqueueReport, 'rows' | 'enqueued' | 'duplicates' | 'known' | 'rejected'>;
 
 /** What is being done with a file, or was. */
 export type Stage =
   | { readonly kind: 'unplanned' | 'mapping' }
   | { readonly kind: 'planning' | 'enqueueing'; readonly rows: number; readonly total: number }
-  | { readonly kind: 'planned'; readonly plan: PlanFigures }
-  | { readonly kind: 'enqueued'; readonly report: EnqueueFigures }
+  | { readonly kind: 'planned'; readonly plan: Plan }
+  | { readonly kind: 'enqueued'; readonly report: Enqueued }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** One uploaded file on its way from drop to download. */
@@ -22,11 +28,11 @@ export interface FileCase {
   /** Its columns are those that everything is done by, until others are chosen. */
   readonly preview: FilePreview;
   readonly stage: Stage;
-  readonly outcomes: OutcomeFigures | null;
+  readonly outcomes: FileCounts | null;
 }
 
 export interface FileCasesOptions {
-  readonly desk: FileDesk;
+  readonly actions: FileActions;
   readonly uploads: Pick<UploadStore, 'remove'>;
   readonly preview: (file: PreviewedFile) => Promise<FilePreview>;
   readonly log: Logger;
@@ -65,7 +71,7 @@ interface OpenCase extends FileCase {
   mapFlags: readonly string[];
   preview: FilePreview;
   stage: Stage;
-  outcomes: OutcomeFigures | null;
+  outcomes: FileCounts | null;
   /** Settles with the latest work, all earlier included. */
   work: Promise<void>;
   /** Ends the latest work. */
@@ -76,7 +82,7 @@ interface OpenCase extends FileCase {
   counting: boolean;
 }
 
-export function createFileCases({ desk, uploads, preview, log }: FileCasesOptions): FileCases {
+export function createFileCases({ actions, uploads, preview, log }: FileCasesOptions): FileCases {
   const cases = new Map<string, OpenCase>();
   /** Reading several large files at once only makes each of them slow. */
   const limit = pLimit(2);
@@ -117,12 +123,12 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
       file.stage = { kind: 'unplanned' };
       return;
     }
-    const input = deskFile(file, columns);
+    const input = mappedFile(file, columns);
     void run(file, { kind: 'planning', rows: 0, total: rowCount }, (signal) => {
-      const tell: TellProgress = ({ rows, total }) => {
+      const tell: OnProgress = ({ rows, total }) => {
         if (!signal.aborted) file.stage = { kind: 'planning', rows, total };
       };
-      return inSlot(limit, signal, async () => ({ kind: 'planned', plan: await desk.plan(input, signal, tell) }));
+      return inSlot(limit, signal, async () => ({ kind: 'planned', plan: await actions.plan(input, signal, tell) }));
     });
   }
 
@@ -145,14 +151,14 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
   async function download<T>(
     id: string,
     left: AbortSignal,
-    work: (file: DeskFile, signal: AbortSignal) => Promise<T>,
+    work: (file: MappedFile, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const file = cases.get(id);
     if (file === undefined) throw new Error('There is no such file.');
     const { columns, problem } = file.preview;
     if (columns === null) throw new UsageError('NO_USABLE_COLUMN', problem ?? 'No columns are chosen.');
     const signal = AbortSignal.any([left, file.gone.signal]);
-    return inSlot(downloads, signal, () => work(deskFile(file, columns), signal));
+    return inSlot(downloads, signal, () => work(mappedFile(file, columns), signal));
   }
 
   return {
@@ -204,13 +210,13 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
       const columns = file?.preview.columns ?? null;
       if (file?.stage.kind === 'mapping' || mapping !== mappingText(columns)) return 'other-columns';
       if (file?.stage.kind !== 'planned' || columns === null) return 'not-planned';
-      const input = deskFile(file, columns);
+      const input = mappedFile(file, columns);
       void run(file, { kind: 'enqueueing', rows: 0, total: file.preview.rowCount }, (signal) => {
-        const tell: TellProgress = ({ rows, total }) => {
+        const tell: OnProgress = ({ rows, total }) => {
           file.stage = { kind: 'enqueueing', rows, total };
         };
         return inSlot(limit, signal, async () => {
-          const { rows, enqueued, duplicates, known, rejected } = await desk.enqueue(input, signal, tell);
+          const { rows, enqueued, duplicates, known, rejected } = await actions.enqueue(input, signal, tell);
           const report = { rows, enqueued, duplicates, known, rejected };
           log.info('dashboard.enqueued', report);
           return { kind: 'enqueued', report };
@@ -224,10 +230,10 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
       if (file === undefined || !mayCount || file.counting || performance.now() < file.countAtMs) return;
       const { preview: seen } = file;
       if (seen.columns === null) return;
-      const input = deskFile(file, seen.columns);
+      const input = mappedFile(file, seen.columns);
       file.counting = true;
       const startedAtMs = performance.now();
-      void inSlot(limit, file.gone.signal, () => desk.outcomes(input))
+      void inSlot(limit, file.gone.signal, () => actions.outcomes(input))
         .then(
           (outcomes) => {
             if (file.preview === seen) file.outcomes = outcomes;
@@ -242,15 +248,15 @@ export function createFileCases({ desk, uploads, preview, log }: FileCasesOption
           file.countAtMs = performance.now() + Math.max(COUNT_EVERY_MS, tookMs * COUNT_SHARE);
         });
     },
-    exportTo: (id, out, left) => download(id, left, (file, signal) => desk.exportTo(file, out, signal)),
-    rejectsTo: (id, out, left) => download(id, left, (file, signal) => desk.rejectsTo(file, out, signal)),
+    exportTo: (id, out, left) => download(id, left, (file, signal) => actions.exportTo(file, out, signal)),
+    rejectsTo: (id, out, left) => download(id, left, (file, signal) => actions.rejectsTo(file, out, signal)),
     close: async () => {
       await Promise.all([...cases.values()].map(end));
     },
   };
 }
 
-function deskFile({ upload, mapFlags }: FileCase, columns: ColumnMapping): DeskFile {
+function mappedFile({ upload, mapFlags }: FileCase, columns: ColumnMapping): MappedFile {
   return { path: upload.path, columns, mapFlags };
 }
 

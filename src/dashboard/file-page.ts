@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
 import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
 import { count, rows } from '../lib/core/wording.js';
+import { type Plan, planLine } from '../producers/plan-within.js';
+import type { FileCounts } from '../reports/file-counts.js';
 import type { FileCase, Stage } from './file-cases.js';
-import type { OutcomeFigures, PlanFigures } from './file-desk.js';
 import { type FilePreview, mappingText } from './file-preview.js';
 import { type Html, page, time } from './layout.js';
 import { type RowGroup, rowBar } from './row-bar.js';
@@ -150,7 +151,7 @@ function stageSentence({ stage }: FileCase): Html {
     case 'failed':
       return html``;
     case 'planned':
-      return html`${stage.plan.sentence}`;
+      return html`${planLine(stage.plan)}`;
     case 'enqueued':
       return html`<b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.`;
   }
@@ -181,7 +182,7 @@ function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload
   return rejected === 0 ? html`` : html`<a class="button" href="${filePath(id)}/rejects">Download the rejects</a>`;
 }
 
-function planned(plan: PlanFigures, upload: Upload): Html {
+function planned(plan: Plan, upload: Upload): Html {
   const { enqueued, duplicates, known, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
   return html`<dl class="legend">
@@ -207,7 +208,7 @@ function outcomeTable({ outcomes, preview }: FileCase): Html {
   return rowBar(groupsOf(outcomes), `${count(through)} of ${rows(outcomes.rows)} through`);
 }
 
-function groupsOf(outcomes: OutcomeFigures): readonly RowGroup[] {
+function groupsOf(outcomes: FileCounts): readonly RowGroup[] {
   return [
     { color: 'enriched', label: 'Enriched', rows: outcomes.enriched },
     { color: 'empty', label: 'Not found', rows: outcomes.notFound },

@@ -5,10 +5,10 @@ import type { ReadableStream as WebStream } from 'node:stream/web';
 import { type Context, Hono } from 'hono';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
 import { UsageError } from '../lib/errors.js';
-import { renderedParts } from './events.js';
 import type { FileCase, FileCases } from './file-cases.js';
 import { filePage, fileParts, filePath } from './file-page.js';
 import { mapFlagsOf } from './file-preview.js';
+import { type PageUpdate, renderedParts } from './live-parts.js';
 import { fileNameOf, type UploadStore, UploadTooLargeError } from './upload-store.js';
 
 export interface FileRoutesOptions {
@@ -54,7 +54,7 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
     const file = found(c);
     if (file === undefined) return c.notFound();
     cases.refresh(file.upload.id);
-    return c.json({ parts: Object.fromEntries(await renderedParts(fileParts(file))) });
+    return c.json({ parts: await renderedParts(fileParts(file)) } satisfies PageUpdate);
   });
 
   app.post('/:id/columns', async (c) => {

@@ -31,6 +31,7 @@ export interface Point {
   readonly inFlight: number;
 }
 
+/** What was seen: the same object as long as nothing new was. */
 export interface Picture {
   readonly sample: Sample;
   readonly history: readonly Point[];
@@ -50,54 +51,49 @@ export interface MonitorOptions {
   readonly allowance?: (() => Promise<unknown>) | undefined;
 }
 
-/** One pair of eyes for all viewers. */
+/** Polls the engine once for all viewers. */
 export interface Monitor {
-  /** What a look begun after this call finds, or the one before when that takes long. Rejects with `StoreUnavailableError` when none has succeeded yet. */
+  /** A snapshot taken after this call, or the previous one when that takes over 150 ms. Rejects with `StoreUnavailableError` when none was taken yet. */
   look(): Promise<Picture>;
-  /** Tells every picture of the regular looks; the function it returns ends that. */
-  watch(tell: (picture: Picture) => void): () => void;
+  /** The latest regular snapshot; while somebody asks, one is taken every second. Rejects as `look` does. */
+  latest(): Promise<Picture>;
   close(): Promise<void>;
 }
 
 const WATCHED_MS = 1_000;
 const UNWATCHED_MS = 5_000;
+/** An open page asks every second. */
+const WATCHER_GONE_MS = 5_000;
 const ALLOWANCE_MS = 60_000;
 const HISTORY_MS = 1_800_000;
 const PATIENCE_MS = 2_000;
 const PAGE_PATIENCE_MS = 150;
-/** Looking takes a share of the engine's time at most. */
+/** Polling takes a share of the engine's time at most. */
 const PAUSE_SHARE = 5;
 
-/** Looks at the engine at regular times, whoever watches; each look is a handful of reads that do not grow with the queue. */
+/** Polls the engine at regular times, whoever watches; each snapshot is a handful of reads that do not grow with the queue. */
 export function createMonitor(options: MonitorOptions): Monitor {
   const { engine, queue, log } = options;
-  const watchers = new Set<(picture: Picture) => void>();
   const ended = new AbortController();
   let nap = new AbortController();
   let latest: Sample | null = null;
   let problem: Picture['problem'] = null;
   let history: readonly Point[] = [];
+  let drawn: Picture | null = null;
   let lastRegular: Sample | null = null;
   let throttles = 0;
   let scheduledAtAnswer = 0;
   let allowanceAtMs = Number.NEGATIVE_INFINITY;
+  let watchedAtMs = Number.NEGATIVE_INFINITY;
   const watchingSinceMs = Date.now();
   let running: Promise<void> | null = null;
-  let next: Promise<void> | null = null;
 
-  /** Looks that are asked for while one is under way share the one after it. */
+  /** Joins the look that is under way, if there is one. */
   function lookOnce(): Promise<void> {
-    if (running === null) {
-      running = takeSample().finally(() => {
-        running = null;
-      });
-      return running;
-    }
-    next ??= running.then(() => {
-      next = null;
-      return lookOnce();
+    running ??= takeSample().finally(() => {
+      running = null;
     });
-    return next;
+    return running;
   }
 
   async function takeSample(): Promise<void> {
@@ -116,14 +112,19 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   /** An engine that went away lets reads wait for its return; people should not. */
   async function lookPatiently(): Promise<void> {
-    if (await isWithin(lookOnce(), PATIENCE_MS)) return;
+    // A look that began before this call may have missed what the caller has just changed.
+    const looked = (running ?? Promise.resolve()).then(lookOnce);
+    if (await isWithin(looked, PATIENCE_MS)) return;
     problem ??= { sinceMs: Date.now(), message: `${engine.description} does not answer.` };
   }
 
   function picture(): Picture {
     if (latest === null) throw new StoreUnavailableError(problem?.message ?? 'Nothing was seen of the queue yet.');
+    const isDrawn = drawn?.sample === latest && drawn.history === history && drawn.problem === problem;
+    if (drawn !== null && isDrawn) return drawn;
     const allowance = allowanceLeft(latest.allowance, latest.control, latest.ledger.scheduled - scheduledAtAnswer);
-    return { sample: latest, history, allowance, throttles, watchingSinceMs, problem };
+    drawn = { sample: latest, history, allowance, throttles, watchingSinceMs, problem };
+    return drawn;
   }
 
   function keepPoint(): void {
@@ -139,8 +140,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   /** Not awaited by the looks: Zoho may take its time. */
   function askForAllowance(): void {
-    if (options.allowance === undefined || watchers.size === 0 || performance.now() - allowanceAtMs < ALLOWANCE_MS)
-      return;
+    if (options.allowance === undefined || !isWatched() || performance.now() - allowanceAtMs < ALLOWANCE_MS) return;
     allowanceAtMs = performance.now();
     void options.allowance().catch(() => undefined);
   }
@@ -152,31 +152,42 @@ export function createMonitor(options: MonitorOptions): Monitor {
       const tookMs = performance.now() - startedAtMs;
       keepPoint();
       askForAllowance();
-      if (latest !== null) for (const tell of watchers) tell(picture());
       nap = new AbortController();
-      const pauseMs = Math.max(watchers.size > 0 ? WATCHED_MS : UNWATCHED_MS, tookMs * PAUSE_SHARE);
+      const pauseMs = Math.max(isWatched() ? WATCHED_MS : UNWATCHED_MS, tookMs * PAUSE_SHARE);
       await sleep(pauseMs, undefined, { signal: AbortSignal.any([nap.signal, ended.signal]) }).catch(() => undefined);
     }
   }
 
   const looking = lookAtRegularTimes();
+
+  function isWatched(): boolean {
+    return performance.now() - watchedAtMs < WATCHER_GONE_MS;
+  }
+
+  function noteWatcher(): void {
+    const isFirst = !isWatched();
+    watchedAtMs = performance.now();
+    if (isFirst) nap.abort();
+  }
+
   return {
+    latest: async () => {
+      noteWatcher();
+      if (latest === null) await lookPatiently();
+      return picture();
+    },
     look: async () => {
+      noteWatcher();
       const looked = lookPatiently();
       // The embedded engine takes a while to count many jobs.
       if (latest === null) await looked;
       else await isWithin(looked, PAGE_PATIENCE_MS);
       return picture();
     },
-    watch: (tell) => {
-      watchers.add(tell);
-      if (watchers.size === 1) nap.abort();
-      return () => watchers.delete(tell);
-    },
     close: async () => {
       ended.abort();
       await looking;
-      await isWithin(Promise.all([running, next]), PATIENCE_MS);
+      await isWithin(Promise.resolve(running), PATIENCE_MS);
     },
   };
 

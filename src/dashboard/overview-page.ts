@@ -34,7 +34,7 @@ export function overviewPage(picture: Picture, frame: OverviewFrame, extra: Html
       scripts: ['uplot.js', 'chart.js', 'app.js', 'upload.js'],
     },
     html`<h1>Overview</h1>
-      <div data-live="/events">
+      <div data-poll="/parts">
         <div id="alarm" role="alert">${parts.alarm}</div>
         <div id="doing" role="status">${parts.doing}</div>
       </div>

@@ -10,16 +10,16 @@ import { liftStop } from '../lib/store/lift-stop.js';
 import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
 import { ASSETS_PATH, assets } from './assets.js';
 import { errorPages } from './error-pages.js';
-import { createLiveOverview, type LiveOverview } from './events.js';
 import { createFailedLogins } from './failed-logins.js';
+import type { FileActions } from './file-actions.js';
 import { createFileCases, type FileCases } from './file-cases.js';
-import type { FileDesk } from './file-desk.js';
 import { filesCard } from './file-page.js';
 import { type PreviewedFile, previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
 import { createHttpServer } from './http-server.js';
+import { type PageUpdate, pointsAfter, renderedParts } from './live-parts.js';
 import { loginRequired } from './login.js';
-import { createMonitor, type Monitor } from './monitor.js';
+import { createMonitor, type Monitor, type Picture } from './monitor.js';
 import type { OverviewFrame } from './overview-frame.js';
 import { overviewPage, overviewParts } from './overview-page.js';
 import { pageHeaders } from './page-headers.js';
@@ -48,8 +48,8 @@ export interface DashboardOptions {
   readonly allowChanges?: boolean;
   /** The configured limits, for show. */
   readonly limits?: { readonly ratePerSecond: number; readonly maxInFlight: number };
-  /** Files from the browser: without a desk there are none. */
-  readonly files?: { readonly desk: FileDesk; readonly module: string } | undefined;
+  /** Files from the browser; none when absent. */
+  readonly files?: { readonly actions: FileActions; readonly module: string } | undefined;
   /** Has Zoho asked for the allowance and the store told. */
   readonly allowance?: (() => Promise<unknown>) | undefined;
   /** What a worker in this process tells of itself, for `/metrics` and `/readyz`. */
@@ -72,7 +72,6 @@ const DEFAULT_LIMITS = { ratePerSecond: 10, maxInFlight: 5 };
 interface Parts {
   readonly frame: OverviewFrame;
   readonly monitor: Monitor;
-  readonly live: LiveOverview;
   readonly files: { readonly cases: FileCases; readonly uploads: UploadStore; readonly maxBytes: number } | null;
 }
 
@@ -93,7 +92,6 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const parts = openParts(options, queue);
   const server = await createHttpServer(dashboardApp(options, queue, login, parts));
   const closeParts = async () => {
-    parts.live.close();
     await parts.monitor.close();
     await parts.files?.cases.close();
     await parts.files?.uploads.close();
@@ -129,13 +127,12 @@ function openParts(options: DashboardOptions, queue: EnrichQueue): Parts {
     ...(options.limits ?? DEFAULT_LIMITS),
   };
   const monitor = createMonitor({ engine, queue, log, allowance: options.allowance });
-  const live = createLiveOverview({ monitor, parts: (picture) => overviewParts(picture, frame), log });
-  if (options.files === undefined || readOnly) return { frame, monitor, live, files: null };
-  const { desk, module } = options.files;
+  if (options.files === undefined || readOnly) return { frame, monitor, files: null };
+  const { actions, module } = options.files;
   const uploads = createUploadStore(maxUploadBytes);
   const preview = (file: PreviewedFile) => previewFile(file, { module, store: engine.store });
-  const cases = createFileCases({ desk, uploads, preview, log });
-  return { frame, monitor, live, files: { cases, uploads, maxBytes: maxUploadBytes } };
+  const cases = createFileCases({ actions, uploads, preview, log });
+  return { frame, monitor, files: { cases, uploads, maxBytes: maxUploadBytes } };
 }
 
 function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Login | null, parts: Parts): Hono {
@@ -170,17 +167,19 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   return app;
 }
 
-function overviewRoutes(app: Hono, { engine, log }: DashboardOptions, { frame, monitor, live, files }: Parts): void {
+function overviewRoutes(app: Hono, { engine, log }: DashboardOptions, { frame, monitor, files }: Parts): void {
   app.get('/', async (c) => {
     const picture = await monitor.look();
     const extra = files === null ? null : filesCard(files.cases.list(), files.maxBytes);
     return c.html(overviewPage(picture, frame, extra));
   });
-  app.get('/events', (c) => {
-    const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
-    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
-    const stream = live.open();
-    return stream === null ? c.text('Too many viewers.\n', 503) : c.body(stream, 200, headers);
+  let rendered: { readonly of: Picture; readonly parts: ReturnType<typeof renderedParts> } | null = null;
+  app.get('/parts', async (c) => {
+    const picture = await monitor.latest();
+    // All viewers of one snapshot share its text.
+    if (rendered?.of !== picture) rendered = { of: picture, parts: renderedParts(overviewParts(picture, frame)) };
+    const points = pointsAfter(picture.history, Number(c.req.query('after') ?? 0));
+    return c.json({ parts: await rendered.parts, points } satisfies PageUpdate);
   });
   app.post('/resume', async (c) => {
     if (frame.readOnly) return c.text('This dashboard is read-only.\n', 403);

@@ -87,7 +87,7 @@ test('tells how many rows the allowance covers and the line where it ends, rows 
     expect(await plan(t, ['a.csv'])).toMatchObject({ covered: 0, endsAtLine: 2 });
     const { stdout } = await t.run(['plan', 'a.csv']);
     expect(stdout).toContain(
-      '8 new rows: 8 submissions and at most 9 calls for results, about 1 s at 200 calls a second; the allowance, after 3 rows ahead in the queue, covers 0 of them and ends before line 2.',
+      '8 new rows: uses 8 enrichments, and of 3 left, after 3 rows ahead in the queue there is none for these rows. Sending takes about 1 s; results usually follow within minutes.',
     );
   }));
 
@@ -164,8 +164,8 @@ describe('the question before spending', () => {
           expect((await terminal.ended).code).toBe(code);
           const screen = (await terminal.screen()).join('\n');
           expect(screen.split('Send 3 rows to Zia?')).toHaveLength(2);
-          expect(screen).toContain('3 new rows: 3 submissions');
-          expect(screen).toContain('covers 2 of them and ends before line 4');
+          expect(screen).toContain('3 new rows: uses 3 enrichments');
+          expect(screen).toContain('you can afford 2 of these rows (up to line 3)');
           expect(screen).toContain('1 row with a record id: Zoho may write');
           expect(screen).toContain('Nothing was queued.');
         }

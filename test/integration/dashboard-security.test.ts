@@ -3,8 +3,8 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { fileDesk } from '../../src/cli/file-desk.js';
 import { createFailedLogins } from '../../src/dashboard/failed-logins.js';
+import { createFileActions } from '../../src/dashboard/file-actions.js';
 import { addressOf, isLogin, isSameSecret } from '../../src/dashboard/login.js';
 import { type Dashboard, type DashboardOptions, startDashboard } from '../../src/dashboard/server.js';
 import { loadConfig } from '../../src/lib/config.js';
@@ -38,7 +38,7 @@ describe('dashboard access', () => {
   }
 
   const FILES = () => ({
-    desk: fileDesk({ engine, config: loadConfig({}) }, async () => null),
+    actions: createFileActions({ engine, work: loadConfig({}).work, allowance: async () => null }),
     module: 'Accounts',
   });
   const STOP = { code: 'LIMIT_EXCEEDED', message: 'Quota spent.', sinceMs: 1_750_000_000_000, key: null, line: null };
@@ -73,7 +73,7 @@ describe('dashboard access', () => {
       (await fetch(local + path, { headers: header === undefined ? {} : { authorization: header } })).status;
     for (const path of [
       '/',
-      '/events',
+      '/parts',
       '/metrics',
       '/files/x',
       '/assets/app.js',
@@ -294,7 +294,7 @@ describe('dashboard access', () => {
     await keep(fetch(url));
     const paths = [
       '/',
-      '/events',
+      '/parts',
       '/assets/app.js',
       '/nothing',
       '/healthz',
@@ -345,11 +345,7 @@ describe('dashboard access', () => {
       const { status, headers } = await fetch(url + path, { method: 'HEAD' });
       return [status, headers.get('content-type')?.split(';')[0]];
     };
-    for (let at = 0; at < 101; at += 1) expect(await head('/events')).toEqual([200, 'text/event-stream']);
-    const events = await fetch(`${url}/events`);
-    expect(events.status).toBe(200);
-    expect([events.headers.get('x-accel-buffering'), events.headers.get('cache-control')]).toEqual(['no', 'no-store']);
-    await events.body?.cancel();
+    expect(await head('/parts')).toEqual([200, 'application/json']);
     const uploaded = await fetch(`${url}/files?name=a.csv`, {
       method: 'POST',
       headers: { 'sec-fetch-site': 'same-origin' },
@@ -481,14 +477,12 @@ describe('dashboard access', () => {
     await guarded.store.cell('token').change(() => ({ accessToken, refreshToken }));
     await guarded.store.cell('account').change(() => ({ clientSecret }));
     await guarded.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
-    const desk = fileDesk(
-      { engine: guarded, config: loadConfig({ ...environment, ZOHO_CLIENT_ID: 'client' }) },
-      async () => null,
-    );
+    const { work } = loadConfig({ ...environment, ZOHO_CLIENT_ID: 'client' });
+    const actions = createFileActions({ engine: guarded, work, allowance: async () => null });
     const { url } = await start({
       ...LOGIN,
       engine: guarded,
-      files: { desk, module: 'Accounts' },
+      files: { actions, module: 'Accounts' },
       allowChanges: true,
     });
     const headers = { authorization: authorization(LOGIN.user, LOGIN.password) };

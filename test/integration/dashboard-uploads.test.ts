@@ -8,8 +8,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Hono } from 'hono';
-import { fileDesk } from '../../src/cli/file-desk.js';
-import type { FileDesk } from '../../src/dashboard/file-desk.js';
+import { createFileActions, type FileActions } from '../../src/dashboard/file-actions.js';
 import { createHttpServer } from '../../src/dashboard/http-server.js';
 import { folderPrefix } from '../../src/dashboard/scratch-folder.js';
 import { type Dashboard, startDashboard } from '../../src/dashboard/server.js';
@@ -35,15 +34,16 @@ describe('uploads', () => {
   });
   afterEach(() => t.close());
 
-  async function start(changes: Partial<FileDesk> = {}): Promise<Dashboard> {
-    const desk = { ...fileDesk({ engine, config: loadConfig({}) }, async () => null), ...changes };
+  async function start(changes: Partial<FileActions> = {}): Promise<Dashboard> {
+    const made = createFileActions({ engine, work: loadConfig({}).work, allowance: async () => null });
+    const actions = { ...made, ...changes };
     const log = { ...quietLog, error: (event: string) => void logged.push(event) };
     const dashboard = await startDashboard({
       host: '127.0.0.1',
       port: 0,
       engine,
       log,
-      files: { desk, module: 'Accounts' },
+      files: { actions, module: 'Accounts' },
     });
     return t.closing(dashboard, (opened) => opened.close());
   }
@@ -158,7 +158,7 @@ describe('uploads', () => {
   });
 
   test('whose export fails leave no part of it, and say whose fault it is', async () => {
-    const failing = (error: Error): Partial<FileDesk> => ({
+    const failing = (error: Error): Partial<FileActions> => ({
       exportTo: async (_file, out) => {
         await writeFile(out, 'half of it');
         throw error;

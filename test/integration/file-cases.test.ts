@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { FileActions, MappedFile } from '../../src/dashboard/file-actions.js';
 import { createFileCases, type FileCases } from '../../src/dashboard/file-cases.js';
-import type { DeskFile, EnqueueFigures, FileDesk, OutcomeFigures, PlanFigures } from '../../src/dashboard/file-desk.js';
 import { type FilePreview, mappingText } from '../../src/dashboard/file-preview.js';
 import type { Upload } from '../../src/dashboard/upload-store.js';
 import { UsageError } from '../../src/lib/errors.js';
+import type { Plan } from '../../src/producers/plan-within.js';
+import type { FileCounts } from '../../src/reports/file-counts.js';
 import { quietLog } from '../support/engines.js';
 import { waitFor } from '../support/wait.js';
 
-const PLAN: PlanFigures = {
+const PLAN: Plan = {
+  file: 'a.csv',
   rows: 1,
   enqueued: 1,
   duplicates: 0,
@@ -16,10 +19,15 @@ const PLAN: PlanFigures = {
   fieldsLeftOut: 0,
   rejects: {},
   withRecordId: 0,
-  sentence: '1 new row.',
+  covered: null,
+  endsAtLine: null,
+  ahead: 0,
+  allowance: null,
+  calls: { posts: 1, polls: 2 },
+  seconds: 1,
 };
-const REPORT: EnqueueFigures = { rows: 1, enqueued: 1, duplicates: 0, known: 0, rejected: 0 };
-const OUTCOMES: OutcomeFigures = {
+const REPORT = { rows: 1, enqueued: 1, duplicates: 0, known: 0, rejected: 0 };
+const OUTCOMES: FileCounts = {
   rows: 1,
   enriched: 0,
   notFound: 0,
@@ -42,8 +50,8 @@ function gate(): { readonly passed: Promise<void>; open(): void } {
 
 describe('file cases', () => {
   let removed: string[];
-  let planned: { readonly file: DeskFile; readonly signal: AbortSignal }[];
-  let enqueued: DeskFile[];
+  let planned: { readonly file: MappedFile; readonly signal: AbortSignal }[];
+  let enqueued: MappedFile[];
   let previewed: Promise<void>;
   let planning: Promise<void>;
   let queueing: Promise<void>;
@@ -67,7 +75,7 @@ describe('file cases', () => {
     };
   }
 
-  const desk: FileDesk = {
+  const actions: FileActions = {
     plan: async (file, signal) => {
       planned.push({ file, signal });
       await planning;
@@ -77,7 +85,7 @@ describe('file cases', () => {
     enqueue: async (file) => {
       enqueued.push(file);
       await queueing;
-      return REPORT;
+      return { ...REPORT, file: 'a.csv', fieldsLeftOut: 0, rejectsFile: null };
     },
     outcomes: async () => OUTCOMES,
     exportTo: async (_file, _out, signal) => {
@@ -95,7 +103,7 @@ describe('file cases', () => {
     previewed = planning = queueing = exporting = Promise.resolve();
     const log = { ...quietLog, info: (event: string, fields: unknown) => void logged.push([event, fields]) };
     const uploads = { remove: async ({ id }: Upload) => void removed.push(id) };
-    cases = createFileCases({ desk, uploads, preview, log });
+    cases = createFileCases({ actions, uploads, preview, log });
   });
   afterEach(() => cases.close());
 

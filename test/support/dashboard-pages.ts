@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { fileDesk } from '../../src/cli/file-desk.js';
+import { createFileActions } from '../../src/dashboard/file-actions.js';
 import { type Dashboard, startDashboard } from '../../src/dashboard/server.js';
 import { loadConfig } from '../../src/lib/config.js';
 import type { TokenState } from '../../src/lib/core/token-lease.js';
@@ -50,7 +50,6 @@ export function useDashboardPages(): DashboardPages {
     },
     serve: async (scene) => {
       const { engine } = scene;
-      const config = loadConfig({});
       const allowance = allowanceOf(scene, t);
       const dashboard = await startDashboard({
         host: '127.0.0.1',
@@ -58,7 +57,7 @@ export function useDashboardPages(): DashboardPages {
         engine,
         log: quietLog,
         limits: { ratePerSecond: 40, maxInFlight: 10 },
-        files: { desk: fileDesk({ engine, config }, allowance), module: 'Accounts' },
+        files: { actions: createFileActions({ engine, work: loadConfig({}).work, allowance }), module: 'Accounts' },
         allowance,
       });
       return t.closing(dashboard, (opened) => opened.close());

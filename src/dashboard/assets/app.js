@@ -20,6 +20,7 @@ function show({ parts, points = [] }) {
     const element = document.getElementById(id);
     if (element !== null) fill(element, content);
   }
+  latestPoint = points.at(-1)?.[0] ?? latestPoint;
   if (points.length > 0) document.dispatchEvent(new CustomEvent('chart-points', { detail: points }));
 }
 
@@ -53,33 +54,6 @@ function tellConnection(text) {
   if (element !== null && element.textContent !== text) element.textContent = text;
 }
 
-/** Server-sent events while the page can be seen. @param {string} url */
-function follow(url) {
-  /** @type {EventSource | null} */
-  let source = null;
-  const update = () => {
-    if (document.hidden || source !== null) return;
-    source = new EventSource(url);
-    source.onmessage = ({ data }) => show(JSON.parse(data));
-    source.onopen = () => tellConnection('');
-    source.onerror = () => {
-      tellConnection('The connection to the dashboard is lost; trying again …');
-      // Some answers end an event source for good.
-      if (source?.readyState === EventSource.CLOSED) {
-        source = null;
-        setTimeout(update, 5_000);
-      }
-    };
-  };
-  document.addEventListener('visibilitychange', () => {
-    if (document.hidden) {
-      source?.close();
-      source = null;
-    } else update();
-  });
-  update();
-}
-
 /** @param {number} status */
 function refusalText(status) {
   return status === 401
@@ -87,24 +61,33 @@ function refusalText(status) {
     : 'The dashboard cannot answer right now; trying again …';
 }
 
-/** Asks again and again while the page can be seen. @param {string} url */
+/** The latest point of the chart that the page has, in seconds. */
+let latestPoint = 0;
+
+/** Asks again and again, more rarely while nobody looks. @param {string} url */
 async function poll(url) {
   for (;;) {
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(url);
-        if (answer.status === 404) {
-          tellConnection('The dashboard no longer has this file: drop it again to find its rows.');
-          return;
-        }
-        if (answer.ok) show(await answer.json());
-        tellConnection(answer.ok ? '' : refusalText(answer.status));
-      } catch {
-        tellConnection('The connection to the dashboard is lost; trying again …');
+    try {
+      const answer = await fetch(`${url}?after=${latestPoint}`);
+      if (answer.status === 404) {
+        tellConnection('The dashboard no longer has this file: drop it again to find its rows.');
+        return;
       }
+      if (answer.ok) show(await answer.json());
+      tellConnection(answer.ok ? '' : refusalText(answer.status));
+    } catch {
+      tellConnection('The connection to the dashboard is lost; trying again …');
     }
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await untilNext();
   }
+}
+
+/** A second while the page can be seen, else ten, or until somebody looks. */
+function untilNext() {
+  return new Promise((resolve) => {
+    setTimeout(resolve, document.hidden ? 10_000 : 1_000);
+    document.addEventListener('visibilitychange', resolve, { once: true });
+  });
 }
 
 document.addEventListener('click', ({ target }) => {
@@ -125,7 +108,5 @@ document.addEventListener('change', ({ target }) => {
 });
 
 showLocalTimes(document);
-const live = document.querySelector('[data-live]')?.getAttribute('data-live');
-if (live) follow(live);
 const polled = document.querySelector('[data-poll]')?.getAttribute('data-poll');
 if (polled) void poll(polled);

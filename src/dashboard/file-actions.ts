@@ -1,0 +1,85 @@
+import type { ColumnMapping } from '../lib/core/columns.js';
+import { openCsv } from '../lib/csv/csv-source.js';
+import { rememberColumns } from '../lib/csv/resolve-columns.js';
+import type { Engine } from '../lib/engine/engine.js';
+import type { Allowance } from '../lib/zoho/allowance.js';
+import { type EnqueueReport, enqueueRows } from '../producers/csv-producer.js';
+import { planRows } from '../producers/plan-file.js';
+import { type Plan, planWithin } from '../producers/plan-within.js';
+import type { RejectWriter } from '../producers/reject-writer.js';
+import { writeRejects } from '../producers/write-rejects.js';
+import { exportFile } from '../reports/export-file.js';
+import type { FileCounts } from '../reports/file-counts.js';
+import { fileStatus, type ReportedFile } from '../reports/file-status.js';
+
+/** A file on this machine and where its fields are. */
+export interface MappedFile {
+  readonly path: string;
+  readonly columns: ColumnMapping;
+  /** What somebody chose, as the values of `--map`: remembered once rows are queued by it. Empty when nobody did. */
+  readonly mapFlags: readonly string[];
+}
+
+export type OnProgress = (progress: { readonly rows: number; readonly total: number }) => void;
+
+export interface FileActionsOptions {
+  readonly engine: Engine;
+  readonly work: { readonly module: string; readonly maxAttempts: number; readonly ratePerSecond: number };
+  readonly allowance: () => Promise<Allowance | null>;
+}
+
+/** What the pages do with a file: what `plan`, `enqueue`, `status` and `export` do. Each rejects with the command's sentence. */
+export interface FileActions {
+  plan(file: MappedFile, signal: AbortSignal, onProgress: OnProgress): Promise<Plan>;
+  enqueue(file: MappedFile, signal: AbortSignal, onProgress: OnProgress): Promise<EnqueueReport>;
+  outcomes(file: MappedFile): Promise<FileCounts>;
+  /** Writes the export to `out`. */
+  exportTo(file: MappedFile, out: string, signal: AbortSignal): Promise<void>;
+  /** Writes the rejects to `out`; false, and no file, when nothing is rejected. */
+  rejectsTo(file: MappedFile, out: string, signal: AbortSignal): Promise<boolean>;
+}
+
+export function createFileActions({ engine, work, allowance }: FileActionsOptions): FileActions {
+  const { module, maxAttempts } = work;
+
+  async function withFile<T>({ path, columns }: MappedFile, use: (file: ReportedFile) => Promise<T>): Promise<T> {
+    const source = await openCsv(path);
+    try {
+      return await use({ source, columns, module, engine });
+    } finally {
+      await source.close();
+    }
+  }
+
+  async function enqueue(file: ReportedFile, signal: AbortSignal, onProgress: OnProgress): Promise<EnqueueReport> {
+    const queue = engine.openQueue();
+    try {
+      return await enqueueRows({ ...file, maxAttempts, queue, rejects: NO_REJECTS, signal, onProgress });
+    } finally {
+      await queue.close();
+    }
+  }
+
+  return {
+    plan: async (file, signal, onProgress) =>
+      planWithin(engine, work, await allowance(), (covers) =>
+        withFile(file, (input) => planRows({ ...input, covers, signal, onProgress })),
+      ),
+    enqueue: (file, signal, onProgress) =>
+      withFile(file, async (input) => {
+        await rememberColumns(input.source, file.mapFlags, engine.store);
+        return enqueue(input, signal, onProgress);
+      }),
+    outcomes: (file) => withFile(file, fileStatus),
+    exportTo: (file, out, signal) =>
+      withFile(file, async (input) => void (await exportFile({ ...input, out, signal }))),
+    rejectsTo: (file, out, signal) => withFile(file, (input) => writeRejects({ ...input, out, signal })),
+  };
+}
+
+/** Rejects of an upload are downloaded on request; there is no folder beside it where they could be found. */
+const NO_REJECTS: RejectWriter = {
+  write: async () => undefined,
+  finish: async () => null,
+  discard: async () => undefined,
+};
