@@ -1,7 +1,7 @@
 import type { Engine } from '../lib/engine/engine.js';
 import { type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions, type Priority } from '../lib/queues.js';
 import { type RejectWriter, rejectsAmong } from './reject-writer.js';
-import { type RowCounts, type SortedRow, type SortOptions, sortRows } from './sorted-rows.js';
+import { type SortedRow, type SortOptions, type SortReport, sortRows } from './sorted-rows.js';
 
 export interface EnqueueOptions extends SortOptions {
   readonly engine: SortOptions['engine'] & Pick<Engine, 'bulksAtOnce'>;
@@ -14,7 +14,7 @@ export interface EnqueueOptions extends SortOptions {
   readonly onProgress?: ((progress: { readonly rows: number; readonly total: number }) => void) | undefined;
 }
 
-export interface EnqueueReport extends RowCounts {
+export interface EnqueueReport extends SortReport {
   /** The file as given; `-` for standard input. */
   readonly file: string;
   /** Null when nothing was rejected. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { openCsv } from '../lib/csv/csv-source.js';
-import { resolveColumns } from '../lib/csv/resolve-columns.js';
+import { chooseColumns, rememberColumns } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type EnqueueOptions, type EnqueueReport, enqueueRows } from './csv-producer.js';
@@ -28,8 +28,10 @@ export async function enqueueFile(options: EnqueueFileOptions): Promise<EnqueueR
   const { path, mapFlags, engine, stdin, rejectsPath = rejectsPathOf(path) } = options;
   const source = await openCsv(path, stdin === undefined ? {} : { stdin });
   try {
-    const columns = await resolveColumns(source, mapFlags, engine.store);
-    return await enqueueRows({ ...options, source, columns, rejects: createRejectWriter(rejectsPath, source) });
+    const choice = await chooseColumns(source, mapFlags, engine.store);
+    await rememberColumns(source, mapFlags, engine.store);
+    const rejects = createRejectWriter(rejectsPath, source);
+    return await enqueueRows({ ...options, source, choice, columns: choice.columns, rejects });
   } finally {
     await source.close();
   }

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { RejectCode } from '../lib/core/row.js';
 import { openCsv } from '../lib/csv/csv-source.js';
-import { resolveColumns } from '../lib/csv/resolve-columns.js';
+import { chooseColumns, rememberColumns } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
-import { type RowCounts, type SortedRow, type SortOptions, sortRows } from './sorted-rows.js';
+import { type SortedRow, type SortOptions, type SortReport, sortRows } from './sorted-rows.js';
 
 export interface PlanRowsOptions extends SortOptions {
   /** New rows that the allowance is good for; null when that is not known. */
@@ -22,7 +22,7 @@ export interface PlanOptions extends Omit<PlanRowsOptions, 'source' | 'columns'>
 }
 
 /** What enqueueing a file would do; the counts are those of an `EnqueueReport`. */
-export interface FilePlan extends RowCounts {
+export interface FilePlan extends SortReport {
   readonly file: string;
   /** Rejected records by reason. */
   readonly rejects: Partial<Record<RejectCode, number>>;
@@ -39,7 +39,9 @@ export async function planFile(options: PlanOptions): Promise<FilePlan> {
   const { path, mapFlags, engine, stdin } = options;
   const source = await openCsv(path, stdin === undefined ? {} : { stdin });
   try {
-    return await planRows({ ...options, source, columns: await resolveColumns(source, mapFlags, engine.store) });
+    const choice = await chooseColumns(source, mapFlags, engine.store);
+    await rememberColumns(source, mapFlags, engine.store);
+    return await planRows({ ...options, source, choice, columns: choice.columns });
   } finally {
     await source.close();
   }

@@ -1,6 +1,8 @@
 import pLimit from 'p-limit';
 import type { ColumnMapping } from '../lib/core/columns.js';
 import type { IdentityKey } from '../lib/core/ids.js';
+import type { ColumnChoice, InputCheck } from '../lib/core/input-check.js';
+import { checkInput, type InputChecker } from '../lib/csv/check-input.js';
 import type { CsvSource } from '../lib/csv/csv-source.js';
 import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
@@ -9,6 +11,8 @@ import type { Engine } from '../lib/engine/engine.js';
 export interface SortOptions {
   readonly source: CsvSource;
   readonly columns: ColumnMapping;
+  /** Why these columns, for the check of the file; without it they count as chosen by a person. */
+  readonly choice?: ColumnChoice | undefined;
   readonly module: string;
   readonly engine: { readonly store: Pick<Engine['store'], 'entries'> } & Pick<Engine, 'keysWithJob'>;
   /** Take the first so many new rows, at least 1; reading ends there. All rows when absent. */
@@ -40,6 +44,11 @@ export interface RowCounts {
   readonly fieldsLeftOut: number;
 }
 
+/** The counts of a whole run, and the check of the file, as far as it was read. */
+export interface SortReport extends RowCounts {
+  readonly input: InputCheck;
+}
+
 /** Chunks whose rows are being looked up while an earlier one is taken: bounds memory and keeps both sides busy. */
 const CHUNKS_AHEAD = 3;
 
@@ -51,16 +60,17 @@ const CHUNKS_AHEAD = 3;
 export async function sortRows(
   options: SortOptions,
   take: (rows: readonly SortedRow[], soFar: RowCounts) => Promise<void>,
-): Promise<RowCounts> {
+): Promise<SortReport> {
   const run = new Sorting(options, take);
   await run.readAll();
-  return run.counts();
+  return { ...run.counts(), input: run.check.result() };
 }
 
 class Sorting {
   readonly #options: SortOptions;
   readonly #taker: (rows: readonly SortedRow[], soFar: RowCounts) => Promise<void>;
   readonly #firstLines: FirstLines;
+  readonly check: InputChecker;
   readonly #lookUps = pLimit(CHUNKS_AHEAD);
   /** One at a time: rows are taken in the file's order. */
   readonly #turns = pLimit(1);
@@ -71,7 +81,9 @@ class Sorting {
   constructor(options: SortOptions, take: (rows: readonly SortedRow[], soFar: RowCounts) => Promise<void>) {
     this.#options = options;
     this.#taker = take;
-    this.#firstLines = createFirstLines(options.source.rowCount);
+    const { source, columns, choice = { columns, origins: {}, findings: [] } } = options;
+    this.#firstLines = createFirstLines(source.rowCount);
+    this.check = checkInput(source, choice);
   }
 
   async readAll(): Promise<void> {
@@ -126,6 +138,7 @@ class Sorting {
     this.#ended = taken.length < rows.length;
     for (const { row, kind } of taken) {
       this.#tally[kind] += 1;
+      this.check.add(row, kind === 'duplicate');
       if (row.parsed.ok) this.#fieldsLeftOut += row.parsed.notes.length;
     }
     await this.#taker(taken, this.counts());

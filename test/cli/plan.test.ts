@@ -46,6 +46,19 @@ describe.each(['redis', 'embedded'] as const)('plan on %s', (kind) => {
           allowance: { total: 10, used: 0, left: 10, source: 'zoho' },
           calls: { posts: 3, polls: 4 },
           seconds: 1,
+          input: {
+            encoding: 'utf-8',
+            delimiter: ',',
+            headerLine: 1,
+            columns: {
+              name: { header: 'Company', index: 0, from: 'header' },
+              email: { header: 'Email', index: 1, from: 'header' },
+              website: null,
+              recordId: { header: 'Record Id', index: 2, from: 'header' },
+            },
+            unused: [],
+            findings: [],
+          },
         });
         const empty = JSON.parse((await t.run(['status', '--json'])).stdout);
         expect(empty.queue).toEqual({ waiting: 0, active: 0, delayed: 0, completed: 0, failed: 0 });

@@ -3,13 +3,23 @@ import type { FileActions, MappedFile } from '../../src/dashboard/file-actions.j
 import { createFileCases, type FileCases } from '../../src/dashboard/file-cases.js';
 import { type FilePreview, mappingText } from '../../src/dashboard/file-preview.js';
 import type { Upload } from '../../src/dashboard/upload-store.js';
+import type { InputCheck } from '../../src/lib/core/input-check.js';
 import { UsageError } from '../../src/lib/errors.js';
 import type { Plan } from '../../src/producers/plan-within.js';
 import type { FileCounts } from '../../src/reports/file-counts.js';
 import { quietLog } from '../support/engines.js';
 import { waitFor } from '../support/wait.js';
 
+const INPUT: InputCheck = {
+  encoding: 'utf-8',
+  delimiter: ',',
+  headerLine: 1,
+  columns: { name: { header: 'Company', index: 0, from: 'header' }, email: null, website: null, recordId: null },
+  unused: [],
+  findings: [],
+};
 const PLAN: Plan = {
+  input: INPUT,
   file: 'a.csv',
   rows: 1,
   enqueued: 1,
@@ -85,7 +95,7 @@ describe('file cases', () => {
     enqueue: async (file) => {
       enqueued.push(file);
       await queueing;
-      return { ...REPORT, file: 'a.csv', fieldsLeftOut: 0, rejectsFile: null };
+      return { ...REPORT, input: INPUT, file: 'a.csv', fieldsLeftOut: 0, rejectsFile: null };
     },
     outcomes: async () => OUTCOMES,
     exportTo: async (_file, _out, signal) => {

@@ -30,6 +30,8 @@ export interface CsvSource {
   /** The line end after the header. */
   readonly lineEnd: '\n' | '\r\n' | '\r';
   readonly headers: readonly string[];
+  /** The physical line on which the header starts, counted from 1. */
+  readonly headerLine: number;
   /** The header's text as in the file, without its line end. */
   readonly headerRaw: string;
   /** Cells of the widest record, the header included. */
@@ -163,6 +165,7 @@ class OpenCsv implements CsvSource {
   readonly delimiter: string;
   readonly lineEnd: Form['lineEnd'];
   readonly headers: readonly string[];
+  readonly headerLine: number;
   readonly headerRaw: string;
   readonly width: number;
   readonly rowCount: number;
@@ -181,6 +184,7 @@ class OpenCsv implements CsvSource {
     this.delimiter = survey.form.dialect.delimiter;
     this.lineEnd = survey.form.lineEnd;
     this.headers = cellsOf([survey.header], survey.form.dialect)[0] ?? [];
+    this.headerLine = survey.header.lineNumber;
     this.headerRaw = survey.header.raw;
     this.width = survey.width;
     this.rowCount = survey.rowCount;

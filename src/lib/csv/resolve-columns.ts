@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type ColumnMapping, type ColumnOverrides, findColumns, parseMapFlags } from '../core/columns.js';
+import {
+  type ColumnMapping,
+  type ColumnOverrides,
+  findColumns,
+  MAPPED_FIELDS,
+  parseMapFlags,
+} from '../core/columns.js';
+import type { ColumnChoice, ColumnOrigin } from '../core/input-check.js';
 import { UsageError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import type { CsvSource } from './csv-source.js';
@@ -14,15 +21,24 @@ const MAX_REMEMBERED = 200;
  * The columns of a file: from the `--map` flags if there are any, else from those last given for the same header row, else
  * by header. Remembers nothing. Throws UsageError when a flag is not understood, names no column, or no column is usable.
  */
+export async function chooseColumns(
+  source: Pick<CsvSource, 'headers'>,
+  mapFlags: readonly string[],
+  store: Pick<Store, 'cell'>,
+): Promise<ColumnChoice> {
+  if (mapFlags.length > 0) return choiceOf(source.headers, overridesOf(mapFlags), 'flag');
+  const { value } = await store.cell<RememberedMappings>('mappings').read();
+  const remembered = value?.find((entry) => entry.headers === headersHash(source.headers));
+  return choiceOf(source.headers, remembered?.overrides ?? {}, 'remembered');
+}
+
+/** The columns alone, see `chooseColumns`. */
 export async function lookUpColumns(
   source: Pick<CsvSource, 'headers'>,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<ColumnMapping> {
-  if (mapFlags.length > 0) return columnsOf(source.headers, overridesOf(mapFlags));
-  const { value } = await store.cell<RememberedMappings>('mappings').read();
-  const remembered = value?.find((entry) => entry.headers === headersHash(source.headers));
-  return columnsOf(source.headers, remembered?.overrides ?? {});
+  return (await chooseColumns(source, mapFlags, store)).columns;
 }
 
 /** Keeps what the flags say for the next file with the same header row, in place of what was kept before; no flags say nothing. */
@@ -57,10 +73,17 @@ function overridesOf(mapFlags: readonly string[]): ColumnOverrides {
   return flags.overrides;
 }
 
-function columnsOf(headers: readonly string[], overrides: ColumnOverrides): ColumnMapping {
+function choiceOf(headers: readonly string[], overrides: ColumnOverrides, said: ColumnOrigin): ColumnChoice {
   const found = findColumns(headers, overrides);
   if (!found.ok) throw new UsageError(found.code, found.message);
-  return found.columns;
+  const { columns } = found;
+  const origins = Object.fromEntries(
+    MAPPED_FIELDS.filter((field) => columns[field] !== undefined).map((field) => [
+      field,
+      overrides[field] === undefined ? 'header' : said,
+    ]),
+  );
+  return { columns, origins, findings: [] };
 }
 
 function headersHash(headers: readonly string[]): string {

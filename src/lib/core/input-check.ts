@@ -1,0 +1,64 @@
+import type { ColumnMapping, MappedField } from './columns.js';
+
+/** What a file was read as and what was noticed in it: the `input` of `plan --json` and `enqueue --json`. */
+export interface InputCheck {
+  /** As iconv-lite names it, in lower case: `utf-8`, `utf-16le`, `windows-1252`. */
+  readonly encoding: string;
+  readonly delimiter: string;
+  /** The physical line on which the header starts, counted from 1. */
+  readonly headerLine: number;
+  /** Null for a field that no column gives. */
+  readonly columns: Readonly<Record<MappedField, InputColumn | null>>;
+  /** Headers of the columns that are not used, in the order of the file; columns without a header are not listed. */
+  readonly unused: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+/** The columns of a file, why each was taken, and what is to be told about them. */
+export interface ColumnChoice {
+  readonly columns: ColumnMapping;
+  readonly origins: Readonly<Partial<Record<MappedField, ColumnOrigin>>>;
+  readonly findings: readonly Finding[];
+}
+
+/** A column that gives a field. */
+export interface InputColumn {
+  readonly header: string;
+  /** Counted from 0; `--map website=#3` counts from 1. */
+  readonly index: number;
+  readonly from: ColumnOrigin;
+}
+
+/**
+ * Why a column was taken: by its header, by its values among several that the headers allow, by what was remembered for
+ * this header row, or by `--map`.
+ */
+export type ColumnOrigin = 'header' | 'values' | 'remembered' | 'flag';
+
+export type FindingCode =
+  | 'PLACEHOLDER'
+  | 'SHARED_HOST'
+  | 'LEGACY_ENCODING'
+  | 'SHORT_RECORD'
+  | 'ONE_COMPANY'
+  | 'NEAR_DUPLICATE'
+  | 'UNLIKELY_COLUMN'
+  | 'REMEMBERED_MAPPING'
+  | 'DUPLICATE_HEADER';
+
+/** What the check of a file noticed. */
+export interface Finding {
+  readonly code: FindingCode;
+  /** How many records; for a finding about columns, how many columns. */
+  readonly count: number;
+  /** The first ten lines. */
+  readonly lines: readonly number[];
+  /** The fields it is about, where it is about some. */
+  readonly fields?: readonly MappedField[];
+  /** ONE_COMPANY only: how many companies the records are, told apart by `by`; may be an estimate. */
+  readonly companies?: number;
+  /** What tells the companies of ONE_COMPANY apart: `website` where most rows have one. */
+  readonly by?: 'website' | 'name';
+}
+
+export const MAX_LINES_SHOWN = 10;
