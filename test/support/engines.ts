@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
+import { copyTemplate } from '../../src/lib/engine/embedded/database-template.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
 import type { Logger } from '../../src/lib/logger.js';
@@ -32,8 +34,7 @@ export async function testPlace(kind: EngineKind): Promise<TestPlace> {
   const base = { dataDir, prefix, queueName: 'zia-enrich' };
   const removeDir = () => rm(dataDir, { recursive: true, force: true });
   if (kind === 'embedded') {
-    template ??= createTemplate();
-    await cp(await template, dataDir, { recursive: true });
+    cpSync(await runTemplate(), dataDir, { recursive: true }); // three times as fast as the one that waits
     return { settings: base, remove: removeDir };
   }
   const redisUrl = testRedisUrl();
@@ -46,15 +47,36 @@ export async function testPlace(kind: EngineKind): Promise<TestPlace> {
   };
 }
 
-let template: Promise<string> | undefined;
+/**
+ * The folder of an empty database, made once a run by the first file that needs one: creating it takes seconds, unpacking
+ * that of the last build a fraction of one, copying it less.
+ */
+async function runTemplate(): Promise<string> {
+  const { TEST_RUN_FOLDER: folder } = process.env;
+  if (!folder) throw new Error('TEST_RUN_FOLDER is not set: run the tests with jest, whose global setup sets it.');
+  const template = join(folder, 'template');
+  if (existsSync(template)) return template;
+  const dataDir = await mkdtemp(join(folder, 'template-'));
+  if (isBuilt()) {
+    mkdirSync(join(dataDir, 'pg'), { mode: 0o700 });
+    copyTemplate(join(dataDir, 'pg', 'data'), pathToFileURL(resolve(BUILT)));
+  } else {
+    const engine = await openEngine({ dataDir, prefix: 'test', queueName: 'zia-enrich' }, quietLog);
+    await engine.close();
+  }
+  // Another file may have been faster.
+  await rename(dataDir, template).catch(() => rm(dataDir, { recursive: true }));
+  return template;
+}
 
-/** Creating a database takes seconds, copying one does not. Made once a test file. */
-async function createTemplate(): Promise<string> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'zia-test-template-'));
-  process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }));
-  const engine = await openEngine({ dataDir, prefix: 'test', queueName: 'zia-enrich' }, quietLog);
-  await engine.close();
-  return dataDir;
+const BUILT = 'dist/lib/engine/embedded/template.gz';
+const MADE_FROM = ['src/lib/store/postgres', 'src/lib/engine/embedded'];
+
+/** Whether the database of the last build has the tables of the source. */
+function isBuilt(): boolean {
+  const paths = MADE_FROM.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  const changedAtMs = Math.max(...paths.map((path) => statSync(path).mtimeMs));
+  return existsSync(BUILT) && statSync(BUILT).mtimeMs > changedAtMs;
 }
 
 /** The Redis of this test run, started by `global-setup.ts`. */

@@ -1,10 +1,27 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 // Jest loads this file with require, where .js does not lead to a TypeScript file.
 // @ts-expect-error TS5097
 import { findRedis } from './redis.ts';
 
-/** One Redis for the whole run: the one named by the environment, or a server of our own. */
+/** What the whole run shares: a folder, in which all its files are, and one Redis, ours unless the environment names one. */
 export default async function globalSetup(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'zia-run-'));
+  process.env.TEST_RUN_FOLDER = folder;
+  process.env.TMPDIR = folder;
+  await endWithThisProcess(folder);
   const redis = await findRedis(process.env);
   process.env.TEST_REDIS_URL = redis.url;
   if (redis.server !== null) process.env.TEST_REDIS_OWN = JSON.stringify(redis.server);
+}
+
+/** Also when the run is interrupted, or fails before its teardown: what still runs of it ends with it. */
+async function endWithThisProcess(folder: string): Promise<void> {
+  const { killAll, processesOf } = await import('./run/leftovers.mjs');
+  process.once('exit', () => {
+    killAll(processesOf(folder));
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 }
