@@ -7,7 +7,6 @@ import type { Outcome } from '../lib/core/outcome.js';
 import type { Store } from '../lib/store/store.js';
 import { hasDoubtsEnough } from './doubts.js';
 import type { Fleet } from './fleet.js';
-import { SEND_WITHIN_MS } from './timing.js';
 
 /** The right to send one row once. */
 export interface Claim {
@@ -16,16 +15,13 @@ export interface Claim {
   readonly sentAtMs: number;
   /** How often the row was sent, this time included. */
   readonly sends: number;
-  /** False once 5 s have passed since the claim was asked for, when others may soon treat it as lost, or the fleet was stopped. */
+  /** False once `sendWithinMs` have passed since the claim was asked for, when others may soon treat it as lost, or the fleet was stopped. */
   readonly mayStillSend: () => boolean;
 }
 
 export type Admitted =
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'outcome'; readonly outcome: Outcome };
-
-/** Asked again after this time whether the rows in doubt have been looked up. */
-const DOUBTS_FIRST_MS = 1_000;
 
 const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value });
 
@@ -46,7 +42,7 @@ export async function admitRow(
       await fleet.placeFreed(callId);
       continue;
     }
-    const inTime = sendWindow();
+    const inTime = sendWindow(fleet.timing.sendWithinMs);
     fleet.callStarted(callId);
     const admission = await store
       .admit({
@@ -54,7 +50,7 @@ export async function admitRow(
         sent,
         callId,
         limits: fleet.limits,
-        claimLostAfterMs: fleet.claimLostAfterMs,
+        claimLostAfterMs: fleet.timing.claimLostAfterMs,
         ...(slotMs === undefined ? {} : { slotMs }),
       })
       .catch((error: unknown) => {
@@ -81,11 +77,11 @@ export async function admitRow(
       case 'probe-open': {
         const { control: seen } = admission;
         if (seen.probe?.cause === 'outage' && (await hasDoubtsEnough(store))) {
-          return outcome({ kind: 'standby', code: 'DOUBTS_FIRST', waitMs: DOUBTS_FIRST_MS });
+          return outcome({ kind: 'standby', code: 'DOUBTS_FIRST', waitMs: fleet.timing.shortWaitMs });
         }
         await store.control.change((control, nowMs) => {
           if (control === null) return undefined;
-          const next = probeTaken(control, seen, { key, callId }, nowMs);
+          const next = probeTaken(control, seen, { key, callId }, nowMs, fleet.timing.canaryLeaseMs);
           return next === control ? undefined : next;
         });
         break;
@@ -107,7 +103,7 @@ export async function admitRow(
       case 'uncertain':
         return admission.held
           ? outcome({ kind: 'dead', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE })
-          : outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.uncertainRecheckMs });
+          : outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
       default:
         return assertNever(admission);
     }
@@ -118,8 +114,8 @@ const HELD_MESSAGE =
   'Zoho may or may not have accepted this row and a look-up could not tell; check it in Zoho, then run: npm run retry -- --uncertain';
 
 /** Both clocks count: the monotonic one misses a machine's sleep, the wall clock may be set back. */
-function sendWindow(): () => boolean {
+function sendWindow(lengthMs: number): () => boolean {
   const monotonic = performance.now();
   const wall = Date.now();
-  return () => performance.now() - monotonic < SEND_WITHIN_MS && Date.now() - wall < SEND_WITHIN_MS;
+  return () => performance.now() - monotonic < lengthMs && Date.now() - wall < lengthMs;
 }

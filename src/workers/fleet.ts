@@ -12,16 +12,13 @@ import {
 import type { Logger } from '../lib/logger.js';
 import type { Limits, Reported, ServerSeen, Store } from '../lib/store/store.js';
 import { createPlaceQueue } from './place-queue.js';
-import { HEARTBEAT_MS } from './timing.js';
+import type { Timing } from './timing.js';
 
 /** This worker as a member of the fleet: its calls in flight, its view of the control state, and what it tells the others. */
 export interface Fleet {
   readonly workerId: string;
   readonly limits: Limits;
-  /** A claim older than this is lost: 5 s to send + request timeout + margin. */
-  readonly claimLostAfterMs: number;
-  /** How long an uncertain row waits before its job looks at the ledger again; a settled look-up promotes it sooner. */
-  readonly uncertainRecheckMs: number;
+  readonly timing: Timing;
   /** Aborted when this worker must start nothing new. */
   readonly shutdown: AbortSignal;
   nextCallId(): string;
@@ -61,8 +58,7 @@ export interface Fleet {
 
 export interface FleetSettings {
   readonly limits: Limits;
-  readonly claimLostAfterMs: number;
-  readonly uncertainRecheckMs: number;
+  readonly timing: Timing;
   readonly policy: FleetPolicy;
 }
 
@@ -75,15 +71,14 @@ export interface FleetDeps {
   readonly onWork: (allowed: boolean) => void;
 }
 
-/** While the fleet stands still, how soon a worker notices that it goes on. */
-const STANDBY_HEARTBEAT_MS = 250;
 /** A wait this long makes people ask what a worker is doing. */
 const WORTH_TELLING_MS = 1_000;
 
 export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   const { store, log } = deps;
+  const { timing } = settings;
   const workerId = randomUUID().slice(0, 13);
-  const places = createPlaceQueue();
+  const places = createPlaceQueue(timing.askAgainMs);
   const activeCalls = new Set<string>();
   let calls = 0;
   let control: Control = INITIAL_CONTROL;
@@ -133,9 +128,8 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   async function beatUntilClosed(): Promise<void> {
     while (!closed) {
       nap = new AbortController();
-      await sleep(working ? HEARTBEAT_MS : STANDBY_HEARTBEAT_MS, undefined, { signal: nap.signal }).catch(
-        () => undefined,
-      );
+      const napMs = working ? timing.heartbeatMs : timing.standbyHeartbeatMs;
+      await sleep(napMs, undefined, { signal: nap.signal }).catch(() => undefined);
       if (!closed) await heartbeat();
     }
   }
@@ -153,8 +147,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   return {
     workerId,
     limits: settings.limits,
-    claimLostAfterMs: settings.claimLostAfterMs,
-    uncertainRecheckMs: settings.uncertainRecheckMs,
+    timing,
     shutdown: deps.shutdown,
     get control() {
       return control;

@@ -6,11 +6,11 @@ export interface PlaceQueue {
   wakeFirst(): void;
 }
 
-/** Calls that end in other processes are not announced, so the first in line asks again after this time. */
-const ASK_AGAIN_MS = 25;
-
-/** One waiter of a process asks at a time, so a crowded fleet does not drown the store in questions. */
-export function createPlaceQueue(): PlaceQueue {
+/**
+ * One waiter of a process asks at a time, so a crowded fleet does not drown the store in questions. Calls that end in other
+ * processes are not announced, so the first in line asks again after `askAgainMs`.
+ */
+export function createPlaceQueue(askAgainMs: number): PlaceQueue {
   const waiters: (() => void)[] = [];
   let timer: NodeJS.Timeout | undefined;
 
@@ -18,14 +18,14 @@ export function createPlaceQueue(): PlaceQueue {
     clearTimeout(timer);
     timer = undefined;
     waiters.shift()?.();
-    if (waiters.length > 0) timer = setTimeout(wakeFirst, ASK_AGAIN_MS);
+    if (waiters.length > 0) timer = setTimeout(wakeFirst, askAgainMs);
   }
 
   return {
     wait: () =>
       new Promise((resolve) => {
         waiters.push(resolve);
-        timer ??= setTimeout(wakeFirst, ASK_AGAIN_MS);
+        timer ??= setTimeout(wakeFirst, askAgainMs);
       }),
     wakeFirst,
   };

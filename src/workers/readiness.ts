@@ -1,5 +1,6 @@
 import type { StopReason } from '../lib/core/control.js';
 import type { Fleet } from './fleet.js';
+import type { Timing } from './timing.js';
 
 /** Why a worker cannot take rows just now. */
 export type Unready =
@@ -26,17 +27,12 @@ export interface WorkerSigns {
   readonly shouldFetch: boolean;
   /** Since a row was last begun with none in work, or came to an end; null while none is in work or none may be sent. */
   readonly rowEndedAgoMs: number | null;
-  /** A worker whose rows end more rarely than this does not send them. */
-  readonly rowsLateMs: number;
+  /** Since when each of these is late. */
+  readonly late: Pick<Timing, 'heartbeatLateMs' | 'fetchLateMs' | 'rowsLateMs'>;
   readonly serverChanged: boolean;
   /** Undefined when the fleet is not stopped. */
   readonly stop: StopReason | null | undefined;
 }
-
-/** A heartbeat a second, and one that is late. */
-const HEARTBEAT_LATE_MS = 4_000;
-/** The loop waits up to 4 s for a row, and 12 s before it gives a silent connection up. */
-const FETCH_LATE_MS = 15_000;
 
 const NO_ANSWER = 'The engine does not answer; the worker goes on when it is back.';
 
@@ -45,7 +41,7 @@ export function readinessOf(signs: WorkerSigns): Readiness {
   const reasons: Unready[] = [];
   if (signs.phase === 'starting') reasons.push({ code: 'STARTING', message: 'The worker is starting.' });
   if (signs.phase === 'ending') reasons.push({ code: 'ENDING', message: 'The worker finishes its rows and ends.' });
-  const isLate = (signs.heartbeatAgoMs ?? Number.POSITIVE_INFINITY) > HEARTBEAT_LATE_MS;
+  const isLate = (signs.heartbeatAgoMs ?? Number.POSITIVE_INFINITY) > signs.late.heartbeatLateMs;
   if (signs.phase === 'running' && (signs.refusal !== null || isLate)) {
     reasons.push({ code: 'ENGINE_AWAY', message: signs.refusal ?? signs.heartbeatFailure ?? NO_ANSWER });
   }
@@ -60,11 +56,11 @@ export function readinessOf(signs: WorkerSigns): Readiness {
     signs.phase === 'running' &&
     signs.shouldFetch &&
     signs.refusal === null &&
-    (signs.fetchAgoMs ?? Number.POSITIVE_INFINITY) > FETCH_LATE_MS
+    (signs.fetchAgoMs ?? Number.POSITIVE_INFINITY) > signs.late.fetchLateMs
   ) {
     reasons.push({ code: 'FETCH_LOOP_STUCK', message: 'The worker fetches no rows although it should; restart it.' });
   }
-  if (signs.phase === 'running' && signs.rowEndedAgoMs !== null && signs.rowEndedAgoMs > signs.rowsLateMs) {
+  if (signs.phase === 'running' && signs.rowEndedAgoMs !== null && signs.rowEndedAgoMs > signs.late.rowsLateMs) {
     const seconds = Math.round(signs.rowEndedAgoMs / 1_000);
     const message = `The worker holds rows and has finished none for ${seconds} s although the fleet runs; restart it.`;
     reasons.push({ code: 'ROWS_STUCK', message });
@@ -87,13 +83,12 @@ export interface Signs {
 export interface SignsSettings {
   readonly concurrency: number;
   readonly ratePerSecond: number;
-  /** How long the rows in work may take to send at most, apart from their wait for the pace. */
-  readonly rowsLateMs: number;
+  readonly timing: Timing;
 }
 
 export function createSigns(
   fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'workers' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
-  { concurrency, ratePerSecond, rowsLateMs }: SignsSettings,
+  { concurrency, ratePerSecond, timing }: SignsSettings,
 ): Signs {
   let phase: WorkerSigns['phase'] = 'starting';
   let rows = 0;
@@ -138,8 +133,11 @@ export function createSigns(
         refusal,
         shouldFetch: fleet.working && rows < concurrency,
         rowEndedAgoMs: fleet.working && rows > 0 ? performance.now() - rowOwedSince : null,
-        // Every row that the fleet holds may have its slot before one of this worker's.
-        rowsLateMs: rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.workers),
+        late: {
+          ...timing,
+          // Every row that the fleet holds may have its slot before one of this worker's.
+          rowsLateMs: timing.rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.workers),
+        },
         serverChanged: fleet.server?.state === 'changed',
         stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,
       }),

@@ -27,10 +27,6 @@ export interface Reconciler {
 
 /** Rows settled by one pass; the rest waits for the next. */
 const ROWS_A_PASS = 10_000;
-/** A row is not looked for before Zoho had this long to list it. */
-const SETTLING_MS = 3_000;
-/** Two looks that both find nothing are at least this far apart. */
-const BETWEEN_MISSES_MS = 5_000;
 
 /**
  * Settles uncertain rows by looking them up: found ones are adopted, missing ones are sent again once this account has
@@ -47,7 +43,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   async function pass(): Promise<'looked' | 'unavailable'> {
     const { nowMs } = await store.control.read();
     const doubts = await store.uncertain({ held: false, limit: ROWS_A_PASS });
-    const due = [...doubts].filter(([, { sentAtMs }]) => sentAtMs + SETTLING_MS <= nowMs);
+    const due = [...doubts].filter(([, { sentAtMs }]) => sentAtMs + settings.timing.settlingMs <= nowMs);
     if (due.length === 0) return 'looked';
     const oldestMs = Math.min(...due.map(([, { sentAtMs }]) => sentAtMs));
     const result = await deps.look.since(oldestMs, store);
@@ -107,7 +103,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       firstMisses.set(entry.callId, lookedAtMs);
       return;
     }
-    if (lookedAtMs - firstMissMs < BETWEEN_MISSES_MS) return;
+    if (lookedAtMs - firstMissMs < settings.timing.betweenMissesMs) return;
     if (settings.onUncertain === 'hold') return hold(key, entry, 'NOT_FOUND');
     const echo = await positiveControl(look);
     if (echo === 'differs') return hold(key, entry, 'ECHO_DIFFERS');

@@ -15,7 +15,7 @@ import { admitWithStrays } from './stray-rows.js';
 import { submitRow } from './submit-row.js';
 import { createSubmitWorker } from './submit-worker.js';
 import { runSweep } from './sweep.js';
-import { timingFor } from './timing.js';
+import { type Timing, timingFor } from './timing.js';
 import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
 import { createZohoReads } from './zoho-reads.js';
 
@@ -44,6 +44,8 @@ export interface RunWorkerOptions {
   readonly tokens: AccessTokens;
   readonly settings: WorkerSettings;
   readonly log: Logger;
+  /** Its intervals, leases and pauses; default those of `timingFor(settings.requestTimeoutMs)`. */
+  readonly timing?: Timing;
   /** End when nothing is left to do, or when the queue is stopped. */
   readonly untilIdle: boolean;
   /**
@@ -58,8 +60,6 @@ export interface RunWorkerOptions {
   readonly onReadiness?: (readiness: () => Readiness) => void;
 }
 
-const UNCERTAIN_RECHECK_MS = 30_000;
-
 /**
  * Runs one worker until it is idle, stopped or told to end. Everything it opened is closed when it returns; the engine stays
  * open. Rejects with `AppError` when the loop that fetches rows breaks.
@@ -67,18 +67,16 @@ const UNCERTAIN_RECHECK_MS = 30_000;
 export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
   const { engine, settings, log } = options;
   const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
-  const timing = timingFor(settings.requestTimeoutMs);
-  const { claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs } = timing;
+  const timing = options.timing ?? timingFor(settings.requestTimeoutMs);
   const random = () => randomInt(2 ** 32) / 2 ** 32;
   const fleet = createFleet(
     {
       limits: {
         callsPerSecond: settings.ratePerSecond,
         maxInFlight: settings.maxInFlight,
-        placeLeaseMs,
+        placeLeaseMs: timing.placeLeaseMs,
       },
-      claimLostAfterMs,
-      uncertainRecheckMs: UNCERTAIN_RECHECK_MS,
+      timing,
       policy: { maxInFlight: settings.maxInFlight, backoff },
     },
     {
@@ -92,12 +90,12 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       },
     },
   );
-  const signs = createSigns(fleet, { ...settings, rowsLateMs: timing.rowsLateMs });
+  const signs = createSigns(fleet, { ...settings, timing });
   options.onReadiness?.(signs.readiness);
   const store = admitWithStrays(engine.store, () => fleet.server?.runId ?? null);
   const deps = { store, zoho: options.zoho, tokens: options.tokens, fleet, log };
   const worker = createSubmitWorker(
-    { concurrency: settings.concurrency, lockDurationMs, stalledCheckMs, backoff },
+    { concurrency: settings.concurrency, backoff },
     { engine, fleet, log, random, onFetch: signs.fetched, submit: (data) => signs.during(() => submitRow(data, deps)) },
   );
   const queue = engine.openQueue();
@@ -107,7 +105,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     queue,
     look: createLookAtZoho(reads),
     workerId: fleet.workerId,
-    claimLostAfterMs,
+    timing,
     seen: () => fleet.server,
     log,
   });
@@ -122,7 +120,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       engine,
       queue,
       reads,
-      settings: { keepLargeResults: false, ...settings, workerId: fleet.workerId, claimLostAfterMs },
+      settings: { keepLargeResults: false, ...settings, workerId: fleet.workerId, timing },
       log,
       suspended: () => fleet.server?.state === 'changed',
     },
@@ -133,7 +131,12 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
   try {
     const stopSignal = AbortSignal.any([options.stopSignal, sweepEnd.signal]);
-    const done = watch.untilDone({ ...options, stopSignal, resultPollMs: settings.resultPollMs });
+    const done = watch.untilDone({
+      ...options,
+      stopSignal,
+      resultPollMs: settings.resultPollMs,
+      watchEveryMs: timing.watchEveryMs,
+    });
     const ended = await Promise.race([done, crash]);
     return await watch.report(ended);
   } finally {

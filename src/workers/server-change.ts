@@ -7,23 +7,21 @@ import type { EnrichQueue } from '../lib/queues.js';
 import type { ServerSeen } from '../lib/store/store.js';
 import type { LookAtZoho } from './look-at-zoho.js';
 import { keepStrays, placeStrays } from './stray-rows.js';
+import type { Timing } from './timing.js';
 
 export interface ServerChangeDeps {
   readonly engine: Engine;
   readonly queue: EnrichQueue;
   readonly look: LookAtZoho;
   readonly workerId: string;
-  readonly claimLostAfterMs: number;
+  readonly timing: Timing;
   /** What the latest heartbeat saw; null before the first. */
   readonly seen: () => ServerSeen | null;
   readonly log: Logger;
 }
 
-const LOOK_EVERY_MS = 250;
-const LEADER_LEASE_MS = 15_000;
 const FIRST_RETRY_MS = 2_000;
 const CLAIMS_AT_ONCE = 100_000;
-const LONGEST_RETRY_MS = 60_000;
 /** Zoho's times have whole seconds and the clocks may differ a little. */
 const BEFORE_LAST_SIGN_MS = 10_000;
 /** Codes of an account that may not read; every other refusal passes when a person has put it right. */
@@ -45,7 +43,8 @@ export interface ServerWatch {
  * what was sent there to the rows that the store forgot, and made the new server the remembered one.
  */
 export function createServerWatch(deps: ServerChangeDeps): ServerWatch {
-  const { engine, queue, look, workerId, claimLostAfterMs, seen, log } = deps;
+  const { engine, queue, look, workerId, timing, seen, log } = deps;
+  const { claimLostAfterMs } = timing;
   const { store } = engine;
   const cell = store.cell<ServerState>('server');
   /** The server this worker knew, for a store that comes back empty. */
@@ -58,7 +57,7 @@ export function createServerWatch(deps: ServerChangeDeps): ServerWatch {
       if (seen()?.state === 'new') await step();
     },
     run: async (signal) => {
-      let waitMs = LOOK_EVERY_MS;
+      let waitMs = timing.serverEveryMs;
       while (!signal.aborted) {
         await sleep(waitMs, undefined, { signal }).catch(() => undefined);
         if (signal.aborted) return;
@@ -74,14 +73,14 @@ export function createServerWatch(deps: ServerChangeDeps): ServerWatch {
 
   async function step(): Promise<number> {
     const now = seen();
-    if (now === null || now.runId === null) return LOOK_EVERY_MS;
+    if (now === null || now.runId === null) return timing.serverEveryMs;
     switch (now.state) {
       case 'new':
         await remember(now.runId, now.nowMs);
-        return LOOK_EVERY_MS;
+        return timing.serverEveryMs;
       case 'same':
         known = { runId: now.runId, aliveMs: now.nowMs };
-        return LOOK_EVERY_MS;
+        return timing.serverEveryMs;
       case 'changed':
         return lookInto(now.runId);
     }
@@ -95,11 +94,11 @@ export function createServerWatch(deps: ServerChangeDeps): ServerWatch {
 
   async function lookInto(runId: string): Promise<number> {
     const { value: state, nowMs } = await lead(runId);
-    if (state === null) return LOOK_EVERY_MS;
+    if (state === null) return timing.serverEveryMs;
     const waitMs = lookableAtMs(state, claimLostAfterMs) - nowMs;
     if (toldOf !== runId) log.warn('server.changed', { runId, lastSignMs: state.aliveMs, waitMs: Math.max(0, waitMs) });
     toldOf = runId;
-    if (waitMs > 0) return Math.min(waitMs, LOOK_EVERY_MS);
+    if (waitMs > 0) return Math.min(waitMs, timing.serverEveryMs);
     await store.expireClaims(claimLostAfterMs, CLAIMS_AT_ONCE);
     const looked = await look.since(state.aliveMs - BEFORE_LAST_SIGN_MS, store);
     if (looked.kind === 'look') {
@@ -108,23 +107,23 @@ export function createServerWatch(deps: ServerChangeDeps): ServerWatch {
       await keepStrays(store, placed.kept);
       await over();
       log.info('server.remembered', { runId, adopted: placed.adopted, held: placed.held, kept: placed.kept.length });
-      return LOOK_EVERY_MS;
+      return timing.serverEveryMs;
     }
     if (looked.kind === 'forbidden' && MAY_NOT_READ.has(looked.code)) {
       if (state.durable) log.warn('server.not-looked', { code: looked.code });
       else await stopForAPerson(state);
       await over();
-      return LOOK_EVERY_MS;
+      return timing.serverEveryMs;
     }
     log.warn('server.lookup-unavailable', { code: looked.code, retryMs });
-    retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
+    retryMs = Math.min(retryMs * 2, timing.longestPauseMs);
     return retryMs;
   }
 
   /** The state when this worker looks into the change, null when another one does. */
   async function lead(runId: string): Promise<{ readonly value: ServerState | null; readonly nowMs: number }> {
     const { value, nowMs } = await cell.change((state, now) =>
-      state === null ? undefined : changeLed(state, runId, workerId, now, LEADER_LEASE_MS),
+      state === null ? undefined : changeLed(state, runId, workerId, now, timing.leaderLeaseMs),
     );
     const ours = value?.change?.runId === runId && value.change.leader.holder === workerId;
     return { value: ours ? value : null, nowMs };

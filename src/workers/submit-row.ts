@@ -37,7 +37,6 @@ interface Submission {
 
 /** A claim that keeps running out of time tells of a machine too busy to send: the row waits a little. */
 const MAX_EXPIRED_CLAIMS = 3;
-const SHORT_STANDBY_MS = 1_000;
 /** Sent this often, each answer lost and nothing found at Zoho: something about this row breaks every answer. */
 const MAX_SENDS = 20;
 
@@ -105,7 +104,10 @@ async function credentialsFor(
       };
     case 'outage':
       await deps.fleet.report({ kind: 'outage', code: answer.code }, deps.fleet.callWithout(submission));
-      return { kind: 'outcome', outcome: { kind: 'standby', code: answer.code, waitMs: SHORT_STANDBY_MS } };
+      return {
+        kind: 'outcome',
+        outcome: { kind: 'standby', code: answer.code, waitMs: deps.fleet.timing.shortWaitMs },
+      };
     case 'permanent':
       await deps.fleet.report(
         { kind: 'stop', code: answer.code, message: answer.message },
@@ -164,7 +166,7 @@ async function judge(
         call,
         await store.doubt(submission.key, claim.callId, verdict.code),
       );
-      return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.uncertainRecheckMs });
+      return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
     case 'unknown':
       await fleet.reported({ kind: 'unknown', code: verdict.code }, call, await release());
       return outcome({
@@ -191,7 +193,7 @@ async function accepted(
   // The row was accepted before, or the id is another row's: the ledger's word stands, and a look-up settles the rest.
   if (settled.key === key) return outcome({ kind: 'done', enrichmentId: settled.enrichmentId, known: true });
   await store.doubt(key, call.callId, 'ID_OF_ANOTHER_ROW');
-  return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.uncertainRecheckMs });
+  return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
 }
 
 async function answerAlwaysLost(submission: Submission, claim: Claim, { store, fleet }: SubmitDeps): Promise<Step> {
@@ -231,7 +233,7 @@ async function neverSent(
   await fleet.reported(event, call, await store.release(submission.key, call.callId));
   if (expired && submission.expired + 1 < MAX_EXPIRED_CLAIMS)
     return again({ ...submission, expired: submission.expired + 1 });
-  return outcome({ kind: 'standby', code, waitMs: SHORT_STANDBY_MS });
+  return outcome({ kind: 'standby', code, waitMs: fleet.timing.shortWaitMs });
 }
 
 function uncertainEvent(verdict: Extract<Verdict, { kind: 'uncertain' }>): FleetEvent {

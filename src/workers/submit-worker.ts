@@ -9,10 +9,6 @@ import { settleJob } from './settle-job.js';
 
 export interface SubmitWorkerSettings {
   readonly concurrency: number;
-  /** Longer than a claim can live: the ledger, not BullMQ's lock, decides who may send. */
-  readonly lockDurationMs: number;
-  /** How often rows of dead workers are looked for. */
-  readonly stalledCheckMs: number;
   readonly backoff: BackoffPolicy;
 }
 
@@ -34,23 +30,20 @@ const MINUTES_COUNTED = 1_440;
 const COMPLETED_KEPT = 1_000;
 /** The same for every job, so it is not kept with each: that would be 40 bytes a row in Redis. */
 const BACKOFF = { type: 'custom' };
-/** The store is away: the job waits a little instead of spending an attempt. */
-const STORE_AWAY_MS = 1_000;
-/** After a failed command of BullMQ's own. */
-const RETRY_MS = 1_000;
 
 /** BullMQ wiring of the submit step: concurrency, locks, events; no business rules. Not running until `run()`. */
 export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitWorkerDeps): EnrichWorker {
   const { fleet, log, random } = deps;
+  const { timing } = fleet;
   const worker = deps.engine.openWorker(
     (job, token) => process(job, token ?? ''),
     {
       autorun: false,
       concurrency: settings.concurrency,
-      lockDuration: settings.lockDurationMs,
-      stalledInterval: settings.stalledCheckMs,
+      lockDuration: timing.lockDurationMs,
+      stalledInterval: timing.stalledCheckMs,
       maxStalledCount: NO_STALLED_LIMIT,
-      runRetryDelay: RETRY_MS,
+      runRetryDelay: timing.shortWaitMs,
       metrics: { maxDataPoints: MINUTES_COUNTED },
       removeOnComplete: { count: COMPLETED_KEPT },
       settings: { backoffStrategy: (attempt) => backoffMs(attempt, settings.backoff, random()) },
@@ -80,7 +73,8 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       log.warn('store.unavailable', { jobId: job.id, message: error.message });
-      return { kind: 'standby', code: error.code, waitMs: STORE_AWAY_MS };
+      // The job waits a little instead of spending an attempt.
+      return { kind: 'standby', code: error.code, waitMs: timing.shortWaitMs };
     }
   }
 

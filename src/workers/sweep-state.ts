@@ -1,4 +1,5 @@
 import type { Lease } from '../lib/core/lease.js';
+import type { Timing } from './timing.js';
 
 /** What the sweep of this store remembers, whoever leads it. */
 export interface SweepState {
@@ -9,7 +10,7 @@ export interface SweepState {
 
 export interface SweepSettings {
   readonly workerId: string;
-  readonly claimLostAfterMs: number;
+  readonly timing: Timing;
   /** What happens to a row that was looked up and not found: sent again, or left to a person. */
   readonly onUncertain: 'resend' | 'hold';
 }

@@ -7,6 +7,7 @@ import { type CollectSettings, createCollector } from './collect.js';
 import { createLookAtZoho } from './look-at-zoho.js';
 import { createReconciler } from './reconcile.js';
 import type { SweepSettings, SweepState } from './sweep-state.js';
+import type { Timing } from './timing.js';
 import type { ZohoReads } from './zoho-reads.js';
 
 export interface SweepDeps {
@@ -19,11 +20,6 @@ export interface SweepDeps {
   readonly suspended?: () => boolean;
 }
 
-const LOOK_EVERY_MS = 1_000;
-const LEADER_LEASE_MS = 15_000;
-/** At least this long between two looks at Zoho. */
-const BETWEEN_LOOKS_MS = 5_000;
-const LONGEST_WAIT_MS = 60_000;
 const EXPIRED_CLAIMS_AT_ONCE = 1_000;
 
 const UNKNOWN_ECHO: SweepState = { leader: null, echo: 'unknown' };
@@ -34,12 +30,13 @@ const UNKNOWN_ECHO: SweepState = { leader: null, echo: 'unknown' };
  */
 export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<void> {
   const { engine, settings, log } = deps;
+  const { timing } = settings;
   const cell = engine.store.cell<SweepState>('sweep');
   const reconciler = createReconciler({ ...deps, cell, look: createLookAtZoho(deps.reads) });
   const collector = createCollector({ ...deps, signal });
-  const lookUps = createPauses();
-  const results = createPauses();
-  let waitMs = LOOK_EVERY_MS;
+  const lookUps = createPauses(timing);
+  const results = createPauses(timing);
+  let waitMs = timing.sweepEveryMs;
   while (!signal.aborted) {
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
@@ -47,33 +44,33 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
       waitMs = await step();
     } catch (error) {
       log.warn('sweep.failed', { message: error instanceof Error ? error.message : String(error) });
-      waitMs = Math.min(LONGEST_WAIT_MS, Math.max(LOOK_EVERY_MS, waitMs * 2));
+      waitMs = Math.min(timing.longestPauseMs, Math.max(timing.sweepEveryMs, waitMs * 2));
     }
   }
 
   async function step(): Promise<number> {
-    if (deps.suspended?.() === true) return LOOK_EVERY_MS;
-    await engine.store.expireClaims(settings.claimLostAfterMs, EXPIRED_CLAIMS_AT_ONCE);
+    if (deps.suspended?.() === true) return timing.sweepEveryMs;
+    await engine.store.expireClaims(timing.claimLostAfterMs, EXPIRED_CLAIMS_AT_ONCE);
     const ledger = await engine.store.counts();
-    if (ledger.uncertain + ledger.pending === 0) return LOOK_EVERY_MS;
+    if (ledger.uncertain + ledger.pending === 0) return timing.sweepEveryMs;
     if (!(await leads())) {
       collector.forget();
-      return LOOK_EVERY_MS;
+      return timing.sweepEveryMs;
     }
     if (ledger.uncertain > 0 && lookUps.areOver()) {
       if ((await reconciler.pass()) === 'looked') lookUps.pause();
       else lookUps.pauseLonger();
     }
-    if (!results.areOver()) return LOOK_EVERY_MS;
+    if (!results.areOver()) return timing.sweepEveryMs;
     const collected = await collector.step(ledger);
     if (collected === 'unavailable') results.pauseLonger();
     else results.reset();
-    return collected === 'more' ? 0 : LOOK_EVERY_MS;
+    return collected === 'more' ? 0 : timing.sweepEveryMs;
   }
 
   async function leads(): Promise<boolean> {
     const { value } = await cell.change((state, nowMs) => {
-      const leader = leaseTaken(state?.leader ?? null, settings.workerId, nowMs, LEADER_LEASE_MS);
+      const leader = leaseTaken(state?.leader ?? null, settings.workerId, nowMs, timing.leaderLeaseMs);
       return leader && { ...(state ?? UNKNOWN_ECHO), leader };
     });
     return value?.leader?.holder === settings.workerId;
@@ -81,7 +78,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
 }
 
 /** The time between two looks at Zoho, which grows while Zoho cannot be asked. */
-function createPauses() {
+function createPauses(timing: Timing) {
   let lengthMs = 0;
   let untilMs = 0;
   const pauseFor = (ms: number) => {
@@ -90,8 +87,8 @@ function createPauses() {
   };
   return {
     areOver: () => performance.now() >= untilMs,
-    pause: () => pauseFor(BETWEEN_LOOKS_MS),
-    pauseLonger: () => pauseFor(Math.min(LONGEST_WAIT_MS, Math.max(BETWEEN_LOOKS_MS, lengthMs * 2))),
+    pause: () => pauseFor(timing.betweenLooksMs),
+    pauseLonger: () => pauseFor(Math.min(timing.longestPauseMs, Math.max(timing.betweenLooksMs, lengthMs * 2))),
     reset: () => {
       lengthMs = 0;
     },

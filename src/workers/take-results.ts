@@ -5,6 +5,7 @@ import type { LedgerEntry } from '../lib/core/ledger.js';
 import { compactResult, type End, endOf } from '../lib/core/results.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
+import type { Timing } from './timing.js';
 import type { Read, ZohoReads } from './zoho-reads.js';
 
 export interface ResultSettings {
@@ -15,6 +16,7 @@ export interface ResultSettings {
   readonly resultMaxAgeHours: number;
   /** Keep logos and long texts too. */
   readonly keepLargeResults: boolean;
+  readonly timing: Pick<Timing, 'askResultsForMs'>;
 }
 
 /** A scheduled row. */
@@ -52,7 +54,6 @@ export interface ResultTakerDeps {
   readonly signal: AbortSignal;
 }
 
-const ASK_FOR_MS = 3_000;
 /** The share of the pace that results may have while rows wait to be sent. */
 const SHARE_WHILE_SUBMITTING = 0.2;
 const HOUR_MS = 3_600_000;
@@ -66,7 +67,7 @@ export function createResultTaker({ engine, reads, settings, log, signal }: Resu
     const isBusy = await isSubmitting();
     const spacingMs =
       isBusy && settings.ratePerSecond > 0 ? 1_000 / settings.ratePerSecond / SHARE_WHILE_SUBMITTING : 0;
-    const endMs = performance.now() + ASK_FOR_MS;
+    const endMs = performance.now() + settings.timing.askResultsForMs;
     const counted = { finished: 0, unfinished: 0 };
     let failure: ReadFailure | null = null;
     const mayGoOn = () =>

@@ -1,42 +1,101 @@
-/** The times that have to fit together so that a row is never sent twice. All in milliseconds. */
+/**
+ * Every interval, lease, patience and pause of a worker, all in milliseconds. The leases have to fit together so that a row
+ * is never sent twice; `timingFor` checks that they do.
+ */
 export interface Timing {
+  /** A claim's POST leaves within this time or not at all. */
+  readonly sendWithinMs: number;
   /** A claim older than this is lost: nothing of it can reach Zoho any more. */
   readonly claimLostAfterMs: number;
   /** BullMQ's lock on a job; longer than its claim can live, so that the ledger decides first. */
   readonly lockDurationMs: number;
   /** How often rows of dead workers are looked for. */
   readonly stalledCheckMs: number;
-  /** A place in flight, and a worker's membership, not renewed for so long are free again. */
+  /** A permit, and a worker's membership, not renewed for so long are free again. */
   readonly placeLeaseMs: number;
+  /** How often a worker tells that it lives. */
   readonly heartbeatMs: number;
+  /** The same while it fetches no rows: how soon it notices that the fleet goes on. */
+  readonly standbyHeartbeatMs: number;
+  /** How soon the first row in line asks again for a permit that another process may have given back. */
+  readonly askAgainMs: number;
+  /** A row that cannot be sent just now, for a reason that nobody announces the end of, waits so long. */
+  readonly shortWaitMs: number;
+  /** An uncertain row's job looks at the ledger this often; a settled look-up wakes it sooner. */
+  readonly uncertainRecheckMs: number;
+  /** A worker that took the canary is admitted within this time or loses it. */
+  readonly canaryLeaseMs: number;
+
+  /** How often queue and ledger are looked at for progress and for the end. */
+  readonly watchEveryMs: number;
+  /** A heartbeat older than this is late. */
+  readonly heartbeatLateMs: number;
+  /** The loop that fetches rows comes round more often than this. */
+  readonly fetchLateMs: number;
   /** A worker that holds rows and ends none for so long, beyond their wait for the pace, does not send them. */
   readonly rowsLateMs: number;
+
+  /** How often the sweep looks for something to do, and at the server behind the store. */
+  readonly sweepEveryMs: number;
+  readonly serverEveryMs: number;
+  /** The one worker that looks at Zoho for all keeps that role for so long without renewing it. */
+  readonly leaderLeaseMs: number;
+  /** At least this long between two looks at Zoho's list; the pause grows while Zoho cannot be asked. */
+  readonly betweenLooksMs: number;
+  readonly longestPauseMs: number;
+  /** A row is not looked for before Zoho had this long to list it. */
+  readonly settlingMs: number;
+  /** Two looks that both find nothing are at least this far apart. */
+  readonly betweenMissesMs: number;
+  /** Results are asked for by id for so long before the sweep turns to other things. */
+  readonly askResultsForMs: number;
 }
 
-/** A claim's POST leaves within this time or not at all. */
-export const SEND_WITHIN_MS = 5_000;
 /** Beyond the time to send and the request timeout: reading clocks, the answer's way through the store. */
 const CLAIM_MARGIN_MS = 5_000;
 /** Everything after the claim is lost is waiting for a dead worker's row, so no longer than clocks may differ. */
 const LOCK_MARGIN_MS = 2_000;
-const STALLED_CHECK_MS = 2_000;
-/** Dead workers free their places within 10 s: lease, and a heartbeat of those who notice. */
-const PLACE_LEASE_MS = 8_000;
 /** A row ends within the life of its claim, or is put back; beyond that, time for a look or two at the store. */
 const ROWS_LATE_MARGIN_MS = 20_000;
-/** How often a worker tells that it lives. */
-export const HEARTBEAT_MS = 1_000;
 
-/** The times for a request timeout; throws when they contradict one another, which is a fault of the program. */
-export function timingFor(requestTimeoutMs: number): Timing {
-  const claimLostAfterMs = SEND_WITHIN_MS + requestTimeoutMs + CLAIM_MARGIN_MS;
+const DEFAULTS = {
+  sendWithinMs: 5_000,
+  stalledCheckMs: 2_000,
+  // Dead workers free their permits within 10 s: lease, and a heartbeat of those who notice.
+  placeLeaseMs: 8_000,
+  heartbeatMs: 1_000,
+  standbyHeartbeatMs: 250,
+  askAgainMs: 25,
+  shortWaitMs: 1_000,
+  uncertainRecheckMs: 30_000,
+  canaryLeaseMs: 10_000,
+  watchEveryMs: 250,
+  heartbeatLateMs: 4_000,
+  // The loop waits up to 4 s for a row, and 12 s before it gives a silent connection up.
+  fetchLateMs: 15_000,
+  sweepEveryMs: 1_000,
+  serverEveryMs: 250,
+  leaderLeaseMs: 15_000,
+  betweenLooksMs: 5_000,
+  longestPauseMs: 60_000,
+  settlingMs: 3_000,
+  betweenMissesMs: 5_000,
+  askResultsForMs: 3_000,
+};
+
+/**
+ * The times for a request timeout, those of `changes` instead of the defaults. Throws when they contradict one another, which
+ * is a fault of the program.
+ */
+export function timingFor(requestTimeoutMs: number, changes: Partial<Timing> = {}): Timing {
+  const sendWithinMs = changes.sendWithinMs ?? DEFAULTS.sendWithinMs;
+  const claimLostAfterMs = changes.claimLostAfterMs ?? sendWithinMs + requestTimeoutMs + CLAIM_MARGIN_MS;
   const timing = {
+    ...DEFAULTS,
     claimLostAfterMs,
     lockDurationMs: claimLostAfterMs + LOCK_MARGIN_MS,
-    stalledCheckMs: STALLED_CHECK_MS,
-    placeLeaseMs: PLACE_LEASE_MS,
-    heartbeatMs: HEARTBEAT_MS,
     rowsLateMs: claimLostAfterMs + ROWS_LATE_MARGIN_MS,
+    ...changes,
   };
   const contradiction = contradictionIn(timing, requestTimeoutMs);
   if (contradiction !== undefined) throw new Error(`The worker's times contradict one another: ${contradiction}.`);
@@ -45,17 +104,19 @@ export function timingFor(requestTimeoutMs: number): Timing {
 
 /** What is wrong with these times; undefined when nothing is. */
 export function contradictionIn(timing: Timing, requestTimeoutMs: number): string | undefined {
-  const { claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs, heartbeatMs } = timing;
-  if (!(claimLostAfterMs > SEND_WITHIN_MS + requestTimeoutMs)) {
+  const { sendWithinMs, claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs, heartbeatMs } = timing;
+  if (!(claimLostAfterMs > sendWithinMs + requestTimeoutMs)) {
     return 'a claim would be taken for lost while its request may still be under way';
   }
   if (!(lockDurationMs > claimLostAfterMs)) return "BullMQ's lock would end before the claim it protects";
   // BullMQ renews a lock after half its time at the latest.
   if (!(lockDurationMs / 2 > heartbeatMs))
     return "BullMQ's lock would be renewed more often than a worker tells it is alive";
-  if (!(placeLeaseMs >= 3 * heartbeatMs)) return 'a place in flight would end when two heartbeats are late';
-  if (!(placeLeaseMs + heartbeatMs < 10_000)) return 'dead workers would keep their places for longer than 10 s';
+  if (!(placeLeaseMs >= 3 * heartbeatMs)) return 'a permit would end when two heartbeats are late';
+  if (!(placeLeaseMs + heartbeatMs < 10_000)) return 'dead workers would keep their permits for longer than 10 s';
   if (!(stalledCheckMs < lockDurationMs))
     return 'rows of dead workers would be looked for more rarely than they can be lost';
+  if (!(timing.heartbeatLateMs > heartbeatMs)) return 'every heartbeat would be late';
+  if (!(timing.rowsLateMs > claimLostAfterMs)) return 'a row under way would be called stuck';
   return undefined;
 }

@@ -33,6 +33,8 @@ export interface WatchOptions {
   readonly onProgress?: (progress: WorkerProgress) => void;
   readonly waitForResults?: boolean;
   readonly resultPollMs: number;
+  /** How often queue and ledger are looked at. */
+  readonly watchEveryMs: number;
 }
 
 export interface QueueWatch {
@@ -42,13 +44,19 @@ export interface QueueWatch {
   report(ended: WorkerReport['ended']): Promise<WorkerReport>;
 }
 
-const LOOK_EVERY_MS = 250;
-
 /** Watches queue and ledger from now on. */
 export async function watchQueue(engine: Engine): Promise<QueueWatch> {
   const atStart = await look(engine);
   return {
-    untilDone: async ({ untilIdle, stopSignal, onProgress, log, waitForResults = false, resultPollMs }) => {
+    untilDone: async ({
+      untilIdle,
+      stopSignal,
+      onProgress,
+      log,
+      waitForResults = false,
+      resultPollMs,
+      watchEveryMs,
+    }) => {
       if (!untilIdle && onProgress === undefined) {
         await aborted(stopSignal);
         return 'signal';
@@ -64,7 +72,7 @@ export async function watchQueue(engine: Engine): Promise<QueueWatch> {
           const ended = untilIdle ? await endOf(seen) : null;
           if (ended !== null && !(await results?.mayCome(seen.ledger))) return ended;
         }
-        await sleep(LOOK_EVERY_MS, undefined, { signal: stopSignal }).catch(() => undefined);
+        await sleep(watchEveryMs, undefined, { signal: stopSignal }).catch(() => undefined);
       }
       return 'signal';
     },

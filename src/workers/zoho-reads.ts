@@ -109,10 +109,7 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
         continue;
       }
       fleet.callEnded(callId);
-      await sleep(admission.waitMs ?? STANDBY_MS);
+      await sleep(admission.waitMs ?? fleet.timing.shortWaitMs);
     }
   }
 }
-
-/** A hold without an end of its own is asked about again after this time. */
-const STANDBY_MS = 1_000;

@@ -15,6 +15,7 @@ import {
 
 const POLICY: FleetPolicy = { maxInFlight: 8, backoff: { baseMs: 1_000, capMs: 60_000 } };
 const NOW = 1_000_000;
+const LEASE_MS = 10_000;
 
 const call = (over: Partial<FleetCall> = {}): FleetCall => ({
   epoch: 0,
@@ -35,7 +36,7 @@ const THROTTLED: FleetEvent = { kind: 'throttled', code: 'TOO_MANY_REQUESTS', re
 
 const stoppedByQuota = after(INITIAL_CONTROL, QUOTA);
 const probing = resumed(stoppedByQuota);
-const probed = probeTaken(probing, probing, { key: 'r1a', callId: 'w.1' }, NOW);
+const probed = probeTaken(probing, probing, { key: 'r1a', callId: 'w.1' }, NOW, LEASE_MS);
 
 describe('the stop', () => {
   test('halts the fleet with code, row, line and time, in a new epoch', () => {
@@ -73,7 +74,7 @@ describe('the probe after a resume', () => {
   });
 
   test('goes to one worker only when two saw it open', () => {
-    expect(probeTaken(probed, probing, { key: 'r1b', callId: 'v.1' }, NOW)).toBe(probed);
+    expect(probeTaken(probed, probing, { key: 'r1b', callId: 'v.1' }, NOW, LEASE_MS)).toBe(probed);
   });
 
   test('releases the fleet when Zoho accepts its row', () => {
@@ -92,12 +93,12 @@ describe('the probe after a resume', () => {
   ])('is passed on at most five times, then the fleet stops again: $kind', (event) => {
     let control = probing;
     for (let pass = 1; pass <= 5; pass++) {
-      control = probeTaken(control, control, { key: `r1${pass}`, callId: `w.${pass}` }, NOW);
+      control = probeTaken(control, control, { key: `r1${pass}`, callId: `w.${pass}` }, NOW, LEASE_MS);
       control = after(control, event, { callId: `w.${pass}` });
       if (control.mode === 'stopped') break;
       expect(control).toMatchObject({ mode: 'probing', probe: { key: null, passes: pass } });
     }
-    control = probeTaken(control, control, { key: 'r16', callId: 'w.6' }, NOW);
+    control = probeTaken(control, control, { key: 'r16', callId: 'w.6' }, NOW, LEASE_MS);
     control = after(control, event, { callId: 'w.6' });
     expect(control.mode).toBe('stopped');
   });
@@ -107,7 +108,7 @@ describe('the probe after a resume', () => {
   });
 
   test('is handed on and counted when its worker died', () => {
-    const next = probeTaken(probed, probed, { key: 'r1b', callId: 'v.1' }, NOW);
+    const next = probeTaken(probed, probed, { key: 'r1b', callId: 'v.1' }, NOW, LEASE_MS);
     expect(next.probe).toMatchObject({ key: 'r1b', callId: 'v.1', passes: 1 });
   });
 
@@ -140,7 +141,7 @@ describe('the outage breaker', () => {
     let wait = control.holdUntilMs - NOW;
     for (let round = 0; round < 50; round++) {
       const now = control.holdUntilMs;
-      control = probeTaken(control, control, { key: 'k', callId: `p${round}` }, now);
+      control = probeTaken(control, control, { key: 'k', callId: `p${round}` }, now, LEASE_MS);
       control = after(control, OUTAGE, { callId: `p${round}`, sentAtMs: now }, now);
       const next = control.holdUntilMs - now;
       expect(control.mode).toBe('probing');
@@ -153,7 +154,7 @@ describe('the outage breaker', () => {
   test.each<FleetEvent>([ACCEPTED, { kind: 'row-refused', code: 'INVALID_DATA' }])(
     'closes when Zoho answers at all: $kind',
     (event) => {
-      const taken = probeTaken(open, open, { key: 'k', callId: 'p' }, NOW);
+      const taken = probeTaken(open, open, { key: 'k', callId: 'p' }, NOW, LEASE_MS);
       expect(after(taken, event, { callId: 'p' })).toMatchObject({
         mode: 'running',
         probe: null,
@@ -233,7 +234,7 @@ test('whatever answers come, a stop is left only by a resume and the epoch never
       let control = INITIAL_CONTROL;
       for (const [index, { event, age, probe, resume, take }] of steps.entries()) {
         const before = control;
-        if (take) control = probeTaken(control, control, { key: `k${index}`, callId: `c${index}` }, NOW);
+        if (take) control = probeTaken(control, control, { key: `k${index}`, callId: `c${index}` }, NOW, LEASE_MS);
         control = after(control, event, {
           epoch: control.epoch - age,
           callId: probe ? (control.probe?.callId ?? '-') : '-',

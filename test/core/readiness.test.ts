@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { INITIAL_CONTROL } from '../../src/lib/core/control.js';
 import { createSigns, type Readiness, readinessOf, type WorkerSigns } from '../../src/workers/readiness.js';
+import { timingFor } from '../../src/workers/timing.js';
 
 const well: WorkerSigns = {
   phase: 'running',
@@ -10,7 +11,7 @@ const well: WorkerSigns = {
   refusal: null,
   shouldFetch: true,
   rowEndedAgoMs: 30_000,
-  rowsLateMs: 60_000,
+  late: { heartbeatLateMs: 4_000, fetchLateMs: 15_000, rowsLateMs: 60_000 },
   serverChanged: false,
   stop: undefined,
 };
@@ -55,7 +56,7 @@ describe('the signs of a worker', () => {
     heartbeatAgoMs: () => 10,
     heartbeatFailure: null,
   };
-  const ONE_ROW = { concurrency: 1, ratePerSecond: 1, rowsLateMs: 60_000 };
+  const ONE_ROW = { concurrency: 1, ratePerSecond: 1, timing: timingFor(30_000) };
   const codes = (readiness: Readiness) => (readiness.ready ? [] : readiness.reasons.map(({ code }) => code));
   let nowMs = 0;
   beforeEach(() => {

@@ -96,6 +96,18 @@ async function takeJobs(engine: Engine, count: number): Promise<void> {
 }
 
 describe('the times of a worker', () => {
+  test('may be changed one by one, and those that follow from another follow it', () => {
+    const timing = timingFor(1_000, { sendWithinMs: 500, settlingMs: 100 });
+    expect(timing).toMatchObject({
+      sendWithinMs: 500,
+      claimLostAfterMs: 6_500,
+      lockDurationMs: 8_500,
+      settlingMs: 100,
+    });
+    expect(timing.betweenMissesMs).toBe(timingFor(1_000).betweenMissesMs);
+    expect(() => timingFor(1_000, { claimLostAfterMs: 100 })).toThrow(/still be under way/);
+  });
+
   test.each([100, 1_000, 30_000, 600_000])('fit together for a request timeout of %i ms', (timeout) => {
     expect(contradictionIn(timingFor(timeout), timeout)).toBeUndefined();
   });
@@ -107,6 +119,9 @@ describe('the times of a worker', () => {
     ['placeLeaseMs', 9_500, 'longer than 10 s'],
     ['heartbeatMs', 30_000, 'renewed more often'],
     ['stalledCheckMs', 60_000, 'more rarely'],
+    ['sendWithinMs', 10_000, 'still be under way'],
+    ['heartbeatLateMs', 900, 'be late'],
+    ['rowsLateMs', 40_000, 'called stuck'],
   ] as const)('contradict one another when %s is %i ms', (name, value, part) => {
     expect(contradictionIn({ ...timingFor(30_000), [name]: value }, 30_000)).toContain(part);
   });

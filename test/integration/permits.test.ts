@@ -19,7 +19,7 @@ const t = setup();
 afterEach(() => t.close());
 
 const IN_FLIGHT = 5;
-const SETTINGS = { ratePerSecond: 500, maxInFlight: IN_FLIGHT, concurrency: 7, requestTimeoutMs: 2_000 };
+const SETTINGS = { ratePerSecond: 500, maxInFlight: IN_FLIGHT, concurrency: 12, requestTimeoutMs: 2_000 };
 
 test('a permit is given back each time the store refuses to admit', async () => {
   const { engine } = t.closing(await openTestEngine('redis'), (opened) => opened.close());
@@ -94,7 +94,7 @@ test('a Redis that is killed three times, for longer than commands are tried, co
   const sandbox = await openWorkerOn(redis);
   for (let round = 0; round < 3; round += 1) {
     await redis.end('SIGKILL');
-    await sleep(1_500);
+    await sleep(3_000);
     await redis.start();
     await expectAllPermitsInUse(sandbox);
   }

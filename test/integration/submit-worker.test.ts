@@ -4,6 +4,7 @@ import type { Outcome } from '../../src/lib/core/outcome.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import type { Fleet } from '../../src/workers/fleet.js';
 import { createSubmitWorker } from '../../src/workers/submit-worker.js';
+import { timingFor } from '../../src/workers/timing.js';
 import { openDurableRedis } from '../chaos/durable-redis.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { goodRows, queueRows } from '../support/fleet.js';
@@ -23,9 +24,16 @@ describe.each(ENGINE_KINDS)('a worker on %s', (kind) => {
       throw new Error('a surprise');
     };
     const worker = createSubmitWorker(
-      { concurrency: 1, lockDurationMs: 30_000, stalledCheckMs: 5_000, backoff: { baseMs: 60_000, capMs: 60_000 } },
+      { concurrency: 1, backoff: { baseMs: 60_000, capMs: 60_000 } },
       // A surprise tells the fleet nothing.
-      { engine, fleet: {} as Fleet, log: quietLog, random: () => 0.5, submit, onFetch: () => undefined },
+      {
+        engine,
+        fleet: { timing: timingFor(20_000) } as Fleet,
+        log: quietLog,
+        random: () => 0.5,
+        submit,
+        onFetch: () => undefined,
+      },
     );
     t.closing(worker, (running) => running.close());
     void worker.run();

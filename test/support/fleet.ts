@@ -8,6 +8,7 @@ import { type EnrichQueue, JOB_NAME, jobOptions } from '../../src/lib/queues.js'
 import { openZoho } from '../../src/lib/zoho/open-zoho.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
 import { type RunWorkerOptions, runWorker, type WorkerSettings } from '../../src/workers/run-worker.js';
+import { type Timing, timingFor } from '../../src/workers/timing.js';
 import type { WorkerReport } from '../../src/workers/watch-queue.js';
 import { quietLog } from './engines.js';
 
@@ -24,10 +25,39 @@ export const TEST_SETTINGS: WorkerSettings = {
   shutdownDeadlineMs: 5_000,
 };
 
+/**
+ * The pauses of a worker at a tenth, its leases as short as a busy machine still keeps them. Those that a test is about it
+ * passes itself.
+ */
+export function quickTiming(requestTimeoutMs: number, changes: Partial<Timing> = {}): Timing {
+  const sendWithinMs = 1_500;
+  return timingFor(requestTimeoutMs, {
+    sendWithinMs,
+    claimLostAfterMs: sendWithinMs + requestTimeoutMs + 500,
+    lockDurationMs: sendWithinMs + requestTimeoutMs + 1_000,
+    stalledCheckMs: 500,
+    placeLeaseMs: 4_000,
+    heartbeatMs: 300,
+    standbyHeartbeatMs: 50,
+    shortWaitMs: 100,
+    canaryLeaseMs: 2_000,
+    watchEveryMs: 150,
+    sweepEveryMs: 200,
+    serverEveryMs: 50,
+    leaderLeaseMs: 4_000,
+    betweenLooksMs: 500,
+    settlingMs: 300,
+    betweenMissesMs: 500,
+    ...changes,
+  });
+}
+
 export interface TestWorkerOptions {
   readonly engine: Engine;
   readonly sandbox: Pick<Sandbox, 'url'>;
   readonly settings?: Partial<WorkerSettings>;
+  /** Default `quickTiming`, as it is or with these changes. */
+  readonly timing?: Partial<Timing>;
   readonly untilIdle?: boolean;
   readonly waitForResults?: boolean;
   readonly log?: Logger;
@@ -47,6 +77,7 @@ export interface TestWorker {
 export function startWorker(options: TestWorkerOptions): TestWorker {
   const { engine, sandbox, log = quietLog, untilIdle = true, waitForResults = false } = options;
   const stop = new AbortController();
+  const settings = { ...TEST_SETTINGS, ...options.settings };
   const { zoho, tokens, close } = openZoho(
     {
       clientId: 'sandbox',
@@ -57,14 +88,15 @@ export function startWorker(options: TestWorkerOptions): TestWorker {
       apiDomain: options.apiDomain ?? sandbox.url,
       apiVersion: 'v7',
     },
-    { requestTimeoutMs: options.settings?.requestTimeoutMs ?? TEST_SETTINGS.requestTimeoutMs, userAgent: 'test' },
+    { requestTimeoutMs: settings.requestTimeoutMs, userAgent: 'test' },
     { cell: engine.store.cell<TokenState>('token'), log },
   );
   const ended = runWorker({
     engine,
     zoho,
     tokens,
-    settings: { ...TEST_SETTINGS, ...options.settings },
+    settings,
+    timing: quickTiming(settings.requestTimeoutMs, options.timing),
     log,
     untilIdle,
     waitForResults,

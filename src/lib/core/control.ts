@@ -98,8 +98,6 @@ const UNREADABLE_ANSWERS_THAT_STOP = 2;
 const MAX_PROBE_PASSES = 5;
 /** A throttled fleet gets one call in flight back per this time of sending without being throttled. */
 const RAISE_EVERY_MS = 2_000;
-/** A worker that takes the probe is admitted within this time or loses it. */
-const PROBE_LEASE_MS = 10_000;
 
 export const INITIAL_CONTROL: Control = {
   epoch: 0,
@@ -158,13 +156,14 @@ export function resumed(control: Control): Control {
 
 /**
  * Gives the open probe to this call. `seen` is the control state that the worker was shown: when somebody else took the
- * probe meanwhile nothing changes. A probe whose holder died counts as passed on.
+ * probe meanwhile nothing changes. A probe whose holder died counts as passed on. The worker must be admitted within `leaseMs`.
  */
 export function probeTaken(
   control: Control,
   seen: Control,
   call: { key: string; callId: string },
   nowMs: number,
+  leaseMs: number,
 ): Control {
   if (control.mode !== 'probing' || control.probe === null) return control;
   if (control.epoch !== seen.epoch || control.probe.callId !== (seen.probe?.callId ?? null)) return control;
@@ -172,7 +171,7 @@ export function probeTaken(
   if (left.probe === null) return left;
   return {
     ...left,
-    probe: { ...left.probe, key: call.key, callId: call.callId, leaseUntilMs: nowMs + PROBE_LEASE_MS },
+    probe: { ...left.probe, key: call.key, callId: call.callId, leaseUntilMs: nowMs + leaseMs },
   };
 }
 
