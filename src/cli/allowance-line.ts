@@ -1,10 +1,8 @@
 import { count } from '../lib/core/wording.js';
-import type { Allowance } from '../lib/zoho/allowance.js';
+import { ALLOWANCE_SOURCES, type Allowance } from '../lib/zoho/allowance.js';
 
 /** The allowance in a sentence. */
 export function allowanceLine({ total, used, left, source }: Allowance): string {
   const numbers = `Allowance: ${count(left)} of ${count(total)} left, ${count(used)} used`;
-  return source === 'zoho'
-    ? `${numbers}.`
-    : `${numbers}; an estimate from edition and users, which counts as used only what this store knows.`;
+  return source === 'zoho' ? `${numbers}.` : `${numbers} (${ALLOWANCE_SOURCES[source]}).`;
 }

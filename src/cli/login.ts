@@ -31,6 +31,8 @@ const SCOPES = [
   'ZohoCRM.features.READ',
   'ZohoCRM.org.READ',
   'ZohoCRM.users.READ',
+  'ZohoCRM.coql.READ',
+  'ZohoCRM.modules.READ',
 ].join(',');
 
 const CLOSING_MS = 1_000;

@@ -29,6 +29,16 @@ const COMMANDS: readonly Entry[] = [
   { name: 'resume', summary: 'lift a stop, starting with a single row', load: () => import('./resume.js') },
   { name: 'retry', summary: 'put failed rows back into the queue', load: () => import('./retry.js') },
   { name: 'export', summary: 'write a file with the outcome of each row', load: () => import('./export.js') },
+  {
+    name: 'pull',
+    summary: 'write accounts of the CRM that lack data to a file',
+    load: () => import('./pull.js'),
+  },
+  {
+    name: 'verify',
+    summary: 'say whether Zia has written to the records of a pulled file',
+    load: () => import('./verify.js'),
+  },
   { name: 'ledger', summary: 'export or import the record of what was sent', load: () => import('./ledger.js') },
   { name: 'dashboard', summary: 'serve the web dashboard', load: () => import('./dashboard.js') },
   {

@@ -20,13 +20,14 @@ interface Flags {
   readonly rate?: number;
   readonly concurrency?: number;
   readonly completeAfter?: number;
+  readonly records?: number;
   readonly tokenLife?: number;
   readonly fault?: readonly Fault[];
 }
 
 const DEFAULT_PORT = 8_181;
 const CLOSING_MS = 5_000;
-const CALLS: readonly Fault['on'][] = ['post', 'list', 'get', 'token'];
+const CALLS: readonly Fault['on'][] = ['post', 'list', 'get', 'coql', 'token'];
 
 /** `sandbox`: a local stand-in for Zoho, until told to end. */
 export function define(command: Command): Run {
@@ -37,6 +38,7 @@ export function define(command: Command): Run {
     .option('--rate <n>', 'calls a second, beyond which calls are answered 429', wholeNumber(1))
     .option('--concurrency <n>', 'calls in flight, beyond which calls are answered 429', wholeNumber(1))
     .option('--complete-after <ms>', 'time an enrichment takes', wholeNumber(0))
+    .option('--records <n>', 'accounts and leads in the CRM, for `pull` (200)', wholeNumber(0))
     .option('--token-life <seconds>', 'life of an access token', wholeNumber(1))
     .option(
       '--fault <kind[:call[:share[:times]]]>',
@@ -86,6 +88,7 @@ function optionsOf({
   rate,
   concurrency,
   completeAfter,
+  records,
   tokenLife,
   fault: faults,
 }: Flags): StartOptions {
@@ -95,6 +98,7 @@ function optionsOf({
     ...(rate !== undefined && { ratePerSecond: rate }),
     ...(concurrency !== undefined && { concurrency }),
     ...(completeAfter !== undefined && { completeAfterMs: completeAfter }),
+    ...(records !== undefined && { records }),
     ...(tokenLife !== undefined && { tokenLifeSeconds: tokenLife }),
     ...(faults !== undefined && { faults }),
   };

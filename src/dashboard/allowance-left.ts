@@ -5,7 +5,7 @@ import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 export interface AllowanceFigures {
   readonly total: number;
   readonly left: number;
-  readonly source: 'zoho' | 'estimate';
+  readonly source: 'zoho' | 'stats' | 'estimate';
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { openCsv } from '../lib/csv/csv-source.js';
 import { chooseColumns, rememberColumns } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
+import { assertPulledModule } from '../lib/pulled-files.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type EnqueueOptions, type EnqueueReport, enqueueRows } from './csv-producer.js';
 import { createRejectWriter, rejectsPathOf } from './reject-writer.js';
@@ -26,6 +27,7 @@ export interface EnqueueFileOptions
  */
 export async function enqueueFile(options: EnqueueFileOptions): Promise<EnqueueReport> {
   const { path, mapFlags, engine, stdin, rejectsPath = rejectsPathOf(path) } = options;
+  await assertPulledModule(engine.store, path, options.module);
   const source = await openCsv(path, stdin === undefined ? {} : { stdin });
   try {
     const choice = await chooseColumns(source, mapFlags, engine.store);

@@ -17,6 +17,7 @@ import type { EnrichmentBook } from './enrichments.js';
 import type { FaultChooser, FaultCourse } from './faults.js';
 import type { Fault, SandboxOptions } from './options.js';
 import { answerOrg, isOrgPath, scopeOf } from './org.js';
+import type { RecordBook } from './records.js';
 import type { TokenDesk } from './tokens.js';
 
 /** The API server: who may call, how often, and what comes of it. */
@@ -44,16 +45,19 @@ const INTELLIGENCE = 'ZohoCRM.settings.intelligence';
 export function createApi({
   tokens,
   book,
+  records,
   faults,
 }: {
   readonly tokens: TokenDesk;
   readonly book: EnrichmentBook;
+  readonly records: RecordBook;
   readonly faults: FaultChooser;
 }): Api {
   return {
     kindOf: (method, target) => {
       const path = pathOf(target);
       if (path === RESOURCE) return method === 'POST' ? 'post' : 'list';
+      if (path === 'coql') return 'coql';
       return path?.startsWith(`${RESOURCE}/`) ? 'get' : 'other';
     },
     faultOf: (on, name, options) => faults.choose(on, name, options),
@@ -83,7 +87,8 @@ export function createApi({
     if (token === undefined) return AUTHENTICATION_FAILURE;
     if (!tokens.isValid(token) || options.wrongDataCenter === 'api') return INVALID_TOKEN;
     if (event.kind === 'other' && !isOrgPath(pathOf(target) ?? '')) return INVALID_URL_PATTERN;
-    if (request.method !== (event.kind === 'post' ? 'POST' : 'GET')) return INVALID_REQUEST_METHOD;
+    if (request.method !== (event.kind === 'post' || event.kind === 'coql' ? 'POST' : 'GET'))
+      return INVALID_REQUEST_METHOD;
     if (!options.scopes.some((scope) => wantedScopes(event, target).includes(scope))) return SCOPE_MISMATCH;
     // The org's own answers say themselves what a missing permission hides.
     return options.permission || event.kind === 'other' ? undefined : NO_PERMISSION;
@@ -101,10 +106,13 @@ export function createApi({
     return { answer: scheduled(enrichment.id), course };
   }
 
-  function read({ target, event, options }: ApiCall): ReturnType<Api['answer']> {
+  function read({ target, body, event, options }: ApiCall): ReturnType<Api['answer']> {
     const path = pathOf(target) ?? '';
     if (event.kind === 'list')
       return { answer: book.list(target, options), course: faults.choose('list', undefined, options) };
+    if (event.kind === 'coql') {
+      return { answer: records.query(body, options), course: faults.choose('coql', undefined, options) };
+    }
     if (event.kind === 'get') {
       return {
         answer: book.get(path.slice(RESOURCE.length + 1), options),
@@ -121,6 +129,7 @@ function pathOf(target: URL): string | undefined {
 
 function wantedScopes(event: SandboxEvent, target: URL): readonly string[] {
   if (event.kind === 'post') return [`${INTELLIGENCE}.CREATE`, `${INTELLIGENCE}.ALL`];
+  if (event.kind === 'coql') return ['ZohoCRM.coql.READ'];
   if (event.kind === 'other') return scopeOf(pathOf(target) ?? '');
   return [`${INTELLIGENCE}.READ`, `${INTELLIGENCE}.ALL`];
 }

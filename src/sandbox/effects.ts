@@ -1,6 +1,6 @@
 /** What the stand-in saw and did: tests assert on this, never on the program's own counters. */
 export interface SandboxEvent {
-  readonly kind: 'token' | 'post' | 'list' | 'get' | 'other';
+  readonly kind: 'token' | 'post' | 'list' | 'get' | 'coql' | 'other';
   readonly method: string;
   readonly path: string;
   /** When the request had arrived whole, epoch milliseconds with fractions, by a clock that never jumps. */
@@ -46,6 +46,7 @@ export interface Summary {
   readonly limitExceeded: number;
   readonly lists: number;
   readonly gets: number;
+  readonly queries: number;
   readonly tokenCalls: number;
   readonly tokensIssued: number;
   readonly maxInFlight: number;
@@ -72,6 +73,7 @@ export function summarise(log: readonly SandboxEvent[]): Summary {
     limitExceeded: limited.length,
     lists: log.filter(({ kind }) => kind === 'list').length,
     gets: log.filter(({ kind }) => kind === 'get').length,
+    queries: log.filter(({ kind }) => kind === 'coql').length,
     tokenCalls: tokens.length,
     tokensIssued: tokens.filter(({ code }) => code === 'TOKEN').length,
     maxInFlight: Math.max(0, ...chunkMaxima(calls.map(({ inFlight }) => inFlight))),

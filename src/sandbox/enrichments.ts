@@ -19,7 +19,14 @@ export interface EnrichmentBook {
   list(url: URL, options: SandboxOptions): SandboxAnswer;
   get(id: string, options: SandboxOptions): SandboxAnswer;
   all(): readonly SandboxEnrichment[];
+  /** What the latest finished enrichment of a CRM record found; null data when it found nothing. FAILED ones write nothing. */
+  finishedFor(module: string, recordId: string, options: SandboxOptions): FinishedEnrichment | undefined;
   reset(): void;
+}
+
+export interface FinishedEnrichment {
+  readonly data: Readonly<Record<string, unknown>> | null;
+  readonly atMs: number;
 }
 
 export type Judgement =
@@ -35,12 +42,14 @@ export function createEnrichmentBook(): EnrichmentBook {
   const accepted: SandboxEnrichment[] = [];
   let nextId = firstId();
   const byId = new Map<string, SandboxEnrichment>();
+  const byRecord = new Map<string, SandboxEnrichment>();
 
   function accept(sent: SentValues): SandboxEnrichment {
     const enrichment = { id: String(nextId), sent, createdAtMs: nowMs() };
     nextId += 7n;
     accepted.push(enrichment);
     byId.set(enrichment.id, enrichment);
+    if (sent.recordId !== undefined) byRecord.set(`${sent.module} ${sent.recordId}`, enrichment);
     return enrichment;
   }
 
@@ -73,9 +82,18 @@ export function createEnrichmentBook(): EnrichmentBook {
       return enrichment === undefined ? EMPTY : ok({ [RESOURCE]: [detailed(enrichment, options)] });
     },
     all: () => accepted,
+    finishedFor: (module, recordId, options) => {
+      const enrichment = byRecord.get(`${module} ${recordId}`);
+      if (enrichment === undefined) return undefined;
+      const status = statusOf(enrichment, options);
+      const atMs = enrichment.createdAtMs + options.completeAfterMs;
+      if (status === 'DATA_NOT_FOUND') return { data: null, atMs };
+      return status === 'COMPLETED' ? { data: enrichedDataOf(enrichment.sent), atMs } : undefined;
+    },
     reset: () => {
       accepted.length = 0;
       byId.clear();
+      byRecord.clear();
     },
   };
 }

@@ -7,7 +7,7 @@ const milliseconds = z.number().nonnegative();
 
 const fault = z.strictObject({
   kind: z.enum(FAULT_KINDS),
-  on: z.enum(['post', 'list', 'get', 'token']),
+  on: z.enum(['post', 'list', 'get', 'coql', 'token']),
   share,
   times: count.optional(),
   match: z.string().optional(),
@@ -37,6 +37,10 @@ const optionsSchema = z.strictObject({
   permission: z.boolean(),
   users: count,
   allowanceKnown: z.boolean(),
+  stats: z.enum(['absent', 'one', 'several']),
+  records: count,
+  absentFields: z.array(z.string()),
+  unfilterableFields: z.array(z.string()),
   scopes: z.array(z.string()),
   clockOffsetMs: z.number(),
   faults: z.array(fault),

@@ -34,6 +34,13 @@ export interface SandboxOptions {
   readonly users: number;
   /** Whether `__features/data_enrichment` tells the allowance. */
   readonly allowanceKnown: boolean;
+  /** What the module `Data_Enrichment_Stats__s` holds: no such module, one row of this month, or a row for each CRM module. */
+  readonly stats: 'absent' | 'one' | 'several';
+  /** Records in each CRM module. */
+  readonly records: number;
+  /** Fields that the org's records do not have, and those that a query may read but not filter by. */
+  readonly absentFields: readonly string[];
+  readonly unfilterableFields: readonly string[];
   readonly scopes: readonly string[];
   /** Added to the server's clock: its Date header and the times of its enrichments. */
   readonly clockOffsetMs: number;
@@ -68,7 +75,7 @@ export const FAULT_KINDS = [
 
 export interface Fault {
   readonly kind: (typeof FAULT_KINDS)[number];
-  readonly on: 'post' | 'list' | 'get' | 'token';
+  readonly on: 'post' | 'list' | 'get' | 'coql' | 'token';
   /** Share of matching calls it hits, 0 to 1. */
   readonly share: number;
   /** Hits at most so many calls. */
@@ -101,12 +108,18 @@ export const DEFAULT_OPTIONS: SandboxOptions = {
   permission: true,
   users: 20,
   allowanceKnown: true,
+  stats: 'absent',
+  records: 200,
+  absentFields: [],
+  unfilterableFields: [],
   scopes: [
     'ZohoCRM.settings.intelligence.ALL',
     'ZohoCRM.Zia.enrichment.READ',
     'ZohoCRM.org.READ',
     'ZohoCRM.users.READ',
     'ZohoCRM.features.READ',
+    'ZohoCRM.coql.READ',
+    'ZohoCRM.modules.READ',
   ],
   clockOffsetMs: 0,
   faults: [],

@@ -17,6 +17,8 @@ export function answerOrg(path: string, url: URL, used: number, options: Sandbox
       return dataEnrichment(used, options);
     case '__features/user_licenses':
       return feature('user_licenses', 'User Licenses', options.users, Math.max(1, options.users - 2));
+    case STATS_MODULE:
+      return stats(used, options);
     case 'org':
       return organization(options);
     case 'users/actions/count':
@@ -26,7 +28,11 @@ export function answerOrg(path: string, url: URL, used: number, options: Sandbox
   }
 }
 
+/** Zoho's own module of monthly figures; its fields are known from an SDK, an answer was never seen. */
+const STATS_MODULE = 'Data_Enrichment_Stats__s';
+
 const PATHS = [
+  STATS_MODULE,
   'settings/zia/data_enrichment',
   '__features/data_enrichment',
   '__features/user_licenses',
@@ -42,6 +48,7 @@ export function isOrgPath(path: string): boolean {
 export function scopeOf(path: string): readonly string[] {
   if (path === 'settings/zia/data_enrichment') return ['ZohoCRM.Zia.enrichment.READ', 'ZohoCRM.Zia.enrichment.ALL'];
   if (path.startsWith('__features')) return ['ZohoCRM.features.READ', 'ZohoCRM.features.ALL'];
+  if (path === STATS_MODULE) return ['ZohoCRM.modules.READ', 'ZohoCRM.modules.ALL'];
   if (path === 'org') return ['ZohoCRM.org.READ', 'ZohoCRM.org.ALL'];
   return ['ZohoCRM.users.READ', 'ZohoCRM.users.ALL'];
 }
@@ -93,6 +100,29 @@ function dataEnrichment(used: number, { featureEnabled, allowanceKnown, quota }:
   return quota === null
     ? feature('data_enrichment', 'Data Enrichment', 50_000, Math.min(50_000, used))
     : feature('data_enrichment', 'Data Enrichment', quota, Math.min(quota, used));
+}
+
+function stats(used: number, { stats: held, quota }: SandboxOptions): SandboxAnswer {
+  if (held === 'absent') {
+    return bareError(400, 'INVALID_MODULE', { resource_path_index: 0 }, 'the module name given seems to be invalid');
+  }
+  const month = new Date().toISOString().slice(0, 7);
+  const row = (module: string, index: number) => ({
+    id: `55402300000070000${index}`,
+    Feature_Name__s: 'data_enrichment',
+    Module__s: { api_name: module, id: `55402300000000217${index}` },
+    Monthly_Limit__s: Math.max(0, (quota ?? 50_000) - 100),
+    Add_On_Limit__s: Math.min(100, quota ?? 50_000),
+    Usage_Count__s: index === 0 ? used : 0,
+    Usage_Bulk_Count__s: 0,
+    Usage_Date__s: `${month}-01T00:00:00+00:00`,
+  });
+  const lastMonth = { ...row('Accounts', 9), Usage_Count__s: 7, Usage_Date__s: '2025-01-01T00:00:00+00:00' };
+  const rows = (held === 'one' ? ['Accounts'] : ['Accounts', 'Leads']).map(row);
+  return ok({
+    data: [...rows, lastMonth],
+    info: { per_page: 200, count: rows.length + 1, page: 1, more_records: false },
+  });
 }
 
 function feature(api_name: string, feature_label: string, total: number, used: number): SandboxAnswer {

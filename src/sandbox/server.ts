@@ -8,6 +8,7 @@ import { nowMs, type SandboxEvent } from './effects.js';
 import { createEnrichmentBook } from './enrichments.js';
 import { createFaultChooser, type FaultCourse } from './faults.js';
 import { DEFAULT_OPTIONS, type SandboxOptions } from './options.js';
+import { createRecordBook } from './records.js';
 import type { Sandbox } from './sandbox.js';
 import { createTokenDesk, formParams } from './tokens.js';
 
@@ -22,7 +23,7 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
   const tokens = createTokenDesk();
   const book = createEnrichmentBook();
   const random = seededRandom(options.seed);
-  const api = createApi({ tokens, book, faults: createFaultChooser(random) });
+  const api = createApi({ tokens, book, records: createRecordBook(book), faults: createFaultChooser(random) });
   const server = createServer({ keepAlive: true, keepAliveTimeout: 30_000 }, (request, response) => {
     void serve(request, response).catch(() => response.destroy());
   });

@@ -67,6 +67,7 @@ test(
         'scope ZohoCRM.features.READ': 'warning',
         'scope ZohoCRM.org.READ': 'warning',
         'scope ZohoCRM.users.READ': 'warning',
+        'scope ZohoCRM.coql.READ with ZohoCRM.modules.READ': 'warning',
         mapping: 'not-checked',
         allowance: 'not-checked',
         clock: 'not-checked',

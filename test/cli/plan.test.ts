@@ -111,7 +111,7 @@ test(
       await t.run(['run', await t.csv('a.csv', 4)]);
       await t.csv('b.csv', 2);
       expect((await plan(t, ['b.csv'])).allowance).toEqual({ total: 1_500, used: 4, left: 1_496, source: 'estimate' });
-      expect((await t.run(['plan', 'b.csv'])).stdout).toContain('an estimate from edition and users');
+      expect((await t.run(['plan', 'b.csv'])).stdout).toContain('estimated from edition and users');
       t.sandbox.configure({ edition: 'ultimate', users: 100 });
       expect((await plan(t, ['b.csv'])).allowance).toMatchObject({ total: 50_000 });
       t.sandbox.configure({ edition: 'professional' });

@@ -15,7 +15,7 @@ const SDK = join(process.cwd(), 'node_modules/@zohocrm/typescript-sdk-7.0');
 // and its state in module variables, so it runs in a process and a folder of its own.
 const SDK_PROGRAM = `
   const [, , sdk, url, folder] = process.argv;
-  const { Environment, EnrichmentOrgZia: Zia, FileStore, InitializeBuilder, OAuthBuilder, ParameterMap } = require(sdk);
+  const { Coql, Environment, EnrichmentOrgZia: Zia, FileStore, InitializeBuilder, OAuthBuilder, ParameterMap } = require(sdk);
   async function main() {
     const token = new OAuthBuilder()
       .clientId('sandbox').clientSecret('sandbox').refreshToken('sandbox').findUser(false).build();
@@ -47,7 +47,16 @@ const SDK_PROGRAM = `
     const [detail] = got.getObject().getZiaorgenrichment();
     const unknown = await operations.getZiaOrgEnrichment(BigInt('999999999999999999'));
 
+    const question = new Coql.BodyWrapper();
+    question.setSelectQuery("select Account_Name, Website from Accounts where (Website is not null) order by id asc limit 0, 2");
+    const queried = await new Coql.CoqlOperations().getRecords(question);
+    const records = queried.getObject().getData();
+
     console.log(JSON.stringify({
+      queried: {
+        status: queried.getStatusCode(), moreRecords: queried.getObject().getInfo().getMoreRecords(),
+        records: records.map((record) => [String(record.getId()), record.getKeyValue('Account_Name')]),
+      },
       created: {
         status: created.getStatusCode(), kind: action.constructor.name, code: action.getCode().getValue(), id: String(id),
       },
@@ -82,6 +91,14 @@ test("Zoho's own SDK refreshes its token, schedules, lists and reads an enrichme
     listed: { status: 200, id: enrichment?.id, state: 'COMPLETED', moreRecords: false },
     got: { status: 200, id: enrichment?.id, website: 'www.zylker.example', industries: 1, country: 'string' },
     unknown: 204,
+    queried: {
+      status: 200,
+      moreRecords: true,
+      records: [
+        ['5725767000000410069', 'Harbour 0 Trading'],
+        ['5725767000000410086', 'Harbour 1 Trading "and" Sons, Ltd'],
+      ],
+    },
   });
   expect(enrichment?.sent).toEqual({
     module: 'Accounts',
@@ -89,5 +106,5 @@ test("Zoho's own SDK refreshes its token, schedules, lists and reads an enrichme
     email: 'info@zylker.example',
     website: 'www.zylker.example',
   });
-  expect(sandbox.log().map(({ kind }) => kind)).toEqual(['token', 'post', 'list', 'get', 'get']);
+  expect(sandbox.log().map(({ kind }) => kind)).toEqual(['token', 'post', 'list', 'get', 'get', 'coql']);
 });

@@ -13,6 +13,8 @@ export interface SandboxCaller {
   /** `path` is what follows the version, or starts with a slash to replace all of it. */
   get(path: string, headers?: Record<string, string>): Promise<ApiAnswer>;
   post(body: unknown, query?: string): Promise<ApiAnswer>;
+  /** Posts JSON to what follows the version. */
+  postTo(path: string, body: unknown): Promise<ApiAnswer>;
   /** Schedules an enrichment of this name and returns its id. */
   schedule(name: string): Promise<string>;
 }
@@ -36,6 +38,12 @@ export async function openCaller(sandbox: Sandbox): Promise<SandboxCaller> {
   return {
     token,
     post,
+    postTo: (path, body) =>
+      send(`${sandbox.url}/crm/v7/${path}`, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
     get: (path, headers) =>
       send(`${sandbox.url}${path.startsWith('/') ? path : `/crm/v7/${path}`}`, {
         headers: { authorization, ...headers },

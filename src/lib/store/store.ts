@@ -100,7 +100,8 @@ export type CellName =
   | 'mappings'
   | 'collector'
   | 'strays'
-  | 'allowance';
+  | 'allowance'
+  | 'pulled';
 
 export interface LedgerCounts {
   readonly scheduled: number;

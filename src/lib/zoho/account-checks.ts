@@ -3,7 +3,7 @@ import type { Check } from '../core/check.js';
 import { INPUT_FIELDS } from '../core/row.js';
 import type { AccountRead, AccountReads } from './account-reads.js';
 import type { EnrichmentConfig } from './account-shapes.js';
-import { type Allowance, readAllowance } from './allowance.js';
+import { ALLOWANCE_SOURCES, type Allowance, readAllowance } from './allowance.js';
 
 export interface AccountCheckOptions {
   readonly reads: AccountReads;
@@ -44,6 +44,7 @@ async function ask(enrichments: AccountRead<unknown>, { reads, module, submitted
     feature: await reads.feature('data_enrichment'),
     org: await reads.org(),
     users: await reads.users(),
+    records: await reads.records(module),
     allowance: await readAllowance(reads, submitted),
   };
 }
@@ -133,6 +134,11 @@ const SCOPES: readonly ScopeInfo[] = [
   { name: 'ZohoCRM.features.READ', read: ({ feature }) => feature, without: 'the allowance can only be estimated' },
   { name: 'ZohoCRM.org.READ', read: ({ org }) => org, without: 'the allowance cannot be estimated' },
   { name: 'ZohoCRM.users.READ', read: ({ users }) => users, without: 'an estimate of the allowance is coarser' },
+  {
+    name: 'ZohoCRM.coql.READ with ZohoCRM.modules.READ',
+    read: ({ records }) => records,
+    without: '`pull` and `verify` do not work; everything else does',
+  },
 ];
 
 const MISSING = 'OAUTH_SCOPE_MISMATCH';
@@ -244,7 +250,7 @@ function allowanceCheck({ allowance, submission, feature }: Findings): Check {
 }
 
 function told({ left, total, source }: Allowance): string {
-  return `${left} of ${total} enrichments left${source === 'estimate' ? ', estimated from edition and users' : ''}.`;
+  return `${left} of ${total} enrichments left${source === 'zoho' ? '' : `, ${ALLOWANCE_SOURCES[source]}`}.`;
 }
 
 const CLOCK_TOLERANCE_MS = 30_000;

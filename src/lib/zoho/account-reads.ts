@@ -1,15 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Verdict } from '../core/answer.js';
-import { assertNever } from '../core/assert-never.js';
 import { classifySubmission } from '../core/classify.js';
 import { classifyRead } from '../core/classify-read.js';
-import type { Limits, Store } from '../store/store.js';
-import type { AccessTokens } from './access-tokens.js';
+import { selectQuery } from '../core/coql.js';
+import { type AccountCallsDeps, createAccountCalls, type NoCall } from './account-calls.js';
 import {
   type EnrichmentConfig,
+  type EnrichmentStats,
   type FeatureUse,
   type OrgInfo,
   parseEnrichmentConfigs,
+  parseEnrichmentStats,
   parseFeature,
   parseOrg,
   parseUserCount,
@@ -23,10 +23,7 @@ export type AccountRead<T> =
   | { readonly kind: 'read'; readonly value: T; readonly zohoNowMs: number | null }
   /** The token, the user or the org may not ask this: OAUTH_SCOPE_MISMATCH, NO_PERMISSION, FEATURE_NOT_ENABLED, ... */
   | { readonly kind: 'forbidden'; readonly code: string }
-  /** No access token to be had, or the API refuses a fresh one: only a person can help. */
-  | { readonly kind: 'no-token'; readonly code: string; readonly message: string }
-  /** Not now: outage, throttling, no place in flight, an answer nobody can read. */
-  | { readonly kind: 'unavailable'; readonly code: string };
+  | NoCall;
 
 /** Questions to Zoho that submit nothing, for commands. Each is one call, paced and counted like every call of the fleet. */
 export interface AccountReads {
@@ -39,32 +36,29 @@ export interface AccountReads {
   enrichments(): Promise<AccountRead<ListPage>>;
   configs(): Promise<AccountRead<readonly EnrichmentConfig[]>>;
   feature(name: string): Promise<AccountRead<FeatureUse>>;
+  /** Rows of Zoho's module of monthly figures, newest first. Scope `ZohoCRM.modules.READ`. */
+  stats(): Promise<AccountRead<readonly EnrichmentStats[]>>;
+  /** Whether records of the module can be read by query: asks for one, and tells nothing of it. */
+  records(module: string): Promise<AccountRead<true>>;
   org(): Promise<AccountRead<OrgInfo>>;
   users(): Promise<AccountRead<number>>;
 }
 
-export interface AccountReadsDeps {
+export interface AccountReadsDeps extends Omit<AccountCallsDeps, 'tokens'> {
   readonly zoho: Pick<OpenZoho, 'zoho' | 'readApi' | 'tokens'>;
-  readonly store: Pick<Store, 'admitCall' | 'finishCall'>;
-  readonly limits: Limits;
-  /** Unique among all callers of the store. */
-  readonly callerId: string;
-  /** How long a question waits for the pace, a place in flight and a token. */
-  readonly patienceMs: number;
 }
 
 const EMPTY_PAGE: ListPage = { items: [], moreRecords: false };
-const ASK_AGAIN_MS = 100;
 
-export function createAccountReads({ zoho, store, limits, callerId, patienceMs }: AccountReadsDeps): AccountReads {
-  let calls = 0;
+export function createAccountReads({ zoho, ...deps }: AccountReadsDeps): AccountReads {
+  const calls = createAccountCalls({ ...deps, tokens: zoho.tokens });
   return {
     emptySubmission: async (module) => {
-      const token = await tokenOf(zoho.tokens);
-      if (token.kind !== 'token') return token;
-      const answer = await paced(() => zoho.zoho.createEnrichment(token, { module }, () => true));
-      if (answer === null) return NO_PLACE;
-      return { kind: 'read', value: classifySubmission(answer), zohoNowMs: null };
+      const asked = await calls.askOnce((credentials) =>
+        zoho.zoho.createEnrichment(credentials, { module }, () => true),
+      );
+      if (asked.kind !== 'answer') return asked;
+      return { kind: 'read', value: classifySubmission(asked.answer), zohoNowMs: null };
     },
     enrichments: () =>
       read(
@@ -77,6 +71,20 @@ export function createAccountReads({ zoho, store, limits, callerId, patienceMs }
         (body) => (body === undefined ? [] : parseEnrichmentConfigs(body)),
       ),
     feature: (name) => read((credentials) => zoho.readApi.getFeature(credentials, name), parseFeature),
+    stats: () =>
+      read(
+        (credentials) => zoho.readApi.getEnrichmentStats(credentials),
+        (body) => (body === undefined ? [] : parseEnrichmentStats(body)),
+      ),
+    records: (module) =>
+      read(
+        (credentials) =>
+          zoho.readApi.query(
+            credentials,
+            selectQuery({ module, columns: [], conditions: ['(id is not null)'], limit: 1 }),
+          ),
+        () => true,
+      ),
     org: () => read((credentials) => zoho.readApi.getOrg(credentials), parseOrg),
     users: () => read((credentials) => zoho.readApi.getUserCount(credentials), parseUserCount),
   };
@@ -85,13 +93,10 @@ export function createAccountReads({ zoho, store, limits, callerId, patienceMs }
   async function read<T>(
     call: (credentials: Credentials) => Promise<Answer>,
     parse: (body: unknown) => T | undefined,
-    secondTry = false,
   ): Promise<AccountRead<T>> {
-    const token = await tokenOf(zoho.tokens);
-    if (token.kind !== 'token') return token;
-    const answer = await paced(() => call(token));
-    if (answer === null) return NO_PLACE;
-    const meaning = classifyRead(answer);
+    const asked = await calls.ask(call);
+    if (asked.kind !== 'answer') return asked;
+    const meaning = classifyRead(asked.answer);
     switch (meaning.kind) {
       case 'body':
       case 'empty': {
@@ -100,60 +105,9 @@ export function createAccountReads({ zoho, store, limits, callerId, patienceMs }
         return { kind: 'read', value, zohoNowMs: meaning.dateMs };
       }
       case 'token':
-        if (secondTry) return { kind: 'no-token', code: meaning.code, message: REFUSED_TWICE };
-        await zoho.tokens.reject(token.accessToken);
-        return read(call, parse, true);
+        return { kind: 'unavailable', code: meaning.code };
       default:
         return meaning;
     }
   }
-
-  /** Null when no place came free in time. */
-  async function paced(call: () => Promise<Answer>): Promise<Answer | null> {
-    const callId = `${callerId}.${++calls}`;
-    if (!(await admitted(callId))) return null;
-    try {
-      return await call();
-    } finally {
-      await store.finishCall(callId);
-    }
-  }
-
-  async function admitted(callId: string): Promise<boolean> {
-    const deadline = performance.now() + patienceMs;
-    let slotMs: number | undefined;
-    for (;;) {
-      const admission = await store.admitCall({ callId, limits, ...(slotMs === undefined ? {} : { slotMs }) });
-      if (admission.kind === 'go') return true;
-      slotMs = admission.kind === 'wait' ? admission.slotMs : undefined;
-      const waitMs = admission.kind === 'busy' ? ASK_AGAIN_MS : (admission.waitMs ?? ASK_AGAIN_MS);
-      if (performance.now() + waitMs > deadline) return false;
-      await sleep(waitMs);
-    }
-  }
 }
-
-const NO_PLACE = { kind: 'unavailable', code: 'NO_PLACE_IN_FLIGHT' } as const;
-
-type NoToken = Extract<AccountRead<never>, { kind: 'no-token' | 'unavailable' }>;
-
-async function tokenOf(
-  tokens: Pick<AccessTokens, 'get'>,
-): Promise<({ readonly kind: 'token' } & Credentials) | NoToken> {
-  const token = await tokens.get();
-  switch (token.kind) {
-    case 'token':
-      return token;
-    case 'permanent':
-      return { kind: 'no-token', code: token.code, message: token.message };
-    case 'wait':
-      return { kind: 'unavailable', code: `TOKEN_${token.reason.toUpperCase()}` };
-    case 'outage':
-      return { kind: 'unavailable', code: token.code };
-    default:
-      return assertNever(token);
-  }
-}
-
-const REFUSED_TWICE =
-  'The API refuses a token that the accounts server just granted: check ZOHO_DC, or ZOHO_API_DOMAIN if it is set.';

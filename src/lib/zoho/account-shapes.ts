@@ -10,6 +10,16 @@ export interface FeatureUse {
   readonly left: number | null;
 }
 
+/** A row of the module `Data_Enrichment_Stats__s`; null where Zoho does not tell. */
+export interface EnrichmentStats {
+  readonly feature: string | null;
+  readonly dateMs: number | null;
+  readonly monthlyLimit: number | null;
+  readonly addOn: number | null;
+  readonly used: number | null;
+  readonly usedInBulk: number | null;
+}
+
 export interface OrgInfo {
   readonly name: string | null;
   /** Lower case, such as `enterprise`; the trial's during a trial. */
@@ -35,6 +45,19 @@ export function parseFeature(body: unknown): FeatureUse | undefined {
     used: details.used_count?.total ?? null,
     left: details.available_count?.total ?? null,
   };
+}
+
+export function parseEnrichmentStats(body: unknown): readonly EnrichmentStats[] | undefined {
+  const parsed = STATS.safeParse(body);
+  if (!parsed.success) return undefined;
+  return parsed.data.data.map((row) => ({
+    feature: row.Feature_Name__s ?? null,
+    dateMs: row.Usage_Date__s ? (timeOf(row.Usage_Date__s) ?? null) : null,
+    monthlyLimit: row.Monthly_Limit__s,
+    addOn: row.Add_On_Limit__s,
+    used: row.Usage_Count__s,
+    usedInBulk: row.Usage_Bulk_Count__s,
+  }));
 }
 
 export function parseOrg(body: unknown): OrgInfo | undefined {
@@ -101,6 +124,24 @@ const FEATURES = z.object({
 });
 
 const text = z.string().nullish().catch(null);
+
+function timeOf(written: string): number | undefined {
+  const ms = Date.parse(written);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+const STATS = z.object({
+  data: z.array(
+    z.object({
+      Feature_Name__s: text,
+      Usage_Date__s: text,
+      Monthly_Limit__s: whole,
+      Add_On_Limit__s: whole,
+      Usage_Count__s: whole,
+      Usage_Bulk_Count__s: whole,
+    }),
+  ),
+});
 
 const ORG = z.object({
   org: z.array(

@@ -1,5 +1,6 @@
 import type { Cell } from '../store/store.js';
 import type { AccountReads } from './account-reads.js';
+import type { EnrichmentStats } from './account-shapes.js';
 
 /** How many enrichments the org has, as far as Zoho tells. */
 export interface Allowance {
@@ -7,11 +8,18 @@ export interface Allowance {
   readonly used: number;
   readonly left: number;
   /**
-   * `zoho`: Zoho's own numbers. `estimate`: from edition and users; `used` then counts only what this ledger knows, so
-   * `left` is the most there can be.
+   * `zoho`: Zoho's own numbers of the feature. `stats`: of its module of monthly figures, add-ons included. `estimate`: from
+   * edition and users; `used` then counts only what this ledger knows, so `left` is the most there can be.
    */
-  readonly source: 'zoho' | 'estimate';
+  readonly source: 'zoho' | 'stats' | 'estimate';
 }
+
+/** Where the numbers come from, in words. As far as Zoho's metadata shows the allowance is monthly; no date of renewal is published. */
+export const ALLOWANCE_SOURCES: Readonly<Record<Allowance['source'], string>> = {
+  zoho: 'as Zoho tells it',
+  stats: "from Zoho's monthly figures",
+  estimate: 'estimated from edition and users; as used it counts only what this store knows',
+};
 
 /** The store's `allowance` cell: the latest answer, also when Zoho did not tell. */
 export interface RememberedAllowance {
@@ -27,7 +35,7 @@ const MOST = 50_000;
 
 /**
  * Asks Zoho for the allowance, else estimates it; null when neither can be done. `submitted` is what the ledger counts.
- * At most three calls; never rejects for what Zoho answers.
+ * At most four calls; never rejects for what Zoho answers.
  */
 export async function readAllowance(reads: AccountReads, submitted: number): Promise<Allowance | null> {
   const feature = await reads.feature('data_enrichment');
@@ -40,7 +48,30 @@ export async function readAllowance(reads: AccountReads, submitted: number): Pro
       return { total: known, used: used ?? Math.max(0, known - free), left: free, source: 'zoho' };
     }
   }
-  return estimate(reads, submitted);
+  const stats = await reads.stats();
+  const told = stats.kind === 'read' ? fromStats(stats.value) : null;
+  return told ?? estimate(reads, submitted);
+}
+
+/**
+ * The newest row of organization enrichment. How several rows of one month combine is not documented, so they are no answer.
+ * Zoho counts single and bulk use apart; both are taken as used, which errs towards less left.
+ */
+export function fromStats(rows: readonly EnrichmentStats[]): Allowance | null {
+  const ofOrganizations = rows.filter(({ feature }) => feature !== null && !/people|person/i.test(feature));
+  const [newest, next] = ofOrganizations
+    .filter((row): row is EnrichmentStats & { readonly dateMs: number } => row.dateMs !== null)
+    .toSorted((one, other) => other.dateMs - one.dateMs);
+  if (newest === undefined || (next !== undefined && monthOf(next.dateMs) === monthOf(newest.dateMs))) return null;
+  const { monthlyLimit, addOn, used, usedInBulk } = newest;
+  if (monthlyLimit === null || used === null) return null;
+  const total = monthlyLimit + (addOn ?? 0);
+  const allUsed = used + (usedInBulk ?? 0);
+  return { total, used: allUsed, left: Math.max(0, total - allUsed), source: 'stats' };
+}
+
+function monthOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 7);
 }
 
 async function estimate(reads: AccountReads, submitted: number): Promise<Allowance | null> {

@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { count } from '../lib/core/wording.js';
+import { pulledModule } from '../lib/pulled-files.js';
+import { type VerifyReport, verifyRecords } from '../reports/verify-records.js';
+import type { Run } from './command.js';
+import { openQueries } from './crm-queries.js';
+import { EXIT } from './exit-codes.js';
+import { type InputFlags, typedPath, withInput } from './input.js';
+import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { createProgress } from './progress.js';
+import { type Session, withSession } from './session.js';
+import { note, printResult } from './terminal.js';
+
+interface Flags extends InputFlags {
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `verify`: whether Zia has written to the records of a pulled file. Changes nothing. */
+export function define(command: Command): Run {
+  command
+    .argument('<file>', 'a CSV file that pull wrote and that was enriched')
+    .addOption(mapFlag())
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run verify accounts.csv');
+  return () => {
+    const flags: Flags = command.opts();
+    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
+      const report = await verify(session, command.args[0] ?? '-', flags);
+      printResult(flags.json ?? false, report, () => summary(report));
+      return EXIT.done;
+    });
+  };
+}
+
+async function verify(session: Session, file: string, flags: Flags): Promise<VerifyReport> {
+  const module = (await pulledModule(session.engine.store, typedPath(file))) ?? session.config.work.module;
+  const queries = openQueries(session, module);
+  const progress = createProgress('verify');
+  try {
+    return await withInput(session, file, flags, ({ source, columns }) =>
+      verifyRecords({ source, columns, module, queries, onNote: note, onProgress: progress.update }),
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+function summary({ records, fields }: VerifyReport): string {
+  const lines = Object.entries(fields).map(([field, { missing, filled }]) =>
+    missing === 0
+      ? `  ${field}: no record lacked it.`
+      : `  ${field}: ${count(filled)} of ${count(missing)} that lacked it have a value now.`,
+  );
+  return [`${count(records)} records`, ...lines].join('\n');
+}
