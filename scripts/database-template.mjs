@@ -31,10 +31,9 @@ export async function makeTemplate(dist) {
   const { startDatabaseHost } = await import(pathToFileURL(join(engine, 'database-host.js')).href);
   const directory = mkdtempSync(join(tmpdir(), 'zia-template-'));
   try {
-    mkdirSync(join(directory, 'run'));
     const quiet = { error: console.error, warn: console.error, info: () => {}, debug: () => {} };
-    const socket = { path: join(directory, 'run', '.s.PGSQL.5432'), host: join(directory, 'run'), port: 5432 };
-    const host = await startDatabaseHost(directory, socket, quiet, () => {});
+    const nobody = { serve: () => {}, refuse: () => {}, close: async () => {} };
+    const host = await startDatabaseHost(directory, nobody, quiet, () => {});
     await host.close();
     writeFileSync(join(engine, 'template.gz'), packFolder(join(directory, 'data')));
   } finally {

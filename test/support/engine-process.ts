@@ -21,11 +21,14 @@ export interface EngineProcess {
   kill(): Promise<void>;
 }
 
-export async function startEngineProcess(): Promise<EngineProcess> {
+/** `wrapper`: a command that runs the process, such as `unshare` with its flags. */
+export async function startEngineProcess(wrapper: readonly string[] = []): Promise<EngineProcess> {
+  const [execPath = process.execPath, ...execArgv] = [...wrapper, process.execPath];
   const child: ChildProcess = fork(fileURLToPath(new URL('./engine-child.mjs', import.meta.url)), {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    execArgv: [],
+    execPath,
+    execArgv,
   });
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let calls = 0;

@@ -1,14 +1,14 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { runMigrations } from 'bullmq';
 import type { Logger } from '../../logger.js';
 import { copyTemplate } from './database-template.js';
-import type { SocketAddress } from './socket-address.js';
+import type { HostListener } from './host-listener.js';
 import { serveDatabase } from './socket-server.js';
 
 export interface DatabaseHost {
-  /** Ends the server and the database. Safe to call twice. */
+  /** Ends serving and the database. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -16,12 +16,12 @@ export interface DatabaseHost {
 const MEMORY_PARAMS = ['-c', 'shared_buffers=16MB'];
 
 /**
- * Opens the database in `directory` and serves it on the socket. The caller holds the host lock. `onBroken` is called
- * once when the database stopped working; close the host then.
+ * Opens the database in `directory` and serves it to those who connect. The caller holds the host lock and ends the
+ * listener afterwards. `onBroken` is called once when the database stopped working; close the host then.
  */
 export async function startDatabaseHost(
   directory: string,
-  socket: SocketAddress,
+  listener: HostListener,
   log: Logger,
   onBroken: () => void,
 ): Promise<DatabaseHost> {
@@ -36,8 +36,7 @@ export async function startDatabaseHost(
   };
   try {
     await prepare(db);
-    rmSync(socket.path, { force: true });
-    const server = await serveDatabase(db, socket.path, (error) => {
+    const server = serveDatabase(db, listener, (error) => {
       log.error('engine.broken', { message: error instanceof Error ? error.message : String(error) });
       onBroken();
     });

@@ -1,22 +1,33 @@
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { StoreUnavailableError } from '../../errors.js';
 import { processStart } from '../../process-identity.js';
+import { type HostListener, isListening, listen } from './host-listener.js';
+import { draftOf, fitsSocket, type SocketAddress, socketAddress } from './socket-address.js';
 
 /** Who hosts, or hosted, the database of a directory. */
 export interface HostRecord {
   readonly pid: number;
   readonly startedAt: string;
   readonly hostname: string;
+  /** Of process ids: in another one they name other processes. Absent where the system has none. */
+  readonly namespace?: string;
+  /** The name of its socket before it had a number; absent when the socket is not in the directory. */
+  readonly draft?: string;
   /** The host ended in good order. */
   readonly released?: true;
 }
 
 export type HostLock =
-  /** This process hosts. `number` is new with each host. */
-  | { readonly kind: 'owned'; readonly number: number; release(): void }
-  | { readonly kind: 'held'; readonly number: number; readonly owner: HostRecord };
+  /** This process hosts, and listens at `address`. The number is new with each host. */
+  | {
+      readonly kind: 'owned';
+      readonly address: SocketAddress;
+      readonly listener: HostListener;
+      release(): Promise<void>;
+    }
+  | { readonly kind: 'held'; readonly address: SocketAddress; readonly owner: HostRecord };
 
 const LOCK = /^host\.(\d+)\.lock$/;
 
@@ -27,31 +38,80 @@ const LOCK = /^host\.(\d+)\.lock$/;
  * Each host adds a lock with the next number; the highest number counts. A lock appears in one step with its content
  * (a hard link), so only one process gets a number. The highest lock is never deleted, not even when its host ends: a
  * process that looked at the directory long ago can then never win a number that was used before, or it sees a higher one.
+ *
+ * A process id says nothing across containers, so a host that is not found is dead only when nobody listens at its socket
+ * either. For that a host listens from before it has the lock until after it gave it back.
  */
-export function takeHostLock(directory: string): HostLock {
+export async function takeHostLock(directory: string): Promise<HostLock> {
+  const self = thisProcess();
+  for (;;) {
+    const highest = lockNumbers(directory)[0] ?? 0;
+    if (highest > 0) {
+      const owner = readLock(directory, highest);
+      if (owner === undefined) continue;
+      const address = socketAddress(directory, highest);
+      if (await isHeld(owner, directory, highest)) return { kind: 'held', address, owner };
+    }
+    const owned = await claim(directory, highest + 1, self);
+    if (owned !== undefined) return owned;
+  }
+}
+
+function thisProcess(): HostRecord {
   const startedAt = processStart(process.pid);
   if (startedAt === undefined) {
     throw new StoreUnavailableError(
       'The start time of this process cannot be read, so it cannot host the database; use REDIS_URL.',
     );
   }
-  const self: HostRecord = { pid: process.pid, startedAt, hostname: hostname() };
-  for (;;) {
-    const highest = lockNumbers(directory)[0] ?? 0;
-    if (highest > 0) {
-      const owner = readLock(directory, highest);
-      if (owner === undefined) continue;
-      if (isHeld(owner, directory, highest)) return { kind: 'held', number: highest, owner };
-    }
-    const mine = highest + 1;
-    if (!createLock(directory, mine, self)) continue;
-    const [first, ...rest] = lockNumbers(directory);
-    if (first !== mine) {
-      rmSync(pathOf(directory, mine), { force: true });
-      continue;
-    }
-    for (const lower of rest) rmSync(pathOf(directory, lower), { force: true });
-    return { kind: 'owned', number: mine, release: () => writeLock(directory, mine, { ...self, released: true }) };
+  const namespace = processNamespace();
+  return { pid: process.pid, startedAt, hostname: hostname(), ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function processNamespace(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when somebody else got the number, or a higher one. */
+async function claim(directory: string, number: number, self: HostRecord): Promise<HostLock | undefined> {
+  const address = socketAddress(directory, number);
+  const draft = draftOf(address);
+  const listener = await listen(draft).catch((error: unknown) => {
+    if (isCode(error, 'EADDRINUSE')) return undefined;
+    throw error;
+  });
+  if (listener === undefined) return undefined;
+  const record = dirname(draft) === directory ? { ...self, draft: basename(draft) } : self;
+  if (!createLock(directory, number, record)) {
+    await listener.close();
+    return undefined;
+  }
+  const [first, ...lower] = lockNumbers(directory);
+  if (first !== number) {
+    rmSync(pathOf(directory, number), { force: true });
+    await listener.close();
+    return undefined;
+  }
+  if (draft !== address.path) renameSync(draft, address.path);
+  for (const old of lower) rmSync(pathOf(directory, old), { force: true });
+  removeOtherSockets(address);
+  const release = async () => {
+    writeLock(directory, number, { ...self, released: true });
+    await listener.close();
+    rmSync(address.path, { force: true });
+  };
+  return { kind: 'owned', address, listener, release };
+}
+
+/** Those of hosts that were killed, and of processes that just lost against this one: they will draft anew. */
+function removeOtherSockets({ host, path }: SocketAddress): void {
+  if (process.platform === 'win32') return;
+  for (const name of readdirSync(host)) {
+    if (name.startsWith('.s.') && join(host, name) !== path) rmSync(join(host, name), { force: true });
   }
 }
 
@@ -62,15 +122,37 @@ export function currentHost(directory: string): HostRecord | undefined {
   return owner === undefined || owner.released ? undefined : owner;
 }
 
-function isHeld(owner: HostRecord, directory: string, number: number): boolean {
+async function isHeld(owner: HostRecord, directory: string, number: number): Promise<boolean> {
   if (owner.released) return false;
-  if (owner.hostname !== hostname()) {
-    throw new StoreUnavailableError(
-      `The database in ${directory} was last hosted on ${owner.hostname}, which cannot be asked from here; if process ` +
-        `${owner.pid} no longer runs there, delete ${pathOf(directory, number)} and try again.`,
-    );
+  const isOurs = owner.hostname === hostname() && isSameNamespace(owner);
+  if (isOurs && processStart(owner.pid) === owner.startedAt) return true;
+  const sockets = socketsOf(owner, directory, number);
+  for (const socket of sockets) if (await isListening(socket)) return true;
+  if (isOurs || (owner.hostname === hostname() && sockets.length > 0)) return false;
+  throw new StoreUnavailableError(
+    `The database in ${directory} was last hosted ${whereOf(owner)}, which cannot be asked from here; if process ` +
+      `${owner.pid} no longer runs there, delete ${pathOf(directory, number)} and try again.`,
+  );
+}
+
+/** True for the records of versions that did not name it. */
+export function isSameNamespace({ namespace }: HostRecord): boolean {
+  return namespace === undefined || namespace === processNamespace();
+}
+
+function whereOf(owner: HostRecord): string {
+  return owner.hostname === hostname() ? 'in another container' : `on ${owner.hostname}`;
+}
+
+/**
+ * Where this host may listen, the earlier name first: it is renamed once. None when another container could not see it,
+ * because the path would be too long, here or there.
+ */
+function socketsOf({ draft, ...owner }: HostRecord, directory: string, number: number): readonly string[] {
+  if (draft !== undefined && fitsSocket(directory, number)) {
+    return [join(directory, draft), socketAddress(directory, number).path];
   }
-  return processStart(owner.pid) === owner.startedAt;
+  return draft === undefined && isSameNamespace(owner) ? [socketAddress(directory, number).path] : [];
 }
 
 /** Highest first. */

@@ -48,7 +48,7 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
     kind: 'embedded',
     description: `embedded in ${dataDir}`,
     queueName,
-    store: createStore(createPostgresOperations({ query: link.repeatable }, explain)),
+    store: createStore(createPostgresOperations({ query: link.query }, explain)),
     openQueue,
     bulksAtOnce: 1,
     // Its host writes every commit to the disk before it answers.
@@ -93,7 +93,7 @@ async function jobFates(
 ): Promise<ReadonlyMap<IdentityKey, JobFate>> {
   const fates = new Map<IdentityKey, JobFate>(keys.map((key) => [key, { state: 'absent' }]));
   for (let at = 0; at < keys.length; at += CHUNK) {
-    const { rows } = await link.repeatable(
+    const { rows } = await link.query(
       'select id, state, failed_reason as reason from bullmq.job where queue = $1 and id = any ($2::text[])',
       [queueName, keys.slice(at, at + CHUNK)],
     );
@@ -111,7 +111,7 @@ async function keysWithJob(
 ): Promise<ReadonlySet<IdentityKey>> {
   const found = new Set<IdentityKey>();
   for (let at = 0; at < keys.length; at += CHUNK) {
-    const { rows } = await link.repeatable('select id from bullmq.job where queue = $1 and id = any ($2::text[])', [
+    const { rows } = await link.query('select id from bullmq.job where queue = $1 and id = any ($2::text[])', [
       queueName,
       keys.slice(at, at + CHUNK),
     ]);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,11 +20,23 @@ const LONGEST_PATH = 100;
  */
 export function socketAddress(directory: string, number: number): SocketAddress {
   if (process.platform === 'win32') return address(`//./pipe/zia-${digest(directory)}`, number); // Untested.
-  const near = address(directory, number);
-  if (near.path.length <= LONGEST_PATH) return near;
+  if (fitsSocket(directory, number)) return address(directory, number);
   const folder = join(tmpdir(), `zia-${digest(directory)}`);
   makePrivate(folder);
   return address(folder, number);
+}
+
+/** Whether a socket in the directory itself has a path that is short enough. */
+export function fitsSocket(directory: string, number: number): boolean {
+  return address(directory, number).path.length <= LONGEST_PATH;
+}
+
+/**
+ * Where the next host listens until it has its number: beside its later socket, to which it is then renamed. Pipes of
+ * Windows cannot be renamed, and nobody else can listen at one that is taken.
+ */
+export function draftOf({ host, path }: SocketAddress): string {
+  return process.platform === 'win32' ? path : `${host}/.s.${randomBytes(4).toString('hex')}`;
 }
 
 /** Makes a folder only this user can enter; refuses one that belongs to somebody else. */

@@ -1,9 +1,10 @@
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { PGlite } from '@electric-sql/pglite';
+import type { HostListener } from './host-listener.js';
 import { createFrameReader } from './message-frames.js';
 
 export interface SocketServer {
-  /** Cuts all connections and stops listening. */
+  /** Answers the batch that runs, then ends all connections: what was not answered was not run. Takes no new ones. */
   stop(): Promise<void>;
 }
 
@@ -15,6 +16,8 @@ interface Client {
 
 /** A client that sits on a transaction (frozen, say) while others wait loses it after this time. */
 const TRANSACTION_PATIENCE_MS = 10_000;
+/** A client that does not read its last answer (frozen, say) does not keep the host from ending. */
+const LAST_ANSWER_MS = 500;
 
 /**
  * Serves PGlite's one session to many clients over a socket: one batch at a time, and nobody else's while a client is
@@ -22,11 +25,7 @@ const TRANSACTION_PATIENCE_MS = 10_000;
  * statement that arrives in pieces, which then binds to the other's statement, and it stops for good when PGlite throws.
  * `onBroken` is called when PGlite throws, which a wrong statement does not make it do.
  */
-export async function serveDatabase(
-  db: PGlite,
-  path: string,
-  onBroken: (error: unknown) => void,
-): Promise<SocketServer> {
+export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (error: unknown) => void): SocketServer {
   const clients = new Set<Client>();
   let turn: Client[] = [];
   let holder: Client | undefined;
@@ -94,11 +93,10 @@ export async function serveDatabase(
     wake();
   }
 
-  const server = createServer((socket) => {
+  listener.serve((socket) => {
     const client: Client = { socket, waiting: [], gone: false };
     const read = createFrameReader();
     clients.add(client);
-    socket.on('error', () => socket.destroy());
     socket.on('close', () => leave(client));
     socket.on('data', (data) => {
       for (const unit of read(data)) {
@@ -113,19 +111,22 @@ export async function serveDatabase(
     });
   });
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-
   return {
     stop: async () => {
       stopped = true;
       clearTimeout(patience);
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const { socket } of clients) socket.destroy();
-      await closed;
+      listener.refuse();
       await running;
+      await Promise.all([...clients].map(({ socket }) => endOf(socket)));
     },
   };
+}
+
+function endOf(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.end();
+    setTimeout(() => socket.destroy(), LAST_ANSWER_MS).unref();
+    if (socket.destroyed) resolve();
+  });
 }
