@@ -67,8 +67,8 @@ function described({ engine, store }: LastEngine): string {
   return engine === 'redis' ? `Redis (${store})` : `the embedded engine (${store})`;
 }
 
-function memoryFile({ dataDir }: EngineConfig): string {
-  return join(dataDir, 'last-engine.json');
+function memoryFile({ dataDir, profile }: EngineConfig): string {
+  return join(dataDir, profile === undefined ? 'last-engine.json' : `last-engine.${profile}.json`);
 }
 
 async function readLastEngine(config: EngineConfig): Promise<LastEngine | null> {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { readEnvironment } from '../lib/config/environment.js';
+import { envFileName, readEnvironment } from '../lib/config/environment.js';
 import { DATA_CENTERS } from '../lib/config/variables.js';
 import { type Config, type DataCenter, type Environment, loadConfig, type ZohoConfig } from '../lib/config.js';
 import type { Check } from '../lib/core/check.js';
@@ -60,15 +60,16 @@ async function login(): Promise<number> {
   const answers = await askAll(questions(config.zoho, environment), shutdown.signal);
   const credentials = credentialsIn(answers, config.zoho);
   const granted = await exchange(credentials, config);
-  await setInEnvFile(join(process.cwd(), '.env'), {
+  const envFile = envFileName(environment);
+  await setInEnvFile(join(process.cwd(), envFile), {
     ZOHO_CLIENT_ID: credentials.clientId,
     ZOHO_CLIENT_SECRET: credentials.clientSecret,
     ZOHO_REFRESH_TOKEN: granted.refreshToken,
     ZOHO_DC: credentials.zoho.dc,
   });
-  process.stdout.write('The refresh token is in .env, readable for you alone.\n');
+  process.stdout.write(`The refresh token is in ${envFile}, readable for you alone.\n`);
   for (const name of overridden(credentials, granted.refreshToken)) {
-    note(`${name} is also set in the environment, which wins over .env: remove it there.`);
+    note(`${name} is also set in the environment, which wins over ${envFile}: remove it there.`);
   }
   const checks = await scopesOf(granted, credentials.zoho, config);
   process.stdout.write(`${checkLines(checks)}\n`);

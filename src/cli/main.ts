@@ -64,8 +64,12 @@ async function main(words: readonly string[]): Promise<number> {
     const command = program.command(entry.name).description(entry.summary);
     if (entry.name !== asked) continue;
     const run = (await entry.load()).define(command);
+    command.option('--profile <name>', 'use the settings and the store of this profile (.env.NAME)');
     refuseSwallowedFlags(command, words.slice(words.indexOf(asked) + 1));
     command.action(async () => {
+      const { profile } = command.opts<{ profile?: string }>();
+      // Every reader of the environment, and every process that the command starts, must see the same profile.
+      if (profile !== undefined) process.env.ZIA_PROFILE = profile;
       exitCode = await run();
     });
   }

@@ -60,7 +60,8 @@ export async function withEngine(
   try {
     const engine = await openEngine({ ...config.engine, failFast: kind === 'question' || kind === 'producer' }, log);
     shutdown.onClose('engine', () => engine.close());
-    note(`engine: ${engine.description}, queue ${engine.queueName}`);
+    const profile = config.profile === undefined ? '' : `profile ${config.profile}, `;
+    note(`${profile}engine: ${engine.description}, queue ${engine.queueName}`);
     return await work({ config, engine, log, shutdown });
   } catch (error) {
     if (shutdown.received === null || !isAbort(error)) throw error;

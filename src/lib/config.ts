@@ -16,6 +16,8 @@ export interface EngineConfig {
   readonly dataDir: string;
   readonly prefix: string;
   readonly queueName: string;
+  /** What a folder remembers of its engine is remembered by profile. */
+  readonly profile?: string;
 }
 
 /** Which Zoho account and how to reach it; the secrets are absent until somebody sets them. */
@@ -74,6 +76,8 @@ export interface DashboardConfig {
 
 /** The environment, parsed once; frozen. Pass a module only its slice. */
 export interface Config {
+  /** Absent without one. */
+  readonly profile?: string;
   readonly engine: EngineConfig;
   readonly zoho: ZohoConfig;
   readonly work: WorkSettings;
@@ -95,7 +99,7 @@ export const SPARE_AFTER_REQUEST_MS = 15_000;
  */
 export function loadConfig(env: Environment, cwd: string = process.cwd()): Config {
   const given = presentValues(env);
-  const parsed = SCHEMA.safeParse(given);
+  const parsed = SCHEMA.safeParse({ ...profileDefaults(given.ZIA_PROFILE), ...given });
   const problems = Object.keys(given)
     .filter((name) => name.startsWith('ZIA_') && !(name in SCHEMA.shape))
     .map(unknownName);
@@ -125,6 +129,11 @@ export function requireCredentials(zoho: ZohoConfig): ZohoAccount {
   );
 }
 
+/** A profile has a store of its own. */
+function profileDefaults(profile: string | undefined): Readonly<Record<string, string>> {
+  return profile === undefined ? {} : { ZIA_DATA_DIR: `.zia-${profile}`, ZIA_PREFIX: `zia-${profile}` };
+}
+
 /** Known to other programs in small letters; curl reads only those of some. */
 const EITHER_CASE = ['HTTPS_PROXY', 'NO_PROXY'];
 
@@ -139,8 +148,9 @@ function presentValues(given: Environment): Record<string, string> {
 
 function configOf(values: Variables, cwd: string): Config {
   return Object.freeze({
+    ...present({ profile: values.ZIA_PROFILE }),
     engine: Object.freeze({
-      ...present({ redisUrl: values.REDIS_URL }),
+      ...present({ redisUrl: values.REDIS_URL, profile: values.ZIA_PROFILE }),
       dataDir: resolve(cwd, values.ZIA_DATA_DIR),
       prefix: values.ZIA_PREFIX,
       queueName: values.ZIA_QUEUE,

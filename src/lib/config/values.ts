@@ -68,3 +68,6 @@ function isTrustworthy(url: URL): boolean {
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
 }
+
+/** A profile becomes part of file names and keys. */
+export const PROFILE_NAME = /^[a-z0-9-]{1,40}$/;

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { ipAddress, matching, oneOf, origin, positiveNumber, proxyAddress, wholeNumber } from './values.js';
+import {
+  ipAddress,
+  matching,
+  oneOf,
+  origin,
+  PROFILE_NAME,
+  positiveNumber,
+  proxyAddress,
+  wholeNumber,
+} from './values.js';
 
 export const DATA_CENTERS = ['us', 'eu', 'in', 'au', 'jp', 'ca', 'cn', 'sa', 'uk', 'ae'] as const;
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -30,6 +39,12 @@ const WATCH = { group: 'Dashboard, metrics, log' };
 
 /** Every variable the program reads; an absent one parses as `undefined`. */
 export const SCHEMA = z.object({
+  ZIA_PROFILE: about(
+    matching(PROFILE_NAME, 'up to 40 of the characters a-z, 0-9 and -').optional(),
+    'Name of a profile: settings come from .env.NAME in place of .env, and the store is apart. Only from the environment, or `--profile`.',
+    { group: 'Profile' },
+  ),
+
   ZOHO_CLIENT_ID: about(text().optional(), 'Client id of the self client in Zoho’s API console.', ZOHO),
   ZOHO_CLIENT_SECRET: about(text().optional(), 'Its secret.', { ...ZOHO, secret: true }),
   ZOHO_REFRESH_TOKEN: about(text().optional(), 'Refresh token with scope `ZohoCRM.settings.intelligence.ALL`.', {
@@ -62,12 +77,12 @@ export const SCHEMA = z.object({
   ),
   ZIA_DATA_DIR: about(
     text().default('.zia'),
-    'Folder of the embedded engine and of what this working directory remembers.',
+    'Folder of the embedded engine and of what this working directory remembers; with a profile `.zia-NAME`.',
     ENGINE,
   ),
   ZIA_PREFIX: about(
     matching(/^[\w.-]{1,40}$/, 'up to 40 letters, digits, dots, dashes and underscores').default('zia'),
-    'First part of every key in Redis; one store for each prefix.',
+    'First part of every key in Redis; one store for each prefix. With a profile `zia-NAME`.',
     ENGINE,
   ),
   ZIA_QUEUE: about(
