@@ -1,14 +1,26 @@
 // `npm test`: what has to hold before a change is merged, in minutes. `npm run test:long` (here `--long`): the rest.
 // With words of jest's (`npm test -- test/core`) jest runs once with those words, whichever suite they lead to.
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { LONG } from '../test/support/run/suites.mjs';
 
 const JEST = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
 
-function selection(words) {
-  if (words[0] !== '--long') return words.length > 0 ? words : ['--testPathIgnorePatterns', LONG];
-  return words.length > 1 ? words.slice(1) : [LONG];
+function suite(words) {
+  if (words[0] === '--long') return { name: 'long', selection: [LONG, ...filesInBoth()] };
+  if (words.length === 0) return { name: 'short', selection: ['--testPathIgnorePatterns', LONG] };
+  return { name: '', selection: words };
 }
 
-const { status } = spawnSync(process.execPath, [...JEST, ...selection(process.argv.slice(2))], { stdio: 'inherit' });
+/** Files that have something for the long suite too; see test/support/suite.ts. */
+function filesInBoth() {
+  return readdirSync('test', { recursive: true })
+    .filter((name) => name.endsWith('.test.ts') && !`test/${name}`.startsWith(LONG))
+    .map((name) => `test/${name}`)
+    .filter((path) => /\b(bySuite|ENGINES_IN_TURN)\b/.test(readFileSync(path, 'utf8')));
+}
+
+const { name, selection } = suite(process.argv.slice(2));
+const env = { ...process.env, TEST_SUITE: name };
+const { status } = spawnSync(process.execPath, [...JEST, ...selection], { stdio: 'inherit', env });
 process.exitCode = status ?? 1;

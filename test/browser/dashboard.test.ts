@@ -9,6 +9,7 @@ import { DESKTOP, expectAccessible, numberAfter, PHONE, useDashboardPages } from
 import { goodRows, queueRows } from '../support/fleet.js';
 import { openWorkScene, type WorkScene } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
+import { bySuite } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 jest.setTimeout(120_000);
@@ -124,61 +125,63 @@ describe('the dashboard in a browser', () => {
       expect(await readFile(await rejects.path(), 'utf8')).toContain('NO_USABLE_FIELD');
     }));
 
-  test.each([
-    ['desktop', DESKTOP, 'light'],
-    ['desktop', DESKTOP, 'dark'],
-    ['phone', PHONE, 'light'],
-    ['phone', PHONE, 'dark'],
-  ] as const)(
-    'has no serious accessibility fault and no sideways scrolling: %s, %o, %s',
-    (device, viewport, colorScheme) =>
-      withScratch(async (folder) => {
-        const scene = await openWorkScene(pages.t, 'redis', {
-          quota: KEEP ? 640 : 60,
-          latencyMs: [20, 220],
-          completeAfterMs: 300,
-        });
-        await failSome(scene);
-        await queueRows(scene.queue, goodRows(1_200));
-        // A picture should not show where the tests keep their queue.
-        const engine = { ...scene.engine, description: 'Redis at 127.0.0.1:6379, prefix zia' };
-        const { url } = await serve({ ...scene, engine });
-        const page = await visit(url, { viewport, colorScheme });
-        const path = join(folder, 'accounts.csv');
-        await writeFile(path, SAMPLE);
+  test.each(
+    bySuite<readonly [string, typeof DESKTOP, 'light' | 'dark']>(
+      [['desktop', DESKTOP, 'light']],
+      [
+        ['desktop', DESKTOP, 'dark'],
+        ['phone', PHONE, 'light'],
+        ['phone', PHONE, 'dark'],
+      ],
+    ),
+  )('has no serious accessibility fault and no sideways scrolling: %s, %o, %s', (device, viewport, colorScheme) =>
+    withScratch(async (folder) => {
+      const scene = await openWorkScene(pages.t, 'redis', {
+        quota: KEEP ? 640 : 60,
+        latencyMs: [20, 220],
+        completeAfterMs: 300,
+      });
+      await failSome(scene);
+      await queueRows(scene.queue, goodRows(1_200));
+      // A picture should not show where the tests keep their queue.
+      const engine = { ...scene.engine, description: 'Redis at 127.0.0.1:6379, prefix zia' };
+      const { url } = await serve({ ...scene, engine });
+      const page = await visit(url, { viewport, colorScheme });
+      const path = join(folder, 'accounts.csv');
+      await writeFile(path, SAMPLE);
 
-        scene.work({ settings: { ratePerSecond: 40, resultPollMs: 1_000 } });
-        await waitFor(async () => (await numberAfter(page, 'Waiting')) < (KEEP ? 800 : 1_190), {
-          timeoutMs: 60_000,
-          what: 'a good picture',
-        });
-        await look(page, `overview-${device}-${colorScheme}`);
-        await page.getByRole('alert').getByRole('heading').waitFor({ timeout: 60_000 });
-        await look(page, `stopped-${device}-${colorScheme}`);
-        await page.getByRole('button', { name: 'Resume …' }).click();
-        await look(page, null);
-        await page.getByRole('button', { name: 'Not yet' }).click();
-        await page.getByText('Show as a table').click();
-        await look(page, null);
-        // Zoho grants more, and the answer from before that is forgotten.
-        scene.sandbox.configure({ quota: 2_000 });
-        await engine.store.cell('allowance').change(() => ({ atMs: 0, allowance: null }));
-        await page.getByLabel('Drop a CSV file here').setInputFiles(path);
-        await page.getByRole('button', { name: /Queue .* rows …/ }).waitFor();
-        await page.getByText('Not enqueued').waitFor();
-        await look(page, `file-${device}-${colorScheme}`);
-        await page.getByRole('button', { name: /Queue .* rows …/ }).click();
-        await page.getByRole('button', { name: 'Queue them' }).click();
-        await page.getByText('rows queued.').waitFor();
-        await page.getByRole('link', { name: 'Download the rejects' }).waitFor();
-        await look(page, null);
-        for (const field of ['Company name', 'Email', 'Website']) await page.getByLabel(field).selectOption('');
-        await page.getByLabel('CRM record id').selectOption('Customer');
-        await page.getByRole('button', { name: 'Use these columns' }).click();
-        await page.getByText('No column for name, email or website was found').waitFor();
-        expect(await page.getByLabel('CRM record id').inputValue()).toBe('Customer');
-        await look(page, null);
-      }),
+      scene.work({ settings: { ratePerSecond: 40, resultPollMs: 1_000 } });
+      await waitFor(async () => (await numberAfter(page, 'Waiting')) < (KEEP ? 800 : 1_190), {
+        timeoutMs: 60_000,
+        what: 'a good picture',
+      });
+      await look(page, `overview-${device}-${colorScheme}`);
+      await page.getByRole('alert').getByRole('heading').waitFor({ timeout: 60_000 });
+      await look(page, `stopped-${device}-${colorScheme}`);
+      await page.getByRole('button', { name: 'Resume …' }).click();
+      await look(page, null);
+      await page.getByRole('button', { name: 'Not yet' }).click();
+      await page.getByText('Show as a table').click();
+      await look(page, null);
+      // Zoho grants more, and the answer from before that is forgotten.
+      scene.sandbox.configure({ quota: 2_000 });
+      await engine.store.cell('allowance').change(() => ({ atMs: 0, allowance: null }));
+      await page.getByLabel('Drop a CSV file here').setInputFiles(path);
+      await page.getByRole('button', { name: /Queue .* rows …/ }).waitFor();
+      await page.getByText('Not enqueued').waitFor();
+      await look(page, `file-${device}-${colorScheme}`);
+      await page.getByRole('button', { name: /Queue .* rows …/ }).click();
+      await page.getByRole('button', { name: 'Queue them' }).click();
+      await page.getByText('rows queued.').waitFor();
+      await page.getByRole('link', { name: 'Download the rejects' }).waitFor();
+      await look(page, null);
+      for (const field of ['Company name', 'Email', 'Website']) await page.getByLabel(field).selectOption('');
+      await page.getByLabel('CRM record id').selectOption('Customer');
+      await page.getByRole('button', { name: 'Use these columns' }).click();
+      await page.getByText('No column for name, email or website was found').waitFor();
+      expect(await page.getByLabel('CRM record id').inputValue()).toBe('Customer');
+      await look(page, null);
+    }),
   );
 
   test('lifts a stop with the keyboard alone', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { type Scene, withScene } from '../support/cli-scene.js';
+import { ENGINES_IN_TURN } from '../support/engines.js';
 import { endRedis, startRedis } from '../support/redis.js';
 import { waitFor } from '../support/wait.js';
 
@@ -31,7 +32,7 @@ async function doctor(t: Scene, env: Readonly<Record<string, string>> = {}): Pro
 /** The server of the tests syncs once a second. */
 const TEST_SERVER = { persistence: 'warning' };
 
-describe.each(['redis', 'embedded'] as const)('doctor on %s', (kind) => {
+describe.each(ENGINES_IN_TURN)('doctor on %s', (kind) => {
   test(
     'finds nothing wrong where nothing is, spends nothing and changes nothing',
     () =>

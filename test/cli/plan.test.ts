@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { type Scene, withScene } from '../support/cli-scene.js';
+import { ENGINES_IN_TURN } from '../support/engines.js';
 
 const MIXED = [
   'Company,Email,Record Id',
@@ -23,7 +24,7 @@ async function plan(t: Scene, words: readonly string[], env: Readonly<Record<str
   return JSON.parse(stdout);
 }
 
-describe.each(['redis', 'embedded'] as const)('plan on %s', (kind) => {
+describe.each(ENGINES_IN_TURN)('plan on %s', (kind) => {
   test(
     'agrees with enqueue, status and export on every count, and queues and spends nothing',
     () =>

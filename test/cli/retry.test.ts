@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { identityKey } from '../../src/lib/core/identity.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
-import { quietLog } from '../support/engines.js';
+import { ENGINES_IN_TURN, quietLog } from '../support/engines.js';
 
 const json = async (t: Scene, words: readonly string[]) => {
   const { code, stdout, stderr } = await t.run([...words, '--json']);
@@ -23,7 +23,7 @@ const refuse = (code: string, match: string) => ({
   },
 });
 
-describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
+describe.each(ENGINES_IN_TURN)('on %s', (kind) => {
   test(
     'retry puts failed rows back with fresh attempts: by code, by file, all; and says how many',
     () =>
@@ -110,7 +110,7 @@ test(
   60_000,
 );
 
-describe.each(['redis', 'embedded'] as const)('--priority on %s', (kind) => {
+describe.each(ENGINES_IN_TURN)('--priority on %s', (kind) => {
   test(
     'high goes before everything that waits and low after it, each in the order of its file',
     () =>

@@ -5,7 +5,7 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { enrichedDataOf, finalStatusOf } from '../../src/sandbox/enriched-data.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
-import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { type ENGINE_KINDS, ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 import { goodRows, queueRows, startWorker, type TestWorkerOptions } from '../support/fleet.js';
 import { mostInASecond, watchLateness } from '../support/lateness.js';
 import { openSandbox } from '../support/sandbox.js';
@@ -50,7 +50,7 @@ const readsOf = (sandbox: Sandbox) => {
 
 const MIXED = { notFoundShare: 0.2, failedShare: 0.1, completeAfterMs: 700, latencyMs: [1, 8] } as const;
 
-describe.each(ENGINE_KINDS)('on the %s engine, a worker that waits for results', (kind) => {
+describe.each(ENGINES_IN_TURN)('on the %s engine, a worker that waits for results', (kind) => {
   test('keeps what became of every row, at no more than 1.1 calls a row', async () => {
     const { engine, queue, sandbox } = await open(kind, MIXED);
     const keys = await queueRows(queue, goodRows(1_000));

@@ -13,7 +13,7 @@ import { resolveColumns } from '../../src/lib/csv/resolve-columns.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { liftStop } from '../../src/lib/store/lift-stop.js';
-import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { ENGINES_IN_TURN, openTestEngine, quietLog } from '../support/engines.js';
 import { uploadedFiles } from '../support/uploaded-files.js';
 import { waitFor } from '../support/wait.js';
 
@@ -24,7 +24,7 @@ const STOP = { code: 'LIMIT_EXCEEDED', message: 'Quota <spent>.', sinceMs: 1_750
 
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin' };
 
-describe.each(ENGINE_KINDS)('dashboard on the %s engine', (kind) => {
+describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
   let engine: Engine;
   let closers: (() => Promise<void>)[];
   beforeEach(async () => {

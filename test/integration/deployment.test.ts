@@ -1,7 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { cp, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
@@ -13,10 +13,7 @@ import { parse } from 'yaml';
 import { CLOSING_MS } from '../../src/cli/session.js';
 import { VARIABLES } from '../../src/lib/config/variables.js';
 import { loadConfig, SPARE_AFTER_REQUEST_MS } from '../../src/lib/config.js';
-import { withScene } from '../support/cli-scene.js';
-import { freePort } from '../support/free-port.js';
 import { withScratch } from '../support/scratch.js';
-import { waitFor } from '../support/wait.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const compose = parse(read('docker-compose.yml'), { merge: true });
@@ -199,66 +196,7 @@ describe('Dockerfile', () => {
     expect(read('deploy/healthcheck.mjs')).toContain('process.env.ZIA_METRICS_PORT || 9464');
     expect(VARIABLES.find(({ name }) => name === 'ZIA_METRICS_PORT')?.default).toBe('9464');
   });
-
-  test(
-    'builds with its own commands an image whose worker starts, is well and ends',
-    () =>
-      withScene('redis', {}, async ({ folder, env: account }) => {
-        const image = await buildImage(folder);
-        const inImage = (name: string) => (JSON.parse(instruction(name)) as string[]).map(image);
-        const env = { ...process.env, ...account, NODE_ENV: 'production', ZIA_METRICS_PORT: String(await freePort()) };
-        const [program = '', ...words] = [...inImage('ENTRYPOINT'), ...inImage('CMD')];
-        const worker = spawn(program, words, { cwd: folder, env, stdio: 'ignore' });
-        const ended = once(worker, 'exit');
-        const [asks = '', ...script] = (
-          JSON.parse(/CMD (.*)$/.exec(instruction('HEALTHCHECK'))?.[1] ?? '') as string[]
-        ).map(image);
-        const isWell = () =>
-          run(asks, script, { env }).then(
-            () => true,
-            () => false,
-          );
-        await waitFor(isWell, { what: 'a healthy worker', timeoutMs: 30_000 });
-        worker.kill('SIGTERM');
-        expect(await ended).toEqual([0, null]);
-        const { stdout } = await run('npm', ['ls', '--all', '--omit=dev', '--json'], { cwd: image('/app') });
-        expect(JSON.parse(stdout)).not.toHaveProperty('problems');
-      }),
-    120_000,
-  );
 });
-
-/** The arguments of the only, or last, instruction of a name. */
-function instruction(name: string): string {
-  return instructions.findLast((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? '';
-}
-
-/** Does in folders what the Dockerfile says, without a network; returns where a path of the image is. */
-async function buildImage(folder: string): Promise<(path: string) => string> {
-  const lastStage = instructions.findLastIndex((line) => line.startsWith('FROM '));
-  const places = { build: join(folder, 'build'), image: join(folder, 'image') };
-  for (const [at, line] of instructions.entries()) {
-    const place = at < lastStage ? places.build : places.image;
-    const [word, ...rest] = line.split(/\s+/);
-    const into = (path: string) => join(place, path.startsWith('/') ? path : join('/app', path));
-    if (word === 'COPY') {
-      const fromBuild = rest[0] === '--from=build';
-      const [target = '', ...sources] = (fromBuild ? rest.slice(1) : rest).reverse();
-      for (const source of sources) {
-        const toFolder = target.endsWith('/') ? join(target, basename(source)) : target;
-        await cp(fromBuild ? join(places.build, source) : join(root, source), into(toFolder), copying);
-      }
-    } else if (line === 'RUN npm ci --ignore-scripts') {
-      // It would fetch what is here. A copy, no links: the next command takes away what is for development only.
-      await cp(join(root, 'node_modules'), into('node_modules'), copying);
-    } else if (word === 'RUN' && place === places.build) {
-      await run('sh', ['-c', rest.join(' ')], { cwd: into('.'), env: { ...process.env, npm_config_offline: 'true' } });
-    }
-  }
-  return (path) => path.replace(/^(?=\/app\/|\/app$)/, places.image);
-}
-
-const copying = { recursive: true, verbatimSymlinks: true };
 
 test.each([
   [200, 0],

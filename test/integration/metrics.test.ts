@@ -18,7 +18,7 @@ import type { RememberedAllowance } from '../../src/lib/zoho/allowance.js';
 import type { ZohoClient } from '../../src/lib/zoho/client.js';
 import { keepAllowance } from '../../src/workers/keep-allowance.js';
 import { withScene } from '../support/cli-scene.js';
-import { ENGINE_KINDS, quietLog, testPlace, testRedisUrl } from '../support/engines.js';
+import { ENGINES_IN_TURN, quietLog, testPlace, testRedisUrl } from '../support/engines.js';
 import { goodRows, queueRows } from '../support/fleet.js';
 import { answering, openWorkScene, refusal, type WorkScene } from '../support/scene.js';
 import { setup } from '../support/setup.js';
@@ -47,7 +47,7 @@ async function readiness(app: Hono): Promise<{ status: number; body: unknown }> 
 
 const monitoringOf = ({ engine, queue }: WorkScene) => createMonitoring({ engine, queue });
 
-describe.each(ENGINE_KINDS)('what the store and BullMQ say, on the %s engine', (kind) => {
+describe.each(ENGINES_IN_TURN)('what the store and BullMQ say, on the %s engine', (kind) => {
   test('rows accepted and failed are counted, under BullMQ’s own names too', async () => {
     const scene = await openWorkScene(t, kind);
     const [bad, ...good] = goodRows(4);

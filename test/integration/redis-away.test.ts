@@ -12,6 +12,7 @@ import { quietLog } from '../support/engines.js';
 import { goodRows, queueRows, startWorker } from '../support/fleet.js';
 import { openSandbox } from '../support/sandbox.js';
 import { setup } from '../support/setup.js';
+import { bySuite } from '../support/suite.js';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait.js';
 
@@ -41,7 +42,7 @@ interface Outage {
 /** Long enough for commands to get lost, too short for anybody to notice while it lasts. */
 const A_MOMENT_MS = 1_500;
 
-const OUTAGES: Readonly<Record<string, Outage>> = {
+const OUTAGES = {
   'Redis is killed and started again': {
     begin: (redis) => redis.end('SIGKILL'),
     end: (redis) => redis.start(),
@@ -58,10 +59,26 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
     begin: async (_, proxy) => proxy.cut(),
     end: async () => undefined,
   },
-};
+} satisfies Readonly<Record<string, Outage>>;
 
-describe.each(Object.entries(OUTAGES))('when %s', (name, outage) => {
-  test.each(['for a moment', 'until it is noticed'])(
+type Away = 'for a moment' | 'until it is noticed';
+
+const CASES = bySuite<readonly [keyof typeof OUTAGES, readonly Away[]]>(
+  [
+    ['Redis is killed and started again', ['for a moment']],
+    ['connections swallow everything', ['until it is noticed']],
+  ],
+  [
+    ['Redis is killed and started again', ['until it is noticed']],
+    ['its port refuses connections', ['for a moment', 'until it is noticed']],
+    ['connections swallow everything', ['for a moment']],
+    ['connections are cut', ['for a moment', 'until it is noticed']],
+  ],
+);
+
+describe.each(CASES)('when %s', (name, ways) => {
+  const outage: Outage = OUTAGES[name];
+  test.each(ways)(
     'a worker goes on by itself within 10 s, away %s',
     async (away) => {
       const redis = await redisWith();

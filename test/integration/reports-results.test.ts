@@ -14,7 +14,7 @@ import { ADDED_COLUMNS } from '../../src/reports/export-record.js';
 import type { FileCounts } from '../../src/reports/file-counts.js';
 import { fileStatus, type ReportedFile } from '../../src/reports/file-status.js';
 import { RESULT_COLUMNS } from '../../src/reports/result-columns.js';
-import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 import { withScratch } from '../support/scratch.js';
 
 type Records = Record<string, string>[];
@@ -106,7 +106,7 @@ Enriched Ltd,=1+1
 New Ltd,
 `;
 
-describe.each(ENGINE_KINDS)('results in reports on the %s engine', (kind) => {
+describe.each(ENGINES_IN_TURN)('results in reports on the %s engine', (kind) => {
   let engine: Engine;
   let close: () => Promise<void>;
   beforeEach(async () => {

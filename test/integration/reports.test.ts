@@ -15,7 +15,7 @@ import { type ExportReport, exportFile, exportPathOf } from '../../src/reports/e
 import { ADDED_COLUMNS } from '../../src/reports/export-record.js';
 import { fileStatus, type ReportedFile } from '../../src/reports/file-status.js';
 import { queueStatus } from '../../src/reports/queue-status.js';
-import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { ENGINE_KINDS, ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 import { withScratch } from '../support/scratch.js';
 import { waitFor } from '../support/wait.js';
 
@@ -61,7 +61,7 @@ function fates(engine: Engine) {
   };
 }
 
-describe.each(ENGINE_KINDS)('reports on the %s engine', (kind) => {
+describe.each(ENGINES_IN_TURN)('reports on the %s engine', (kind) => {
   let engine: Engine;
   let close: () => Promise<void>;
   beforeEach(async () => {

@@ -9,8 +9,12 @@ import { copyTemplate } from '../../src/lib/engine/embedded/database-template.js
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
 import type { Logger } from '../../src/lib/logger.js';
+import { bySuite } from './suite.js';
 
 export const ENGINE_KINDS = ['redis', 'embedded'] as const;
+/** For code that does not know the engine: each suite has one. That the engines agree is what the store's tests are for. */
+export const ENGINES_IN_TURN = bySuite<EngineKind>(['redis'], ['embedded']);
+
 export type EngineKind = (typeof ENGINE_KINDS)[number];
 
 export const quietLog: Logger = {
