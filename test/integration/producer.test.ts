@@ -67,6 +67,7 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
       rejected: 0,
       rejectsFile: null,
       fieldsLeftOut: 1,
+      input: expect.objectContaining({ delimiter: ',', encoding: 'utf-8', headerLine: 1, findings: [] }),
     });
     const row: Row = { module: 'Leads', recordId: '57', name: 'Acme Ltd', website: 'www.acme.example' };
     const [job] = await waiting();
@@ -79,9 +80,9 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
   });
 
   test('keeps the order of the file over many chunks', async () => {
-    const path = await file(table(companies(3_500)));
-    expect(await enqueue(path)).toMatchObject({ rows: 3_500, enqueued: 3_500 });
-    expect(await names()).toEqual(companies(3_500).map((line) => line.split(',')[0]));
+    const path = await file(table(companies(1_800)));
+    expect(await enqueue(path)).toMatchObject({ rows: 1_800, enqueued: 1_800 });
+    expect(await names()).toEqual(companies(1_800).map((line) => line.split(',')[0]));
   });
 
   test('counts rows that repeat an earlier one, in the same chunk and in a later one', async () => {
@@ -156,20 +157,21 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
   });
 
   test('ends between two chunks when aborted, keeps what is queued, and goes on when started again', async () => {
-    const path = await file(table(['HP,', ...companies(20_000)]));
+    const path = await file(table(['HP,', ...companies(5_000)]));
     const stop = new AbortController();
     const aborted = enqueue(path, { signal: stop.signal, onProgress: () => stop.abort(new Error('Interrupted.')) });
     await expect(aborted).rejects.toThrow('Interrupted.');
     const queued = (await queue.getJobCounts('waiting')).waiting ?? 0;
     expect(queued).toBeGreaterThanOrEqual(499);
-    expect(queued).toBeLessThan(20_000);
+    expect(queued).toBeLessThan(5_000);
     expect(await readdir(folder)).toEqual(['accounts.csv']);
-    expect(await enqueue(path)).toMatchObject({ rows: 20_001, enqueued: 20_000 - queued, known: queued, rejected: 1 });
+    expect(await enqueue(path)).toMatchObject({ rows: 5_001, enqueued: 5_000 - queued, known: queued, rejected: 1 });
   });
 
   test('ends with the same jobs in the same order when it is killed midway and started again', async () => {
-    const path = await file(table(['HP,', ...companies(12_000)]));
-    const child = spawn(process.execPath, [CHILD, JSON.stringify(settings), path], {
+    const path = await file(table(['HP,', ...companies(2_000)]));
+    // It freezes itself after its first chunk, so that it is midway however slow this process is.
+    const child = spawn(process.execPath, [CHILD, JSON.stringify(settings), path, 'freeze'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
@@ -177,9 +179,9 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     await once(child, 'exit');
     const queued = (await queue.getJobCounts('waiting')).waiting ?? 0;
     expect(queued).toBeGreaterThan(0);
-    expect(queued).toBeLessThan(12_000);
-    expect(await enqueue(path)).toMatchObject({ rows: 12_001, enqueued: 12_000 - queued, known: queued, rejected: 1 });
-    expect(await names()).toEqual(companies(12_000).map((line) => line.split(',')[0]));
+    expect(queued).toBeLessThan(2_000);
+    expect(await enqueue(path)).toMatchObject({ rows: 2_001, enqueued: 2_000 - queued, known: queued, rejected: 1 });
+    expect(await names()).toEqual(companies(2_000).map((line) => line.split(',')[0]));
     expect(await readdir(folder)).toEqual(['accounts.csv', 'accounts.rejects.csv']);
   }, 60_000);
 

@@ -91,6 +91,8 @@ describe('after a resume', () => {
       expect(posts).toHaveLength(6);
       for (let at = 1; at < posts.length; at++) expectAlone(posts.slice(at - 1));
       expect(new Set(posts.map(({ sent }) => sent?.name)).size).toBe(6);
+      // The stop comes before the last row's job is put away.
+      await waitFor(async () => (await scene.engine.counts()).active === 0, { what: 'the last row' });
       expect((await scene.engine.counts()).failed).toBe(failed);
       expect((await scene.engine.store.counts()).uncertain).toBe(uncertain);
     },
