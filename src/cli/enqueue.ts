@@ -7,13 +7,14 @@ import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
+import { againFlag, engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
 
 export interface EnqueueFlags extends InputFlags {
   readonly limit?: number;
+  readonly again?: boolean;
   readonly rejects?: string;
   readonly priority?: Priority;
 }
@@ -32,6 +33,7 @@ export function define(command: Command): Run {
     .addOption(priorityFlag())
     .addOption(yesFlag())
     .addOption(mapFlag())
+    .addOption(againFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(
@@ -74,6 +76,7 @@ export async function enqueue(
       module: config.work.module,
       maxAttempts: config.work.maxAttempts,
       limit: flags.limit,
+      again: flags.again,
       priority: flags.priority,
       rejectsPath: flags.rejects === undefined ? undefined : typedPath(flags.rejects),
       signal: shutdown.signal,

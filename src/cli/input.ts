@@ -1,7 +1,5 @@
 import { resolve } from 'node:path';
-import { openCsv } from '../lib/csv/csv-source.js';
-import { resolveColumns } from '../lib/csv/resolve-columns.js';
-import type { ReportedFile } from '../reports/file-status.js';
+import { type Input, withInput as withCsvInput } from '../lib/csv/with-input.js';
 import { typedIn } from './npm.js';
 import type { Session } from './session.js';
 
@@ -17,18 +15,13 @@ export function typedPath(path: string): string {
   return path === '-' || folder === cwd ? path : resolve(folder, path);
 }
 
-/** Opens the file the user named, finds its columns, and closes it after `work`. Throws `UsageError` for a file that will not do. */
-export async function withInput<T>(
+/** `withInput` for the file the user named. */
+export function withInput<T>(
   { engine, config }: Pick<Session, 'engine' | 'config'>,
   path: string,
   flags: InputFlags,
-  work: (input: ReportedFile) => Promise<T>,
+  work: (input: Input) => Promise<T>,
 ): Promise<T> {
-  const source = await openCsv(typedPath(path));
-  try {
-    const columns = await resolveColumns(source, flags.map ?? [], engine.store);
-    return await work({ source, columns, module: config.work.module, engine });
-  } finally {
-    await source.close();
-  }
+  const { module } = config.work;
+  return withCsvInput({ path: typedPath(path), mapFlags: flags.map ?? [], module, engine }, work);
 }

@@ -16,6 +16,10 @@ export const mapFlag = (): Option =>
 export const priorityFlag = (): Option =>
   new Option('--priority <priority>', 'before all rows that wait (high), or after them (low)').choices([...PRIORITIES]);
 
+/** Of the commands that queue rows, and of `plan`. */
+export const againFlag = (): Option =>
+  new Option('--again', 'pay again for rows that were sent under other columns; never for one sent under these');
+
 export const yesFlag = (): Option => new Option('-y, --yes', 'on a terminal, do not ask before rows are queued');
 
 /** A whole number of at least `min`. */

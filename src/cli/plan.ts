@@ -6,13 +6,14 @@ import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
+import { againFlag, engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
 
 export interface PlanFlags extends InputFlags {
   readonly limit?: number;
+  readonly again?: boolean;
 }
 
 interface Flags extends PlanFlags {
@@ -26,6 +27,7 @@ export function define(command: Command): Run {
     .argument('<file>', 'a CSV file with a header row; - reads stdin')
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .addOption(mapFlag())
+    .addOption(againFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(command, 'npm run plan accounts.csv', 'npm run -s plan accounts.csv -- --json');
@@ -52,6 +54,7 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
         module: session.config.work.module,
         covers,
         limit: flags.limit,
+        again: flags.again,
         signal: session.shutdown.signal,
         onProgress: ({ rows: done, total }) => progress.update(done, total),
       }),

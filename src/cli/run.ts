@@ -13,7 +13,7 @@ import { EXIT } from './exit-codes.js';
 import { writeExport } from './export.js';
 import { fileTable } from './file-table.js';
 import { typedPath } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
+import { againFlag, engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
 import { createProgresses } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
@@ -49,6 +49,7 @@ export function define(command: Command): Run {
     .addOption(priorityFlag())
     .addOption(yesFlag())
     .addOption(mapFlag())
+    .addOption(againFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(command, 'npm start -- accounts.csv', 'npm start -- accounts.csv --limit 5');

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { Input } from '../lib/csv/with-input.js';
 import { UsageError } from '../lib/errors.js';
 import type { FileCounts } from '../reports/file-counts.js';
-import { fileStatus, type ReportedFile } from '../reports/file-status.js';
+import { fileStatus } from '../reports/file-status.js';
 import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
 import { allowanceLine } from './allowance-line.js';
 import { quickAllowance } from './ask-account.js';
@@ -53,7 +54,7 @@ async function status(session: Session, file: string | undefined, flags: Flags):
   return withInput(session, file, flags, (input) => show(session, input, flags));
 }
 
-async function show(session: Session, input: ReportedFile | null, flags: Flags): Promise<number> {
+async function show(session: Session, input: Input | null, flags: Flags): Promise<number> {
   const {
     engine,
     shutdown: { signal },

@@ -1,6 +1,6 @@
 import type { ColumnMapping } from '../lib/core/columns.js';
 import { openCsv } from '../lib/csv/csv-source.js';
-import { rememberColumns } from '../lib/csv/resolve-columns.js';
+import type { Input } from '../lib/csv/with-input.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
 import { type EnqueueReport, enqueueRows } from '../producers/csv-producer.js';
@@ -10,7 +10,7 @@ import type { RejectWriter } from '../producers/reject-writer.js';
 import { writeRejects } from '../producers/write-rejects.js';
 import { exportFile } from '../reports/export-file.js';
 import type { FileCounts } from '../reports/file-counts.js';
-import { fileStatus, type ReportedFile } from '../reports/file-status.js';
+import { fileStatus } from '../reports/file-status.js';
 
 /** A file on this machine and where its fields are. */
 export interface MappedFile {
@@ -42,7 +42,7 @@ export interface FileActions {
 export function createFileActions({ engine, work, allowance }: FileActionsOptions): FileActions {
   const { module, maxAttempts } = work;
 
-  async function withFile<T>({ path, columns }: MappedFile, use: (file: ReportedFile) => Promise<T>): Promise<T> {
+  async function withFile<T>({ path, columns }: MappedFile, use: (file: Input) => Promise<T>): Promise<T> {
     const source = await openCsv(path);
     try {
       return await use({ source, columns, module, engine });
@@ -51,7 +51,11 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
     }
   }
 
-  async function enqueue(file: ReportedFile, signal: AbortSignal, onProgress: OnProgress): Promise<EnqueueReport> {
+  async function enqueue(
+    file: Input & Pick<MappedFile, 'mapFlags'>,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<EnqueueReport> {
     const queue = engine.openQueue();
     try {
       return await enqueueRows({ ...file, maxAttempts, queue, rejects: NO_REJECTS, signal, onProgress });
@@ -66,10 +70,7 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
         withFile(file, (input) => planRows({ ...input, covers, signal, onProgress })),
       ),
     enqueue: (file, signal, onProgress) =>
-      withFile(file, async (input) => {
-        await rememberColumns(input.source, file.mapFlags, engine.store);
-        return enqueue(input, signal, onProgress);
-      }),
+      withFile(file, (input) => enqueue({ ...input, mapFlags: file.mapFlags }, signal, onProgress)),
     outcomes: (file) => withFile(file, fileStatus),
     exportTo: (file, out, signal) =>
       withFile(file, async (input) => void (await exportFile({ ...input, out, signal }))),

@@ -1,20 +1,34 @@
+import type { IdentityKey } from '../lib/core/ids.js';
+import { wasSent } from '../lib/csv/paid-rows.js';
+import { noteQueuedAs } from '../lib/csv/queued-as.js';
+import { rememberColumns } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions, type Priority } from '../lib/queues.js';
+import {
+  type ClassifiedRow,
+  type ClassifyOptions,
+  type ClassifyReport,
+  checkOf,
+  classifyRows,
+  NO_ROWS,
+  type RowCounts,
+} from './classify-rows.js';
 import { type RejectWriter, rejectsAmong } from './reject-writer.js';
-import { type SortedRow, type SortOptions, type SortReport, sortRows } from './sorted-rows.js';
 
-export interface EnqueueOptions extends SortOptions {
-  readonly engine: SortOptions['engine'] & Pick<Engine, 'bulksAtOnce'>;
+export interface EnqueueOptions extends ClassifyOptions {
+  readonly engine: Pick<Engine, 'store' | 'keysWithJob' | 'withdrawJobs' | 'bulksAtOnce'>;
   readonly queue: Pick<EnrichQueue, 'addBulk'>;
   readonly maxAttempts: number;
   /** Default `normal`. */
   readonly priority?: Priority | undefined;
   readonly rejects: RejectWriter;
+  /** Values of `--map`: remembered for the header row when rows are queued. */
+  readonly mapFlags?: readonly string[] | undefined;
   /** Called after each chunk. `total` is the rows of the whole file. */
   readonly onProgress?: ((progress: { readonly rows: number; readonly total: number }) => void) | undefined;
 }
 
-export interface EnqueueReport extends SortReport {
+export interface EnqueueReport extends ClassifyReport {
   /** The file as given; `-` for standard input. */
   readonly file: string;
   /** Null when nothing was rejected. */
@@ -32,18 +46,65 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
   const { engine, queue, maxAttempts, priority = 'normal', rejects, source, signal, onProgress } = options;
   const adding = priority === 'high' ? addInFront(queue, signal) : addBehind(queue, engine.bulksAtOnce);
   try {
-    const counts = await sortRows(options, async (rows, soFar) => {
-      await adding.add(rows.filter(({ kind }) => kind === 'new').map((row) => jobOf(row, maxAttempts, priority)));
+    let counts = NO_ROWS;
+    let late = 0;
+    const check = checkOf(options);
+    for await (const { rows, soFar } of classifyRows(options, check)) {
+      const isNew = rows.filter(({ kind }) => kind === 'new');
+      if (counts.enqueued === 0 && isNew.length > 0) await remember(options);
+      counts = soFar;
+      const mayGo = await withdrawOthers(isNew, engine);
+      late += isNew.length - mayGo.length;
+      await adding.add(mayGo.map((row) => jobOf(row, maxAttempts, priority)));
       await rejects.write(rejectsAmong(rows.map(({ row }) => row)));
       onProgress?.({ rows: soFar.rows, total: source.rowCount });
-    });
+    }
     await adding.flush();
-    return { file: source.path, ...counts, rejectsFile: await rejects.finish() };
+    return { file: source.path, ...withLate(counts, late), input: check.result(), rejectsFile: await rejects.finish() };
   } catch (error) {
     await adding.settled();
     await rejects.discard();
     throw error;
   }
+}
+
+/** Notes how the file is read, before its first row is queued: for the next file with its header row, and for other columns. */
+async function remember({ source, columns, module, mapFlags = [], engine }: EnqueueOptions): Promise<void> {
+  await rememberColumns(source, mapFlags, engine.store);
+  await noteQueuedAs(source, { columns, module }, engine.store);
+}
+
+/**
+ * Takes the jobs that wait for these rows under other columns off the queue, and returns the rows that may be queued: none
+ * whose other job a worker has by now. They go before the new ones come: a row that a killed run left without a job is new
+ * to the next, while two jobs for one row would pay twice.
+ */
+async function withdrawOthers(
+  rows: readonly ClassifiedRow[],
+  engine: EnqueueOptions['engine'],
+): Promise<readonly ClassifiedRow[]> {
+  const keys = rows.flatMap(otherJobs);
+  if (keys.length === 0) return rows;
+  const withdrawn = await engine.withdrawJobs(keys, { failed: true });
+  const left = keys.filter((key) => !withdrawn.has(key));
+  const [withJob, entries] = await Promise.all([engine.keysWithJob(left), engine.store.entries(left)]);
+  return rows.filter((row) => otherJobs(row).every((key) => !withJob.has(key) && !wasSent(entries.get(key))));
+}
+
+function otherJobs({ elsewhere }: ClassifiedRow): readonly IdentityKey[] {
+  return elsewhere?.kind === 'queued' ? elsewhere.keys : [];
+}
+
+/** Rows that a worker took under other columns before they could be replaced. */
+function withLate(counts: RowCounts, late: number): RowCounts {
+  const { enqueued, replaced, known, knownUnderOtherColumns } = counts;
+  return {
+    ...counts,
+    enqueued: enqueued - late,
+    replaced: replaced - late,
+    known: known + late,
+    knownUnderOtherColumns: knownUnderOtherColumns + late,
+  };
 }
 
 interface Adding {
@@ -104,7 +165,7 @@ function addInFront(queue: EnqueueOptions['queue'], signal: AbortSignal | undefi
   };
 }
 
-function jobOf({ row }: SortedRow, maxAttempts: number, priority: Priority): Job {
+function jobOf({ row }: ClassifiedRow, maxAttempts: number, priority: Priority): Job {
   if (!row.parsed.ok || row.key === undefined) throw new Error('A reject was about to become a job.');
   const data: EnrichPayload = { v: 1, ...row.parsed.row, line: row.lineNumber };
   return { name: JOB_NAME, data, opts: jobOptions(row.key, maxAttempts, priority) };

@@ -1,28 +1,26 @@
-import type { Readable } from 'node:stream';
 import type { RejectCode } from '../lib/core/row.js';
-import { openCsv } from '../lib/csv/csv-source.js';
-import { chooseColumns, rememberColumns } from '../lib/csv/resolve-columns.js';
-import type { Engine } from '../lib/engine/engine.js';
-import { type SortedRow, type SortOptions, type SortReport, sortRows } from './sorted-rows.js';
+import { type InputOptions, withInput } from '../lib/csv/with-input.js';
+import {
+  type ClassifiedRow,
+  type ClassifyOptions,
+  type ClassifyReport,
+  checkOf,
+  classifyRows,
+  NO_ROWS,
+} from './classify-rows.js';
 
-export interface PlanRowsOptions extends SortOptions {
+export interface PlanRowsOptions extends ClassifyOptions {
   /** New rows that the allowance is good for; null when that is not known. */
   readonly covers: number | null;
   readonly onProgress?: ((progress: { readonly rows: number; readonly total: number }) => void) | undefined;
 }
 
-export interface PlanOptions extends Omit<PlanRowsOptions, 'source' | 'columns'> {
-  /** The CSV file; `-` for standard input. */
-  readonly path: string;
-  /** Values of `--map`, such as `name=Firm`. */
-  readonly mapFlags: readonly string[];
-  readonly engine: Engine;
-  /** Standard input when absent. */
-  readonly stdin?: Readable | undefined;
-}
+export interface PlanOptions
+  extends InputOptions,
+    Pick<PlanRowsOptions, 'limit' | 'again' | 'signal' | 'covers' | 'onProgress'> {}
 
 /** What enqueueing a file would do; the counts are those of an `EnqueueReport`. */
-export interface FilePlan extends SortReport {
+export interface FilePlan extends ClassifyReport {
   readonly file: string;
   /** Rejected records by reason. */
   readonly rejects: Partial<Record<RejectCode, number>>;
@@ -35,31 +33,26 @@ export interface FilePlan extends SortReport {
 }
 
 /** Reads and checks a file as `enqueueFile` does, and queues nothing. Throws UsageError when the file cannot be used. */
-export async function planFile(options: PlanOptions): Promise<FilePlan> {
-  const { path, mapFlags, engine, stdin } = options;
-  const source = await openCsv(path, stdin === undefined ? {} : { stdin });
-  try {
-    const choice = await chooseColumns(source, mapFlags, engine.store);
-    await rememberColumns(source, mapFlags, engine.store);
-    return await planRows({ ...options, source, choice, columns: choice.columns });
-  } finally {
-    await source.close();
-  }
+export function planFile(options: PlanOptions): Promise<FilePlan> {
+  return withInput(options, (input) => planRows({ ...options, ...input }));
 }
 
 /** Reads and checks the rows of an open file as `enqueueRows` does, and queues nothing. */
 export async function planRows(options: PlanRowsOptions): Promise<FilePlan> {
   const { source, covers, onProgress } = options;
   const tally = createTally(covers);
-  const counts = await sortRows(options, async (rows, soFar) => {
+  let counts = NO_ROWS;
+  const check = checkOf(options);
+  for await (const { rows, soFar } of classifyRows(options, check)) {
+    counts = soFar;
     for (const row of rows) tally.add(row);
     onProgress?.({ rows: soFar.rows, total: source.rowCount });
-  });
-  return { file: source.path, ...counts, ...tally.result() };
+  }
+  return { file: source.path, ...counts, input: check.result(), ...tally.result() };
 }
 
 interface PlanTally {
-  add(row: SortedRow): void;
+  add(row: ClassifiedRow): void;
   result(): Pick<FilePlan, 'rejects' | 'withRecordId' | 'covered' | 'endsAtLine'>;
 }
 

@@ -1,7 +1,11 @@
+import { assertNever } from '../lib/core/assert-never.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
-import type { FileRow } from '../lib/csv/row-reader.js';
+import { createPaidRows, type Elsewhere, type KeyedRow, type PaidRows, wasSent } from '../lib/csv/paid-rows.js';
+import { type FileRow, readRows } from '../lib/csv/row-reader.js';
+import type { Input } from '../lib/csv/with-input.js';
 import type { Engine, JobFate } from '../lib/engine/engine.js';
+import { mapAhead } from '../lib/map-ahead.js';
 import { type RowOutcome, type RowRecords, recordedOutcome, rowOutcome } from './row-outcome.js';
 
 export interface OutcomeOptions {
@@ -23,28 +27,72 @@ export interface ReportedRows {
  * last answer is made use of.
  */
 export async function* withOutcomes(
-  batches: AsyncIterable<readonly FileRow[]>,
-  engine: Engine,
+  input: Input,
   options: OutcomeOptions = { withData: false },
 ): AsyncGenerator<ReportedRows> {
-  let ahead: Promise<ReportedRows> | undefined;
-  for await (const rows of batches) {
-    const next = lookUp(rows, engine, options);
-    // It is awaited later, or never when the reading ends early: until then Node must not take a failure for unhandled.
-    next.catch(() => undefined);
-    if (ahead !== undefined) yield await ahead;
-    ahead = next;
-  }
-  if (ahead !== undefined) yield await ahead;
+  const paidRows = createPaidRows(input);
+  yield* mapAhead(readRows(input.source, input), 1, (rows) => lookUp(rows, input.engine, paidRows, options));
 }
 
-async function lookUp(rows: readonly FileRow[], engine: Engine, options: OutcomeOptions): Promise<ReportedRows> {
-  const keys = new Set(rows.flatMap(({ key }) => (key === undefined ? [] : [key])));
-  const records = await recordsOf([...keys], engine, options);
+async function lookUp(
+  rows: readonly FileRow[],
+  engine: Engine,
+  paidRows: PaidRows,
+  options: OutcomeOptions,
+): Promise<ReportedRows> {
+  const keyed = new Map(rows.filter(isKeyed).map((row) => [row.key, row]));
+  const records = await recordsOf([...keyed.keys()], engine, options);
+  const unknown = [...keyed.values()].filter(({ key }) => isUnknown(records.get(key)));
+  const elsewhere = await paidRows.find(unknown);
+  const others = await recordsOf([...new Set([...elsewhere.values()].flatMap(keysOf))], engine, options);
   return {
     rows,
-    outcomes: rows.map(({ key, parsed }) => rowOutcome((key && records.get(key)) ?? { fate: ABSENT }, parsed)),
+    outcomes: rows.map(({ key, parsed }) => {
+      const other = key && elsewhere.get(key);
+      if (key === undefined || other === undefined) {
+        return rowOutcome((key && records.get(key)) ?? { fate: ABSENT }, parsed);
+      }
+      const outcome = rowOutcome(keysOf(other).map((found) => others.get(found))[0] ?? { fate: ABSENT }, parsed);
+      return { ...outcome, notes: [noteOf(other), ...outcome.notes] };
+    }),
   };
+}
+
+function isKeyed(row: FileRow): row is KeyedRow {
+  return row.key !== undefined;
+}
+
+/** Neither queued nor sent under its own key. */
+function isUnknown(records: RowRecords | undefined): boolean {
+  return records === undefined || (records.fate.state === 'absent' && !wasSent(records.entry));
+}
+
+function keysOf(elsewhere: Elsewhere): readonly IdentityKey[] {
+  switch (elsewhere.kind) {
+    case 'sent':
+      return [elsewhere.key];
+    case 'queued':
+      return elsewhere.keys;
+    case 'several':
+      return [];
+    default:
+      return assertNever(elsewhere);
+  }
+}
+
+function noteOf(elsewhere: Elsewhere): string {
+  switch (elsewhere.kind) {
+    case 'sent':
+      return elsewhere.gotRecordId
+        ? 'sent under other columns, without a record id; --again sends it with its record id'
+        : 'sent under other columns';
+    case 'queued':
+      return 'queued under other columns';
+    case 'several':
+      return 'a row with nothing but this name was sent, and several companies have it';
+    default:
+      return assertNever(elsewhere);
+  }
 }
 
 /** Outcomes of these ledger entries, with data. */

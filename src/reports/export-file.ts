@@ -1,10 +1,10 @@
 import { join, parse } from 'node:path';
 import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
-import { type FileRow, readRows } from '../lib/csv/row-reader.js';
+import type { FileRow } from '../lib/csv/row-reader.js';
+import type { Input } from '../lib/csv/with-input.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createWriter, type ExportFormat } from './export-writer.js';
 import { createTally, type FileCounts, type OutcomeTally } from './file-counts.js';
-import type { ReportedFile } from './file-status.js';
 import type { RowOutcome, RowStatus } from './row-outcome.js';
 import { resolveTarget, writeTo } from './write-file.js';
 
@@ -22,7 +22,7 @@ export interface ExportChoices {
   readonly onProgress?: ((rows: number) => void) | undefined;
 }
 
-export interface ExportOptions extends ReportedFile, ExportChoices {}
+export interface ExportOptions extends Input, ExportChoices {}
 
 export interface ExportReport {
   /** As given, or the path chosen; `-` for stdout. */
@@ -63,7 +63,7 @@ async function* exportText(
   tally: OutcomeTally,
   counted: { written: number },
 ): AsyncGenerator<string> {
-  const { source, columns, module, engine, onProgress, only } = options;
+  const { source, onProgress, only } = options;
   const writer = createWriter(options.format ?? 'csv', {
     ...pick(source),
     // Excel takes UTF-8 without a mark for an old code page: a file that was not UTF-8 gets one, or its accents would break.
@@ -72,8 +72,7 @@ async function* exportText(
   const firstLines = createFirstLines(source.rowCount);
   yield writer.head;
   let done = 0;
-  const batches = readRows(source, { columns, module });
-  for await (const { rows, outcomes } of withOutcomes(batches, engine, { withData: true })) {
+  for await (const { rows, outcomes } of withOutcomes(options, { withData: true })) {
     const texts = rows.flatMap((row, at) => {
       const outcome = withRepeatNote(outcomes[at], row, firstLines);
       tally.add(outcome.status);
@@ -86,7 +85,7 @@ async function* exportText(
   }
 }
 
-function pick({ headers, headerRaw, width, delimiter, lineEnd }: ReportedFile['source']) {
+function pick({ headers, headerRaw, width, delimiter, lineEnd }: Input['source']) {
   return { headers, headerRaw, width, delimiter, lineEnd };
 }
 

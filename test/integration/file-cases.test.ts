@@ -23,8 +23,10 @@ const PLAN: Plan = {
   file: 'a.csv',
   rows: 1,
   enqueued: 1,
+  replaced: 0,
   duplicates: 0,
   known: 0,
+  knownUnderOtherColumns: 0,
   rejected: 0,
   fieldsLeftOut: 0,
   rejects: {},
@@ -95,7 +97,8 @@ describe('file cases', () => {
     enqueue: async (file) => {
       enqueued.push(file);
       await queueing;
-      return { ...REPORT, input: INPUT, file: 'a.csv', fieldsLeftOut: 0, rejectsFile: null };
+      const none = { replaced: 0, knownUnderOtherColumns: 0, fieldsLeftOut: 0, rejectsFile: null };
+      return { ...REPORT, ...none, input: INPUT, file: 'a.csv' };
     },
     outcomes: async () => OUTCOMES,
     exportTo: async (_file, _out, signal) => {

@@ -7,12 +7,13 @@ import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { EnrichedData, FinalStatus } from '../../src/lib/core/ledger.js';
 import { openCsv } from '../../src/lib/csv/csv-source.js';
 import { type FileRow, readRows } from '../../src/lib/csv/row-reader.js';
+import type { Input } from '../../src/lib/csv/with-input.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { type ExportChoices, exportFile, exportPathOf } from '../../src/reports/export-file.js';
 import { exportLedger } from '../../src/reports/export-ledger.js';
 import { ADDED_COLUMNS } from '../../src/reports/export-record.js';
 import type { FileCounts } from '../../src/reports/file-counts.js';
-import { fileStatus, type ReportedFile } from '../../src/reports/file-status.js';
+import { fileStatus } from '../../src/reports/file-status.js';
 import { RESULT_COLUMNS } from '../../src/reports/result-columns.js';
 import { ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 import { withScratch } from '../support/scratch.js';
@@ -125,7 +126,7 @@ describe.each(ENGINES_IN_TURN)('results in reports on the %s engine', (kind) => 
     if (status !== undefined) await engine.store.finish(row.key, status, data);
   }
 
-  async function withFile<T>(text: string, work: (file: ReportedFile, rows: FileRow[], folder: string) => Promise<T>) {
+  async function withFile<T>(text: string, work: (file: Input, rows: FileRow[], folder: string) => Promise<T>) {
     return withScratch(async (folder) => {
       const path = join(folder, 'accounts.csv');
       await writeFile(path, text);

@@ -9,11 +9,12 @@ import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import { openCsv } from '../../src/lib/csv/csv-source.js';
 import { type FileRow, readRows } from '../../src/lib/csv/row-reader.js';
+import type { Input } from '../../src/lib/csv/with-input.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { type ExportReport, exportFile, exportPathOf } from '../../src/reports/export-file.js';
 import { ADDED_COLUMNS } from '../../src/reports/export-record.js';
-import { fileStatus, type ReportedFile } from '../../src/reports/file-status.js';
+import { fileStatus } from '../../src/reports/file-status.js';
 import { queueStatus } from '../../src/reports/queue-status.js';
 import { ENGINE_KINDS, ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 import { withScratch } from '../support/scratch.js';
@@ -94,7 +95,7 @@ describe.each(ENGINES_IN_TURN)('reports on the %s engine', (kind) => {
   /** A file on disk, opened as the commands open it. */
   async function withFile<T>(
     content: string | Buffer,
-    work: (file: ReportedFile, rows: readonly FileRow[], folder: string) => Promise<T>,
+    work: (file: Input, rows: readonly FileRow[], folder: string) => Promise<T>,
   ): Promise<T> {
     return withScratch(async (folder) => {
       const path = join(folder, 'accounts.csv');
@@ -113,9 +114,7 @@ describe.each(ENGINES_IN_TURN)('reports on the %s engine', (kind) => {
     });
   }
 
-  async function exported(
-    file: ReportedFile,
-  ): Promise<ExportReport & { text: string; records: Record<string, string>[] }> {
+  async function exported(file: Input): Promise<ExportReport & { text: string; records: Record<string, string>[] }> {
     const report = await exportFile(file);
     const text = await readFile(report.out, 'utf8');
     const records = parse(text, { columns: true, bom: true, delimiter: file.source.delimiter }) as Record<

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { INITIAL_CONTROL, type Probe } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
+import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
 import type { Limits, Store } from '../../src/lib/store/store.js';
 import { openTestEngine } from '../support/engines.js';
 import { setup } from '../support/setup.js';
@@ -54,7 +55,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           s.admit({
             key: own(k),
             callId: c,
-            sent: { module: 'M', name: `é"${k}` },
+            sent: { module: 'M', name: `é"${own('name')}`, website: `${k}.example` },
             limits,
             claimLostAfterMs: lost ? -DAY_MS : DAY_MS,
           }),
@@ -139,6 +140,11 @@ const snapshot: Step = [
     uncertain: sorted(await s.uncertain({ held: false, limit: 9 })),
     pending: sorted(await s.pending({ limit: 10_000 })),
     results: sorted(await s.results(ROWS.map(own))),
+    owners: sorted(
+      await s.aliasOwners(
+        ROWS.flatMap((k) => aliasesOf(traitsOf({ module: 'M', name: `é"${own('name')}`, website: `${k}.example` }))),
+      ),
+    ),
     held: sorted(await s.uncertain({ held: true, limit: 9 })),
   }),
 ];

@@ -28,7 +28,8 @@ export async function* readRows(source: CsvSource, options: RowReaderOptions): A
   for await (const batch of source.batches()) yield batch.map((record) => readRow(record, options));
 }
 
-function readRow(record: CsvRecord, { columns, module }: RowReaderOptions): FileRow {
+/** What a record amounts to in these columns. */
+export function readRow(record: CsvRecord, { columns, module }: RowReaderOptions): FileRow {
   const { lineNumber, cells, raw, damaged } = record;
   if (damaged) return { lineNumber, cells, raw, damaged, parsed: UNREADABLE };
   const parsed = parseRow(candidateOf(cells, columns, module));

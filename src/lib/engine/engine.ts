@@ -78,6 +78,11 @@ export interface Engine {
   jobFates(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobFate>>;
   /** Those of these keys that have a job, in whatever state: several times as fast as their fates. */
   keysWithJob(keys: readonly IdentityKey[]): Promise<ReadonlySet<IdentityKey>>;
+  /**
+   * Takes jobs off the queue that wait, and with `failed` those that failed, unless the ledger says that their rows were
+   * sent; returns those removed. A job that a worker has stays. Each is removed in one step, so workers may be at work.
+   */
+  withdrawJobs(keys: readonly IdentityKey[], options: { readonly failed: boolean }): Promise<ReadonlySet<IdentityKey>>;
   counts(): Promise<QueueCounts>;
   /** What the engine is and how full, for `doctor`. */
   facts(): Promise<EngineFacts>;

@@ -1,6 +1,7 @@
 import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
-import type { EnrichedData, LedgerEntry } from '../core/ledger.js';
+import type { EnrichedData, LedgerEntry, SentFields } from '../core/ledger.js';
+import { aliasesOf, traitsOf } from '../core/other-columns.js';
 import { entryFields, parseEntryLine } from './entry-line.js';
 import type { Operations } from './operations.js';
 import { admissionOf, callAdmissionOf, entriesOf, reportedOf, serverSeenOf, settlementOf } from './replies.js';
@@ -8,7 +9,7 @@ import type { CallRequest, Cell, CellName, ImportVerdict, Store } from './store.
 
 /** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
 const CHUNK = 1_000;
-/** Entries imported in one round trip; each is thirteen arguments. */
+/** Entries imported in one round trip; each is fourteen arguments. */
 const IMPORT_CHUNK = 250;
 
 /** The store over an engine's operations; nothing here differs between the engines. */
@@ -24,6 +25,7 @@ export function createStore(operations: Operations): Store {
           ...limitsOf(request),
           String(request.claimLostAfterMs),
           slotOf(request),
+          aliasText(request.sent),
         ]),
       ),
     admitCall: async (request) =>
@@ -47,6 +49,13 @@ export function createStore(operations: Operations): Store {
     owners: async (ids) => {
       const owners = new Map<EnrichmentId, IdentityKey>();
       for await (const [id, key] of lookUp(operations, 'owners', ids)) owners.set(id, key as IdentityKey);
+      return owners;
+    },
+    aliasOwners: async (aliases) => {
+      const owners = new Map<string, readonly IdentityKey[]>();
+      for await (const [alias, keys] of lookUp(operations, 'alias-owners', aliases)) {
+        owners.set(alias, keys.split(' ') as IdentityKey[]); // what the index was given
+      }
       return owners;
     },
     entries: async (keys) => {
@@ -87,7 +96,7 @@ export function createStore(operations: Operations): Store {
         const chunk = all.slice(at, at + IMPORT_CHUNK);
         const args = chunk.flatMap(([key, entry]) => {
           const data = results.get(key);
-          return [key, ...entryFields(entry), data === undefined ? '' : JSON.stringify(data)];
+          return [key, ...entryFields(entry), data === undefined ? '' : JSON.stringify(data), aliasText(entry.sent)];
         });
         const reply = await run('import', args);
         // One verdict an entry, by the script.
@@ -119,6 +128,10 @@ function slotOf({ slotMs }: CallRequest): string {
   return slotMs === undefined ? '' : String(slotMs);
 }
 
+function aliasText(sent: SentFields): string {
+  return aliasesOf(traitsOf(sent)).join(' ');
+}
+
 /** Entries are kept a field a line. */
 function oneLine(reason: string): string {
   return reason.replaceAll(/[\s\p{Cc}]+/gu, ' ');
@@ -126,7 +139,7 @@ function oneLine(reason: string): string {
 
 async function* lookUp<K extends string>(
   operations: Operations,
-  name: 'owners' | 'entries' | 'results',
+  name: 'owners' | 'alias-owners' | 'entries' | 'results',
   keys: readonly K[],
 ): AsyncGenerator<readonly [K, string]> {
   for (let at = 0; at < keys.length; at += CHUNK) {

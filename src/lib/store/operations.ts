@@ -16,6 +16,7 @@ export type OperationName =
   | 'uncertain'
   | 'sending'
   | 'owners'
+  | 'alias-owners'
   | 'entries'
   | 'counts'
   | 'vitals'

@@ -98,6 +98,7 @@ export type CellName =
   | 'sweep'
   | 'server'
   | 'mappings'
+  | 'queued-as'
   | 'collector'
   | 'strays'
   | 'allowance'
@@ -171,6 +172,11 @@ export interface Store {
   sending(limit: number): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   /** The keys these enrichment ids belong to. */
   owners(ids: readonly EnrichmentId[]): Promise<ReadonlyMap<EnrichmentId, IdentityKey>>;
+  /**
+   * Keys of entries that have these aliases, see `core/other-columns.ts`: up to eight for each, the earliest. The entry of a
+   * key may be gone, or have other fields since.
+   */
+  aliasOwners(aliases: readonly string[]): Promise<ReadonlyMap<string, readonly IdentityKey[]>>;
   /** Ledger entries of these keys; absent keys are absent. */
   entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   counts(): Promise<LedgerCounts>;

@@ -72,6 +72,10 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
       keysWithJob(link, queueName, keys).catch((error: unknown) => {
         throw explain(error);
       }),
+    withdrawJobs: (keys, options) =>
+      withdrawJobs(link, queueName, keys, options).catch((error: unknown) => {
+        throw explain(error);
+      }),
     counts: async () => {
       counting ??= openQueue();
       return queueCounts(counting).catch((error: unknown) => {
@@ -118,6 +122,25 @@ async function keysWithJob(
     for (const { id } of rows as { id: IdentityKey }[]) found.add(id);
   }
   return found;
+}
+
+async function withdrawJobs(
+  link: DatabaseLink,
+  queueName: string,
+  keys: readonly IdentityKey[],
+  { failed }: { readonly failed: boolean },
+): Promise<ReadonlySet<IdentityKey>> {
+  const removed = new Set<IdentityKey>();
+  const states = failed ? ['waiting', 'delayed', 'failed'] : ['waiting', 'delayed'];
+  for (let at = 0; at < keys.length; at += CHUNK) {
+    const { rows } = await link.query(
+      `delete from bullmq.job where queue = $1 and id = any ($2::text[]) and state::text = any ($3::text[])
+         and not exists (select from zia.ledger where ledger.key = job.id and ledger.state <> 'cleared') returning id`,
+      [queueName, keys.slice(at, at + CHUNK), states],
+    );
+    for (const { id } of rows as { id: IdentityKey }[]) removed.add(id);
+  }
+  return removed;
 }
 
 function embeddedUnavailable(error: unknown, dataDir: string): AppError {

@@ -13,6 +13,7 @@ import { parseRedisAddress } from './redis-address.js';
 import { connectRedis, createRedisClient, type RedisClient } from './redis-client.js';
 import { redisFacts } from './redis-facts.js';
 import { redisUnavailable } from './redis-failure.js';
+import { redisWithdrawJobs } from './withdraw-jobs.js';
 
 export interface RedisEngineSettings {
   readonly redisUrl: string;
@@ -81,6 +82,10 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
     },
     jobFates: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),
     keysWithJob: (keys) => explained(redisKeysWithJob(commands, `${prefix}:${queueName}`, keys)),
+    withdrawJobs: (keys, options) => {
+      const names = { queueKey: `${prefix}:${queueName}`, ledgerKey: `${prefix}:store:ledger` };
+      return explained(redisWithdrawJobs(commands, names, keys, options));
+    },
     counts: () => {
       counting ??= openQueue();
       return explained(queueCounts(counting));

@@ -27,6 +27,9 @@ create table if not exists zia.pending (
 );
 create index if not exists pending_age on zia.pending (scheduled_at);
 
+-- The keys whose entries have an alias (see core/other-columns.ts), separated by blanks.
+create table if not exists zia.alias (alias text collate "C" primary key, owners text not null);
+
 -- What Zoho found.
 create table if not exists zia.result (key text collate "C" primary key, data text not null);
 
@@ -111,6 +114,13 @@ begin
   return null;
 end $$;
 
+-- Lets an entry be found by its aliases, which are separated by blanks. Eight keys for each tell as much as all.
+create or replace function zia.index_entry(v_key text, aliases text) returns void language sql volatile as $$
+  insert into zia.alias as known select unnest(string_to_array(nullif(aliases, ''), ' ')), v_key
+    on conflict (alias) do update set owners = known.owners || ' ' || v_key
+      where strpos(known.owners, v_key) = 0 and cardinality(string_to_array(known.owners, ' ')) < 8
+$$;
+
 create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
 declare
   v_key constant text := args[1];
@@ -165,6 +175,7 @@ begin
     on conflict (key) do update set state = 'sending', call_id = excluded.call_id, sent_at = excluded.sent_at,
       sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = '', final_status = null, finished_at = null
     returning * into v_entry;
+  perform zia.index_entry(v_key, args[9]);
   return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text];
 end $$;
 
@@ -287,6 +298,11 @@ create or replace function zia.owners(args text[]) returns text[] language sql v
   from unnest(args) with ordinality asked (id, n) left join zia.ledger on enrichment_id = id
 $$;
 
+create or replace function zia.alias_owners(args text[]) returns text[] language sql volatile as $$
+  select array_agg(coalesce(owners, '') order by n)
+  from unnest(args) with ordinality asked (id, n) left join zia.alias on alias = id
+$$;
+
 create or replace function zia.entries(args text[]) returns text[] language sql volatile as $$
   select array_agg(case when ledger.key is null then '' else zia.line(ledger) end order by n)
   from unnest(args) with ordinality asked (id, n) left join zia.ledger on ledger.key = id
@@ -333,7 +349,7 @@ declare
   v_entry zia.ledger;
   v_owner text;
 begin
-  for i in 1 .. coalesce(cardinality(args), 0) by 13 loop
+  for i in 1 .. coalesce(cardinality(args), 0) by 14 loop
     v_key := args[i];
     v_state := args[i + 1];
     v_id := nullif(args[i + 5], '');
@@ -358,6 +374,7 @@ begin
         sends = greatest(ledger.sends, excluded.sends), enrichment_id = excluded.enrichment_id,
         scheduled_at = excluded.scheduled_at, reason = excluded.reason, sent = excluded.sent, notes = excluded.notes,
         final_status = excluded.final_status, finished_at = excluded.finished_at;
+    perform zia.index_entry(v_key, args[i + 13]);
     if v_state = 'scheduled' then
       if v_entry.state is distinct from 'scheduled' then update zia.gauge set scheduled = scheduled + 1; end if;
       if v_final is null then

@@ -1,4 +1,5 @@
--- ARGV: identity key, call id, fields sent (JSON), calls per second, places, lease ms, claim lost after ms, slot ms or ''
+-- ARGV: identity key, call id, fields sent (JSON), calls per second, places, lease ms, claim lost after ms, slot ms or '',
+--       aliases of the fields sent
 -- Returns go epoch sentAt sends | wait ms slot | busy | standby control ms-or-'' [reason] | probe-open control
 --       | scheduled id | pending ms | uncertain held(0/1)
 local key, call, sent = ARGV[1], ARGV[2], ARGV[3]
@@ -46,4 +47,5 @@ write_entry(key, {
   state = 'sending', call = call, sent_at = sent_at, sends = sends,
   id = '', scheduled_at = '', reason = '', sent = sent, notes = '',
 })
+index_entry(key, ARGV[9])
 return { 'go', whole(control.epoch), whole(sent_at), whole(sends) }

@@ -1,8 +1,8 @@
--- ARGV: for each entry thirteen: identity key, state, call id, sent at, sends, enrichment id or '', scheduled at or '', reason,
+-- ARGV: for each entry fourteen: identity key, state, call id, sent at, sends, enrichment id or '', scheduled at or '', reason,
 --       fields sent (JSON), notes (JSON) or '', final status or '', finished at or '',
---       result (JSON) or ''
+--       result (JSON) or '', aliases of the fields sent
 -- Returns for each: added | stronger | known | conflict. What is here gives way to what says more only.
-local FIELDS = 13
+local FIELDS = 14
 local STRENGTH = { cleared = 1, uncertain = 2, held = 3, sending = 4, scheduled = 5 }
 
 local function is_finished(entry)
@@ -14,7 +14,7 @@ local function says_more(given, entry)
   return given.state == 'scheduled' and is_finished(given) and not is_finished(entry)
 end
 
-local function import(key, given, result)
+local function import(key, given, result, entry_aliases)
   local entry = read_entry(key)
   local owner = given.id ~= '' and redis.call('HGET', ids, given.id)
   if owner and owner ~= key then return 'conflict' end
@@ -24,6 +24,7 @@ local function import(key, given, result)
   if entry and not says_more(given, entry) then return 'known' end
   if entry then given.sends = math.max(entry.sends, given.sends) end
   write_entry(key, given)
+  index_entry(key, entry_aliases)
   if given.state == 'scheduled' then
     redis.call('HSET', ids, given.id, key)
     if given.final == '' then
@@ -43,6 +44,6 @@ for i = 1, #ARGV, FIELDS do
     state = ARGV[i + 1], call = ARGV[i + 2], sent_at = tonumber(ARGV[i + 3]), sends = tonumber(ARGV[i + 4]),
     id = ARGV[i + 5], scheduled_at = ARGV[i + 6], reason = ARGV[i + 7], sent = ARGV[i + 8], notes = ARGV[i + 9],
     final = ARGV[i + 10], finished_at = ARGV[i + 11],
-  }, ARGV[i + 12])
+  }, ARGV[i + 12], ARGV[i + 13])
 end
 return reply

@@ -3,6 +3,7 @@
 --
 -- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line
 -- ids         hash    enrichment id -> identity key: an id belongs to one key
+-- aliases     hash    alias -> the identity keys that have it (see core/other-columns.ts), separated by blanks
 -- sending     zset    identity key by time sent: claims
 -- uncertain   zset    identity key by time sent
 -- held        zset    identity key by time sent
@@ -16,6 +17,7 @@
 -- server      string  JSON, the server this store was last known on (see core/server-state.ts)
 local base = KEYS[1]
 local ledger, ids, results, server_key = base .. ':ledger', base .. ':ids', base .. ':results', base .. ':cell:server'
+local aliases = base .. ':aliases'
 local sending, uncertain, held = base .. ':sending', base .. ':uncertain', base .. ':held'
 local pending, failed, inflight = base .. ':pending', base .. ':failed', base .. ':inflight'
 local workers, pace, control_key = base .. ':workers', base .. ':pace', base .. ':cell:control'
@@ -76,6 +78,22 @@ local function write_entry(key, e)
       redis.call('ZADD', index, whole(e.sent_at), key)
     else
       redis.call('ZREM', index, key)
+    end
+  end
+end
+
+-- Several rows may share a name: a few keys for each alias tell as much as all. A key whose entry is gone is harmless.
+local MAX_ALIAS_OWNERS = 8
+
+-- Lets an entry be found by its aliases, which are separated by blanks.
+local function index_entry(key, entry_aliases)
+  for alias in entry_aliases:gmatch('%S+') do
+    local owners = redis.call('HGET', aliases, alias)
+    if not owners then
+      redis.call('HSET', aliases, alias, key)
+    elseif not owners:find(key, 1, true) then
+      local _, blanks = owners:gsub(' ', ' ')
+      if blanks + 1 < MAX_ALIAS_OWNERS then redis.call('HSET', aliases, alias, owners .. ' ' .. key) end
     end
   end
 end

@@ -15,6 +15,7 @@ const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
   'uncertain',
   'sending',
   'owners',
+  'alias-owners',
   'entries',
   'counts',
   'vitals',

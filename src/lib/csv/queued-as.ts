@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { ColumnMapping } from '../core/columns.js';
+import type { Store } from '../store/store.js';
+import type { CsvSource } from './csv-source.js';
+
+/** Under which columns and for which CRM module a file was queued: another one gives its rows other identity keys. */
+export interface QueuedAs {
+  readonly columns: ColumnMapping;
+  readonly module: string;
+}
+
+/** The store's `queued-as` cell: how files of each header row were queued, oldest first in both lists. */
+type Notes = readonly { readonly headers: string; readonly uses: readonly QueuedAs[] }[];
+
+/** The cell is one small document, rewritten whole. */
+const MAX_HEADER_ROWS = 200;
+const MAX_USES = 10;
+
+/** How files with this header row were queued before, apart from `now`, and the time of the store's clock. */
+export async function readOtherUses(
+  { headers }: Pick<CsvSource, 'headers'>,
+  now: QueuedAs,
+  store: Pick<Store, 'cell'>,
+): Promise<{ readonly uses: readonly QueuedAs[]; readonly nowMs: number }> {
+  const { value, nowMs } = await store.cell<Notes>('queued-as').read();
+  const uses = value?.find((note) => note.headers === headersHash(headers))?.uses ?? [];
+  return { uses: uses.filter((use) => !isSameUse(use, now)), nowMs };
+}
+
+/** Notes how a file is queued, before its first row is. Calling it twice is safe. */
+export async function noteQueuedAs(
+  source: Pick<CsvSource, 'headers'>,
+  use: QueuedAs,
+  store: Pick<Store, 'cell'>,
+): Promise<void> {
+  const headers = headersHash(source.headers);
+  await store.cell<Notes>('queued-as').change((value) => {
+    const notes = value ?? [];
+    const uses = notes.find((note) => note.headers === headers)?.uses ?? [];
+    if (uses.some((known) => isSameUse(known, use))) return undefined;
+    const note = { headers, uses: [...uses, use].slice(-MAX_USES) };
+    return [...notes.filter((known) => known.headers !== headers), note].slice(-MAX_HEADER_ROWS);
+  });
+}
+
+function isSameUse(a: QueuedAs, b: QueuedAs): boolean {
+  const fields = ['name', 'email', 'website', 'recordId'] as const;
+  return a.module === b.module && fields.every((field) => a.columns[field] === b.columns[field]);
+}
+
+function headersHash(headers: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(headers)).digest('base64url').slice(0, 22);
+}

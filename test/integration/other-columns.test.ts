@@ -1,0 +1,248 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import { withInput } from '../../src/lib/csv/with-input.js';
+import type { Engine } from '../../src/lib/engine/engine.js';
+import type { EnrichQueue } from '../../src/lib/queues.js';
+import type { EnqueueReport } from '../../src/producers/csv-producer.js';
+import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
+import { planFile } from '../../src/producers/plan-file.js';
+import { exportFile } from '../../src/reports/export-file.js';
+import { fileStatus } from '../../src/reports/file-status.js';
+import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { setup } from '../support/setup.js';
+
+const LIMITS = { callsPerSecond: 0, maxInFlight: 10, placeLeaseMs: 60_000 };
+
+type Column = 'Company' | 'Email' | 'Website' | 'Town';
+
+describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) => {
+  const all = setup();
+  const t = setup();
+  let folder = '';
+  let engine: Engine;
+  let queue: EnrichQueue;
+  let paid = 0;
+  let paidBefore = 0;
+  /** Each test has companies of its own: all of them share one store, for opening one takes seconds. */
+  let run = 0;
+  let rows: readonly Record<Column, string>[] = [];
+
+  beforeAll(async () => {
+    folder = all.closing(await mkdtemp(join(tmpdir(), 'zia-other-columns-')), (path) => rm(path, { recursive: true }));
+    ({ engine } = all.closing(await openTestEngine(kind), (opened) => opened.close()));
+    queue = all.closing(engine.openQueue(), (opened) => opened.close());
+  }, 60_000);
+  afterAll(() => all.close());
+  beforeEach(() => {
+    run += 1;
+    paidBefore = paid;
+    rows = Array.from({ length: 20 }, (_, at) => ({
+      Company: `Firm ${run}-${at} Ltd`,
+      Email: `info@firm${run}-${at}.example`,
+      Website: `www.firm${run}-${at}.example`,
+      Town: `Town ${run}-${at}`,
+    }));
+  });
+  afterEach(async () => {
+    await t.close();
+    await queue.drain(true);
+  });
+
+  async function file(lines: readonly string[], name = 'accounts.csv'): Promise<string> {
+    const path = join(folder, name);
+    await writeFile(path, `${lines.join('\n')}\n`);
+    return path;
+  }
+
+  const enqueue = (path: string, options: Partial<EnqueueFileOptions> = {}): Promise<EnqueueReport> =>
+    enqueueFile({ path, mapFlags: [], module: 'Accounts', maxAttempts: 5, engine, queue, ...options });
+
+  /** Sends every waiting row as a worker would. */
+  async function pay(): Promise<void> {
+    for (const job of await queue.getWaiting(0, -1)) {
+      const { v: _version, line: _line, ...sent } = job.data;
+      const key = job.id as IdentityKey;
+      paid += 1;
+      await engine.store.admit({ key, callId: `call-${paid}`, sent, limits: LIMITS, claimLostAfterMs: 60_000 });
+      await engine.store.settle(key, `call-${paid}`, String(410405000002264025n + BigInt(paid)) as EnrichmentId);
+      await engine.store.finish(key, 'COMPLETED', { ceo: `Head of ${job.data.name}` });
+      await job.remove();
+    }
+  }
+
+  async function enqueueAndPay(path: string, options: Partial<EnqueueFileOptions> = {}): Promise<EnqueueReport> {
+    const plan = await planFile({ path, mapFlags: [], module: 'Accounts', engine, covers: null, ...options });
+    const report = await enqueue(path, options);
+    const { rows, enqueued, replaced, duplicates, known, knownUnderOtherColumns, rejected } = report;
+    expect(plan).toMatchObject({ rows, enqueued, replaced, duplicates, known, knownUnderOtherColumns, rejected });
+    expect(enqueued + duplicates + known + rejected).toBe(rows);
+    await pay();
+    return report;
+  }
+
+  /** Names and hosts that no other test has. */
+  const own = (lines: readonly string[]) =>
+    lines.map((line) => line.replace(/^(Acme|Beta|Gamma)\b/, `$1 ${run}`).replaceAll('.example', `-${run}.example`));
+  const table = (columns: readonly Column[], names: readonly string[] = columns) => [
+    names.join(','),
+    ...rows.map((row) => columns.map((column) => row[column]).join(',')),
+  ];
+
+  test('a file whose columns are left out, added, renamed and mapped in turn is paid for once', async () => {
+    expect(await enqueueAndPay(await file(table(['Company', 'Email'])))).toMatchObject({ enqueued: 20 });
+    const allKnown = { enqueued: 0, known: 20, knownUnderOtherColumns: 20 };
+    const all = await file(table(['Company', 'Email', 'Website']));
+    expect(await enqueueAndPay(all)).toMatchObject(allKnown);
+    expect(await enqueueAndPay(all, { mapFlags: ['email='] })).toMatchObject(allKnown);
+    expect(await enqueueAndPay(all, { mapFlags: ['website='] })).toMatchObject({ enqueued: 0, known: 20 });
+    expect(await enqueueAndPay(await file(table(['Company'])))).toMatchObject(allKnown);
+    expect(await enqueueAndPay(await file(table(['Company', 'Website', 'Town'])))).toMatchObject(allKnown);
+    const renamed = table(['Website', 'Company', 'Email'], ['URL', 'Account Name', 'E-mail']);
+    expect(await enqueueAndPay(await file(renamed))).toMatchObject(allKnown);
+    expect(paid - paidBefore).toBe(20);
+  });
+
+  test('a column taken out of the file, and the email alone changed, pay for nothing', async () => {
+    await enqueueAndPay(await file(table(['Company', 'Email', 'Website'])));
+    for (const columns of [['Company', 'Website'], ['Website'], ['Company', 'Email'], ['Website', 'Email']] as const) {
+      expect(await enqueueAndPay(await file(table(columns)))).toMatchObject({
+        enqueued: 0,
+        knownUnderOtherColumns: 20,
+      });
+    }
+    const others = table(['Company', 'Email', 'Website']).map((line) => line.replace('info@', 'sales@'));
+    expect(await enqueueAndPay(await file(others))).toMatchObject({ enqueued: 0, knownUnderOtherColumns: 20 });
+    const different = table(['Company', 'Website']).map((line) => line.replace('www.firm', 'www.other'));
+    expect(await enqueueAndPay(await file(different))).toMatchObject({ enqueued: 20, knownUnderOtherColumns: 0 });
+  });
+
+  test('a mapping that names other columns altogether is known by the note of its header row', async () => {
+    const path = await file(table(['Company', 'Town']));
+    await enqueueAndPay(path, { mapFlags: ['name=Town'] });
+    expect(await enqueueAndPay(path, { mapFlags: ['name=Company'] })).toMatchObject({ knownUnderOtherColumns: 20 });
+    expect(await enqueueAndPay(path, { mapFlags: ['name=Company'], module: 'Leads' })).toMatchObject({
+      knownUnderOtherColumns: 20,
+    });
+    expect(paid - paidBefore).toBe(20);
+  });
+
+  test('again pays, once, and never for a row whose own key was sent', async () => {
+    await enqueueAndPay(await file(table(['Company', 'Email'])));
+    const path = await file(table(['Company', 'Website']));
+    expect(await enqueueAndPay(path, { again: true })).toMatchObject({ enqueued: 20, known: 0 });
+    expect(await enqueueAndPay(path, { again: true })).toMatchObject({ enqueued: 0, known: 20 });
+    expect(paid - paidBefore).toBe(40);
+  });
+
+  test('two record ids must be equal, a row without one equals a paid row with it, one that got it is told', async () => {
+    const ids = ['Company,Website,Record Id', 'Acme,acme.example,5000000000001', 'Beta,beta.example,'];
+    await enqueueAndPay(await file(own(ids)));
+    const changed = [
+      'Company,Website,Record Id,Email',
+      'Acme,acme.example,5000000000002,a@acme.example',
+      'Beta,beta.example,5000000000003,',
+    ];
+    expect(await enqueueAndPay(await file(own(changed)))).toMatchObject({ enqueued: 1, knownUnderOtherColumns: 1 });
+    const without = ['Company,Website', 'Acme,acme.example', 'Beta,beta.example'];
+    expect(await enqueueAndPay(await file(own(without)))).toMatchObject({
+      enqueued: 0,
+      known: 2,
+      knownUnderOtherColumns: 1,
+    });
+    const report = await exported(await file(own(changed)));
+    expect(report[1]).toMatchObject({ zia_status: 'enriched' });
+    expect(report[1]?.zia_notes).toContain('--again');
+  });
+
+  test('an entry that fits by name alone stands for one company of a file; where several fit, all are new', async () => {
+    await enqueueAndPay(await file(own(['Company', 'Acme', 'Beta', 'Gamma'])));
+    const lines = ['Company,Website,Email', 'Acme,acme.example,', 'Beta,beta.example,', 'Beta,beta.other.example,'];
+    expect(await enqueueAndPay(await file(own([...lines, 'Gamma,,info@gamma.example'])))).toMatchObject({
+      enqueued: 2,
+      knownUnderOtherColumns: 2,
+    });
+    expect(await enqueueAndPay(await file(own(['Company,Email', 'Beta,x@beta.example'])))).toMatchObject({
+      enqueued: 1,
+      knownUnderOtherColumns: 0,
+    });
+  });
+
+  test('rows of one file that are sent while it is read do not count', async () => {
+    const lines = rows.flatMap(({ Company, Website }, at) => [`${Company},a${at}@x.example,${Website}`]);
+    const path = await file(['Company,Email,Website', ...lines, ...lines.map((line) => line.replace(',a', ',b'))]);
+    await enqueue(path, { limit: 20 });
+    await pay();
+    expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 40, knownUnderOtherColumns: 20 });
+  });
+
+  test('export and status give such a row the outcome of what was paid for, and say so', async () => {
+    await enqueueAndPay(await file(table(['Company', 'Email', 'Website'])));
+    const path = await file([...table(['Company', 'Website']), 'New Ltd,new.example']);
+    const status = await withInput({ path, mapFlags: [], module: 'Accounts', engine }, fileStatus);
+    expect(status).toMatchObject({ rows: 21, enriched: 20, notEnqueued: 1 });
+    const records = await exported(path);
+    expect(records[3]).toMatchObject({ zia_status: 'enriched', zia_ceo: `Head of ${rows[3]?.Company}` });
+    expect(records[3]?.zia_enrichment_id).toMatch(/^\d+$/);
+    expect(records[3]?.zia_notes).toBe('sent under other columns');
+    expect(records[20]).toMatchObject({ zia_status: 'not_enqueued', zia_notes: '' });
+  });
+
+  test('rows that wait under another mapping or module are replaced, never two jobs for one record', async () => {
+    const path = await file(table(['Company', 'Email']));
+    await enqueue(path, { module: 'Acounts' });
+    expect(await enqueue(path)).toMatchObject({ enqueued: 20, replaced: 20, known: 0 });
+    expect(await enqueue(path, { mapFlags: ['email='] })).toMatchObject({ enqueued: 20, replaced: 20 });
+    const jobs = await queue.getWaiting(0, -1);
+    expect(jobs.map(({ data }) => [data.module, data.name, data.email])).toEqual(
+      rows.map(({ Company }) => ['Accounts', Company, undefined]),
+    );
+    expect(await withInput({ path, mapFlags: ['email=Email'], module: 'Accounts', engine }, fileStatus)).toMatchObject({
+      waiting: 20,
+    });
+    await pay();
+    expect(await enqueue(path, { mapFlags: ['email=Email'] })).toMatchObject({
+      enqueued: 0,
+      knownUnderOtherColumns: 20,
+    });
+    expect(paid - paidBefore).toBe(20);
+  });
+
+  test('delayed, prioritized and failed rows are replaced, those that a worker has stay', async () => {
+    const path = await file(table(['Company', 'Email']).slice(0, 5));
+    await enqueue(path, { priority: 'low' });
+    const [first, second, third] = await queue.getPrioritized(0, -1);
+    let started: () => void = () => undefined;
+    let finish: () => void = () => undefined;
+    const isActive = new Promise<void>((resolve) => (started = resolve));
+    const mayEnd = new Promise<void>((resolve) => (finish = resolve));
+    const worker = t.closing(
+      engine.openWorker(
+        async (job) => {
+          if (job.id !== first?.id) throw new Error('INVALID_DATA: no');
+          started();
+          await mayEnd;
+          return { id: '1' };
+        },
+        { concurrency: 1 },
+      ),
+      (opened) => opened.close(),
+    );
+    await isActive;
+    await third?.changePriority({ priority: 0 });
+    const report = await enqueue(path, { mapFlags: ['email='], priority: 'low' });
+    expect(report).toMatchObject({ rows: 4, enqueued: 3, replaced: 3, known: 1, knownUnderOtherColumns: 1 });
+    expect(await engine.jobFates([second?.id as IdentityKey])).toEqual(new Map([[second?.id, { state: 'absent' }]]));
+    expect((await engine.counts()).waiting).toBe(3);
+    finish();
+    await worker.close();
+  });
+
+  async function exported(path: string): Promise<readonly Record<string, string>[]> {
+    const { out } = await withInput({ path, mapFlags: [], module: 'Accounts', engine }, (input) => exportFile(input));
+    return parse(await readFile(out, 'utf8'), { columns: true }) as Record<string, string>[];
+  }
+});
