@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-FROM node:20.20-slim AS build
+FROM node:24.21-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # Without scripts, or npm would build before the sources are here; the build has its own step below.
@@ -9,7 +9,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
-FROM node:20.20-slim
+FROM node:24.21-slim
 ENV NODE_ENV=production
 COPY --from=build /app/package.json /app/
 COPY --from=build /app/node_modules /app/node_modules

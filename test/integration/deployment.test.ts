@@ -185,7 +185,7 @@ describe('Dockerfile', () => {
 
   test('uses a pinned slim image of the supported Node and does not run as root', () => {
     const images = instructions.filter((line) => line.startsWith('FROM ')).map((line) => line.split(/\s+/)[1]);
-    for (const image of images) expect(image).toMatch(/^node:20\.\d+-slim$/);
+    for (const image of images) expect(image).toMatch(/^node:24\.\d+-slim$/);
     expect(instructions.filter((line) => line.startsWith('USER '))).toEqual(['USER node']);
   });
 
