@@ -101,6 +101,13 @@ export function createApi({
     if (judged.kind === 'refused') return { answer: judged.answer, course };
     // A fault that answers instead of accepting keeps the submission from having any effect.
     if (course !== undefined && !course.accepts) return { answer: INVALID_URL_PATTERN, course };
+    if (course?.acceptsAfterMs !== undefined) {
+      const accept = () => {
+        event.enrichmentId = judged.accept().id;
+      };
+      setTimeout(accept, course.acceptsAfterMs).unref();
+      return { answer: INVALID_URL_PATTERN, course };
+    }
     const enrichment = judged.accept();
     event.enrichmentId = enrichment.id;
     return { answer: scheduled(enrichment.id), course };

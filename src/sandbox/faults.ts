@@ -8,6 +8,8 @@ export interface FaultCourse {
   /** What leaves instead of the usual answer. */
   readonly leaves: 'usual' | 'nothing' | 'cut' | SandboxAnswer;
   readonly extraMs: number;
+  /** When it is accepted; absent: at its arrival. */
+  readonly acceptsAfterMs?: number;
 }
 
 const garbage: SandboxAnswer = { status: 200, code: 'GARBAGE', body: '<html><body>One moment please</body></html>' };
@@ -30,6 +32,7 @@ const COURSES: Readonly<Record<Exclude<Fault['kind'], 'status'>, FaultCourse>> =
   'accepted-garbage': { accepts: true, leaves: garbage, extraMs: 0 },
   'accepted-500': { accepts: true, leaves: INTERNAL_ERROR, extraMs: 0 },
   slow: { accepts: true, leaves: 'usual', extraMs: SLOW_MS },
+  'accepted-late': { accepts: true, leaves: 'nothing', extraMs: 0, acceptsAfterMs: SLOW_MS },
 };
 
 /** Chooses, by the seed, which calls a fault hits. */
@@ -55,6 +58,9 @@ export function createFaultChooser(random: () => number): FaultChooser {
       const fault = faults.find((one) => isHit(one, on, name));
       if (fault === undefined) return undefined;
       if (fault.kind === 'slow') return { ...COURSES.slow, extraMs: fault.delayMs ?? SLOW_MS };
+      if (fault.kind === 'accepted-late') {
+        return { ...COURSES['accepted-late'], acceptsAfterMs: fault.delayMs ?? SLOW_MS };
+      }
       if (fault.kind !== 'status') return COURSES[fault.kind];
       const status = fault.status ?? 500;
       return {

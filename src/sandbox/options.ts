@@ -69,6 +69,8 @@ export const FAULT_KINDS = [
   'accepted-500',
   /** Answered as usual, `delayMs` (2 s) late. */
   'slow',
+  /** Not answered, and accepted `delayMs` (2 s) after its arrival, as a server with a queue does. */
+  'accepted-late',
   /** `status` and `body` as given, nothing accepted. */
   'status',
 ] as const;

@@ -103,7 +103,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       firstMisses.set(entry.callId, lookedAtMs);
       return;
     }
-    if (lookedAtMs - firstMissMs < settings.timing.betweenMissesMs) return;
+    const { betweenMissesMs, lateAcceptMs } = settings.timing;
+    if (lookedAtMs - firstMissMs < betweenMissesMs || lookedAtMs - entry.sentAtMs < lateAcceptMs) return;
     if (settings.onUncertain === 'hold') return hold(key, entry, 'NOT_FOUND');
     const echo = await positiveControl(look);
     if (echo === 'differs') return hold(key, entry, 'ECHO_DIFFERS');

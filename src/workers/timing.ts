@@ -47,6 +47,11 @@ export interface Timing {
   readonly settlingMs: number;
   /** Two looks that both find nothing are at least this far apart. */
   readonly betweenMissesMs: number;
+  /**
+   * A row that Zoho does not list is not given up before so long after it was sent: a server may still take a request whose
+   * connection was closed.
+   */
+  readonly lateAcceptMs: number;
   /** Results are asked for by id for so long before the sweep turns to other things. */
   readonly askResultsForMs: number;
 }
@@ -57,6 +62,10 @@ const CLAIM_MARGIN_MS = 5_000;
 const LOCK_MARGIN_MS = 2_000;
 /** A row ends within the life of its claim, or is put back; beyond that, time for a look or two at the store. */
 const ROWS_LATE_MARGIN_MS = 20_000;
+
+/** Seen with a stand-in that queued requests for 45 s: it accepted all of them after their time-out of 30 s. */
+const LATE_ACCEPT_TIMEOUTS = 4;
+const LEAST_LATE_ACCEPT_MS = 60_000;
 
 const DEFAULTS = {
   sendWithinMs: 5_000,
@@ -95,6 +104,7 @@ export function timingFor(requestTimeoutMs: number, changes: Partial<Timing> = {
     claimLostAfterMs,
     lockDurationMs: claimLostAfterMs + LOCK_MARGIN_MS,
     rowsLateMs: claimLostAfterMs + ROWS_LATE_MARGIN_MS,
+    lateAcceptMs: Math.max(LATE_ACCEPT_TIMEOUTS * requestTimeoutMs, LEAST_LATE_ACCEPT_MS),
     ...changes,
   };
   const contradiction = contradictionIn(timing, requestTimeoutMs);
@@ -116,6 +126,7 @@ export function contradictionIn(timing: Timing, requestTimeoutMs: number): strin
   if (!(placeLeaseMs + heartbeatMs < 10_000)) return 'dead workers would keep their permits for longer than 10 s';
   if (!(stalledCheckMs < lockDurationMs))
     return 'rows of dead workers would be looked for more rarely than they can be lost';
+  if (!(timing.lateAcceptMs > requestTimeoutMs)) return 'a row would be given up while its request may be under way';
   if (!(timing.heartbeatLateMs > heartbeatMs)) return 'every heartbeat would be late';
   if (!(timing.rowsLateMs > claimLostAfterMs)) return 'a row under way would be called stuck';
   return undefined;

@@ -36,7 +36,7 @@ export interface FleetOptions {
 }
 
 /** Short enough that a frozen worker outlives every lock within seconds. */
-const REQUEST_TIMEOUT_MS = 1_500;
+const REQUEST_TIMEOUT_MS = 3_000;
 
 export async function openFleet({
   engine,

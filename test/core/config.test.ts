@@ -75,7 +75,7 @@ test.each([
   ['ZIA_RATE_LIMIT_PER_SECOND', '0.5', (c: ReturnType<typeof loadConfig>) => c.work.ratePerSecond, 0.5],
   ['ZIA_WORKER_CONCURRENCY', '9', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 9],
   ['ZIA_MAX_IN_FLIGHT', '7', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 7],
-  ['ZIA_REQUEST_TIMEOUT_MS', '1000', (c: ReturnType<typeof loadConfig>) => c.work.shutdownDeadlineMs, 16_000],
+  ['ZIA_REQUEST_TIMEOUT_MS', '3000', (c: ReturnType<typeof loadConfig>) => c.work.shutdownDeadlineMs, 18_000],
   [
     'REDIS_URL',
     'rediss://:pw@cache.example:6380/1',

@@ -7,7 +7,7 @@ import { type Scene, withScene } from '../support/cli-scene.js';
 import { quietLog } from '../support/engines.js';
 import { waitFor } from '../support/wait.js';
 
-const REQUEST_TIMEOUT_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 3_000;
 const { claimLostAfterMs } = timingFor(REQUEST_TIMEOUT_MS);
 /** A new lock, two looks for it, and the look at Zoho. */
 const BACK_AFTER_CLAIM_MS = 8_000;
@@ -96,6 +96,13 @@ async function takeJobs(engine: Engine, count: number): Promise<void> {
 }
 
 describe('the times of a worker', () => {
+  test.each([
+    [3_000, 60_000],
+    [30_000, 120_000],
+  ])('leave a server four time-outs, and a minute at least, to take a request late: %i ms', (timeout, lateAcceptMs) => {
+    expect(timingFor(timeout)).toMatchObject({ lateAcceptMs });
+  });
+
   test('may be changed one by one, and those that follow from another follow it', () => {
     const timing = timingFor(1_000, { sendWithinMs: 500, settlingMs: 100 });
     expect(timing).toMatchObject({
@@ -121,6 +128,7 @@ describe('the times of a worker', () => {
     ['stalledCheckMs', 60_000, 'more rarely'],
     ['sendWithinMs', 10_000, 'still be under way'],
     ['heartbeatLateMs', 900, 'be late'],
+    ['lateAcceptMs', 30_000, 'given up'],
     ['rowsLateMs', 40_000, 'called stuck'],
   ] as const)('contradict one another when %s is %i ms', (name, value, part) => {
     expect(contradictionIn({ ...timingFor(30_000), [name]: value }, 30_000)).toContain(part);

@@ -22,6 +22,7 @@ const SEEN: Readonly<Record<Fault['kind'], readonly [seen: number | 'cut' | 'not
   'accepted-garbage': [200, true],
   'accepted-500': [500, true],
   slow: ['nothing', true],
+  'accepted-late': ['nothing', false],
   status: [418, false],
 };
 

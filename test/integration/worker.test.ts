@@ -214,6 +214,22 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     60_000,
   );
 
+  test('does not send a row again that Zoho accepts after its time-out, within four time-outs', async () => {
+    const { engine, queue, sandbox } = await open(kind);
+    await queueRows(queue, goodRows(3, 'Known'));
+    const timing = { lateAcceptMs: 10_000 };
+    await startWorker({ engine, sandbox, timing }).ended;
+    // Long after the two looks that find nothing.
+    sandbox.configure({ faults: [{ kind: 'accepted-late', on: 'post', share: 1, times: 2, delayMs: 4_000 }] });
+    await queueRows(queue, goodRows(6));
+    expect(await startWorker({ engine, sandbox, timing }).ended).toMatchObject({
+      ended: 'idle',
+      submitted: 6,
+      held: 0,
+    });
+    expect(summarise(sandbox.log())).toMatchObject({ posts: 9, accepted: 9, acceptedTwice: 0 });
+  }, 60_000);
+
   test('holds an uncertain row that it may not look up, and says why', async () => {
     const { engine, queue, sandbox } = await open(kind, { scopes: ['ZohoCRM.settings.intelligence.CREATE'] });
     sandbox.configure({ faults: [{ kind: 'cut-before', on: 'post', share: 1, times: 1 }] });

@@ -67,7 +67,7 @@ test('a worker goes on with the replica that Sentinel made the primary, and no r
       REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`,
       ZIA_METRICS_PORT: '0',
       // Claims of before the failover are waited for, and those live for as long as a request.
-      ZIA_REQUEST_TIMEOUT_MS: '1000',
+      ZIA_REQUEST_TIMEOUT_MS: '3000',
     };
     const file = await scene.csv('a.csv', 12);
     expect(await scene.run(['enqueue', file], env)).toMatchObject({

@@ -50,7 +50,7 @@ test.each([
     withScene(kind, { notFoundShare: 0.2, failedShare: 0.1, completeAfterMs: 1_500, latencyMs: [2, 15] }, async (t) => {
       const file = await t.csv('a.csv', ROWS);
       expect((await t.run(['enqueue', file])).code).toBe(0);
-      const env = { ZIA_REQUEST_TIMEOUT_MS: '1000', ZIA_RESULT_POLL_MS: '500' };
+      const env = { ZIA_REQUEST_TIMEOUT_MS: '3000', ZIA_RESULT_POLL_MS: '500' };
       const fleet = Array.from({ length: workers }, () => t.start(['worker'], env));
       const gets = () => summarise(t.sandbox.log()).gets;
       for (const share of [0.05, 0.25, 0.5]) {

@@ -48,6 +48,7 @@ export function quickTiming(requestTimeoutMs: number, changes: Partial<Timing> =
     betweenLooksMs: 500,
     settlingMs: 300,
     betweenMissesMs: 500,
+    lateAcceptMs: 4 * requestTimeoutMs,
     ...changes,
   });
 }

@@ -118,7 +118,11 @@ export const SCHEMA = z.object({
     WORK,
   ),
   ZIA_BACKOFF_CAP_MS: about(wholeNumber(1, DAY_MS).default(60_000), 'Longest delay between attempts.', WORK),
-  ZIA_REQUEST_TIMEOUT_MS: about(wholeNumber(100, 600_000).default(30_000), 'Longest wait for an answer of Zoho.', WORK),
+  ZIA_REQUEST_TIMEOUT_MS: about(
+    wholeNumber(3_000, 600_000).default(30_000),
+    'Longest wait for an answer of Zoho; at least 3000.',
+    WORK,
+  ),
   ZIA_SHUTDOWN_DEADLINE_MS: about(
     wholeNumber(100, 900_000).optional(),
     'Time for calls in flight to finish after SIGTERM or Ctrl-C; longer than ZIA_REQUEST_TIMEOUT_MS.',

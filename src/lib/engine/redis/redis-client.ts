@@ -93,6 +93,9 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
         db: address.db,
         retryStrategy: retryDelayMs,
         sentinelRetryStrategy: retryDelayMs,
+        // In a planned failover the old primary goes on taking writes for some 10 s after Sentinel has named the new one, and
+        // all of them are lost. Hearing the switch brings every client over within a second.
+        failoverDetector: true,
       });
     case 'cluster':
       return new Cluster([...address.nodes], {
