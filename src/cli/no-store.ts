@@ -15,6 +15,7 @@ export function storeOfNobody(): NoStore {
       held: 0,
       pending: 0,
       failed: 0,
+      orphans: 0,
     }),
     cell: <T>(name: string): Cell<T> => {
       // Each cell is written by the one module that owns its type.

@@ -73,7 +73,7 @@ async function workersAlive(engine: Engine): Promise<number> {
   const visitor = `resume-${process.pid}`;
   const { workers } = await engine.store.heartbeat(visitor, [], WORKER_SHOWS_UP_MS);
   await engine.store.leave(visitor);
-  return workers - 1;
+  return workers.length - 1;
 }
 
 async function isEmpty(engine: Engine): Promise<boolean> {

@@ -111,7 +111,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
         store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs),
         store.server(),
       ]);
-      workers = seen.workers;
+      workers = seen.workers.length;
       server = seenServer;
       heardAt = performance.now();
       heartbeatFailure = null;

@@ -1,13 +1,13 @@
 import pLimit from 'p-limit';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
-import type { Echo, Stray } from '../lib/core/reconcile.js';
+import type { Echo, Orphan } from '../lib/core/reconcile.js';
 import type { Store } from '../lib/store/store.js';
 import type { Read, ZohoReads } from './zoho-reads.js';
 
 /** One look at Zoho's list, newest first, back to a moment. */
 export interface Look {
   /** Enrichments that nobody in the ledger owned when the list had been read, with their echoes. */
-  readonly strays: readonly Stray[];
+  readonly orphans: readonly Orphan[];
   /** Enrichments on the list that the ledger knows, newest first. */
   readonly known: ReadonlyMap<EnrichmentId, IdentityKey>;
 }
@@ -37,11 +37,11 @@ export function createLookAtZoho(reads: ZohoReads): LookAtZoho {
       const unknown = listed.items.filter(({ id }) => !known.has(id));
       const failure = await fetchEchoes(unknown.map(({ id }) => id));
       if (failure) return failure;
-      const strays = unknown.flatMap(({ id, createdAtMs }) => {
+      const orphans = unknown.flatMap(({ id, createdAtMs }) => {
         const echo = echoes.get(id);
         return echo ? [{ id, createdAtMs, echo }] : [];
       });
-      return { kind: 'look', look: { strays, known } };
+      return { kind: 'look', look: { orphans, known } };
     },
   };
 

@@ -60,15 +60,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   /**
-   * Claims are read after the list, and owners after the claims: whoever caused a stray is then seen as sending, as
+   * Claims are read after the list, and owners after the claims: whoever caused a orphan is then seen as sending, as
    * uncertain, or as its owner.
    */
   async function findings(due: ReadonlyMap<IdentityKey, LedgerEntry>, look: Look): Promise<readonly LookupFinding[]> {
     const sending = await store.sending(ROWS_A_PASS);
     const uncertain = await store.uncertain({ held: false, limit: ROWS_A_PASS });
-    const owned = await store.owners(look.strays.map(({ id }) => id));
-    const strays = look.strays.filter(({ id }) => !owned.has(id));
-    return compareWithZoho(uncertain, sending, strays).filter(
+    const owned = await store.owners(look.orphans.map(({ id }) => id));
+    const orphans = look.orphans.filter(({ id }) => !owned.has(id));
+    return compareWithZoho(uncertain, sending, orphans).filter(
       ({ key, entry }) => due.get(key)?.callId === entry.callId,
     );
   }

@@ -102,7 +102,9 @@ export function createServerWatch(deps: ServerChangeDeps): ServerWatch {
     await store.expireClaims(claimLostAfterMs, CLAIMS_AT_ONCE);
     const looked = await look.since(state.aliveMs - BEFORE_LAST_SIGN_MS, store);
     if (looked.kind === 'look') {
-      const strays = looked.look.strays.filter(({ createdAtMs }) => createdAtMs >= state.aliveMs - BEFORE_LAST_SIGN_MS);
+      const strays = looked.look.orphans.filter(
+        ({ createdAtMs }) => createdAtMs >= state.aliveMs - BEFORE_LAST_SIGN_MS,
+      );
       const placed = await placeStrays(strays, { store, queue, log, stillOurs: () => stillOurs(runId) });
       await keepStrays(store, placed.kept);
       await over();

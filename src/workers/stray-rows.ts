@@ -1,7 +1,7 @@
 import { identityKey } from '../lib/core/identity.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry, SentFields } from '../lib/core/ledger.js';
-import { isEchoOf, type Stray } from '../lib/core/reconcile.js';
+import { isEchoOf, type Orphan as Stray } from '../lib/core/reconcile.js';
 import { parseRow } from '../lib/core/row.js';
 import { type StrayFinding, strayFindings, type UnknownRow } from '../lib/core/server-state.js';
 import type { Logger } from '../lib/logger.js';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { INITIAL_CONTROL, type Probe } from '../../src/lib/core/control.js';
+import type { History, HistoryLook } from '../../src/lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
 import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
@@ -62,6 +63,42 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ],
     ),
   },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(key, call, nth('w', 2), fc.integer({ min: 0, max: 4 }), fc.constantFrom('A', 'B')).map(
+      ([k, c, w, number, name]): Step => [
+        `admit ${k} ${c} of ${w} at ${number} as ${name}`,
+        (s) =>
+          s.admit({
+            key: own(k),
+            callId: c,
+            sent: { module: 'M', name: own(name), website: 'www.a.example', ...(c === 'c2' && { recordId: '7' }) },
+            limits,
+            claimLostAfterMs: DAY_MS,
+            worker: { id: own(w), number },
+          }),
+      ],
+    ),
+  },
+  fc
+    .tuple(id, fc.constantFrom('A', 'B'), fc.constantFrom('', 'https://a.example'), fc.boolean())
+    .map(
+      ([i, name, website, held]): Step => [
+        `orphan ${i} ${name} ${website} ${held}`,
+        (s) => s.addOrphans([{ id: own(i), createdAtMs: 5, echo: { name: own(name), email: null, website } }], held),
+      ],
+    ),
+  fc
+    .tuple(nth('w', 2), fc.integer({ min: 0, max: 4 }), fc.boolean(), fc.boolean())
+    .map(
+      ([w, number, raise, steady]): Step => [
+        `beat ${w} ${number} ${raise} ${steady}`,
+        (s) => s.heartbeat(own(w), [], DAY_MS, { number, raise, steady, zohoNowMs: number === 0 ? null : number }),
+      ],
+    ),
+  fc
+    .constantFrom(null, { sign: 'lost' } as HistoryLook)
+    .map((look): Step => [`history ${look !== null}`, (s) => setHistory(s, look)]),
   call.map((c): Step => [`admitCall ${c}`, (s) => s.admitCall({ callId: c, limits })]),
   call.map((c): Step => [`finishCall ${c}`, (s) => s.finishCall(c)]),
   fc
@@ -146,8 +183,15 @@ const snapshot: Step = [
       ),
     ),
     held: sorted(await s.uncertain({ held: true, limit: 9 })),
+    orphans: sorted(await s.orphans(['9000', '9001'].map((i) => own(i as EnrichmentId)))),
   }),
 ];
+
+/** What each store knows of its own server. */
+async function setHistory(store: Store, look: HistoryLook | null): Promise<void> {
+  const { server } = await store.heartbeat('visitor', [], 1);
+  await store.cell<History>('history').change(() => ({ server, bornMs: 1, cleanEnd: false, look }));
+}
 
 const sorted = <V>(map: ReadonlyMap<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 
@@ -156,7 +200,16 @@ function comparable(value: unknown): unknown {
   if (value instanceof Map) return comparable([...value]);
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== 'object' || value === null) return value;
-  const CLOCK = new Set(['nowMs', 'sentAtMs', 'scheduledAtMs', 'waitMs', 'finishedAtMs']);
+  const CLOCK = new Set([
+    'nowMs',
+    'sentAtMs',
+    'scheduledAtMs',
+    'waitMs',
+    'finishedAtMs',
+    'storeMs',
+    'server',
+    'workers',
+  ]);
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, CLOCK.has(name) ? typeof inner : comparable(inner)]),
   );
@@ -170,6 +223,7 @@ test('Lua and SQL give the same answers to the same random operations', async ()
         'reset',
         async (s) => {
           await s.control.change(() => INITIAL_CONTROL);
+          await setHistory(s, null);
           for (const callId of CALLS) await s.finishCall(callId);
         },
       ];

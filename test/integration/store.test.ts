@@ -9,7 +9,7 @@ import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
 
-const FREE: Limits = { callsPerSecond: 0, maxInFlight: 1_000, placeLeaseMs: 30_000 };
+const FREE: Limits = { callsPerSecond: 0, maxInFlight: 1_000, placeLeaseMs: 8_000 };
 
 const key = (name: string) => `r1${name}` as IdentityKey;
 const id = (digits: string) => digits as EnrichmentId;
@@ -47,7 +47,15 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(answers.filter((answer) => answer.kind === 'pending')).toHaveLength(39);
     const pending = answers.find((answer) => answer.kind === 'pending');
     expect(pending).toMatchObject({ waitMs: expect.any(Number) });
-    expect(await store.counts()).toEqual({ scheduled: 0, sending: 1, uncertain: 0, held: 0, pending: 0, failed: 0 });
+    expect(await store.counts()).toEqual({
+      scheduled: 0,
+      sending: 1,
+      uncertain: 0,
+      held: 0,
+      pending: 0,
+      failed: 0,
+      orphans: 0,
+    });
   });
 
   test('tells workers, calls in flight and rows with data, those that lapsed left out', async () => {
@@ -97,7 +105,15 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       scheduledAtMs: expect.any(Number),
       notes: ['EMAIL_LEFT_OUT'],
     });
-    expect(await store.counts()).toEqual({ scheduled: 1, sending: 1, uncertain: 0, held: 0, pending: 1, failed: 0 });
+    expect(await store.counts()).toEqual({
+      scheduled: 1,
+      sending: 1,
+      uncertain: 0,
+      held: 0,
+      pending: 1,
+      failed: 0,
+      orphans: 0,
+    });
   });
 
   test('settling the same pair again changes nothing; another id or another owner is a conflict', async () => {
@@ -159,7 +175,15 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       state: 'held',
       reason: 'NO_READ_SCOPE',
     });
-    expect(await store.counts()).toEqual({ scheduled: 0, sending: 0, uncertain: 0, held: 1, pending: 0, failed: 0 });
+    expect(await store.counts()).toEqual({
+      scheduled: 0,
+      sending: 0,
+      uncertain: 0,
+      held: 1,
+      pending: 0,
+      failed: 0,
+      orphans: 0,
+    });
     expect(await store.clear(key('a'), 'another call')).toBe(false);
     expect(await store.clear(key('a'), 'c1')).toBe(true);
     expect(await store.clear(key('a'), 'c1')).toBe(true);
@@ -174,7 +198,15 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(await store.settle(key('a'), 'c1', id('1'))).toMatchObject({ kind: 'settled' });
     await store.release(key('b'), 'c2');
     expect((await store.entries([key('b')])).size).toBe(0);
-    expect(await store.counts()).toEqual({ scheduled: 1, sending: 0, uncertain: 0, held: 0, pending: 1, failed: 0 });
+    expect(await store.counts()).toEqual({
+      scheduled: 1,
+      sending: 0,
+      uncertain: 0,
+      held: 0,
+      pending: 1,
+      failed: 0,
+      orphans: 0,
+    });
   });
 
   test('marks only claims older than the limit as lost, oldest first, at most as many as asked for', async () => {
@@ -338,7 +370,15 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect(kept.get(key('mine'))).toMatchObject({ state: 'scheduled', enrichmentId: '1' });
     expect(kept.get(key('sent'))?.state).toBe('sending');
     expect(kept.has(key('taken-id'))).toBe(false);
-    expect(await store.counts()).toEqual({ scheduled: 6, sending: 1, uncertain: 2, held: 1, pending: 4, failed: 1 });
+    expect(await store.counts()).toEqual({
+      scheduled: 6,
+      sending: 1,
+      uncertain: 2,
+      held: 1,
+      pending: 4,
+      failed: 1,
+      orphans: 0,
+    });
     expect([...(await store.failed(10)).keys()]).toEqual([key('failed')]);
     expect(await other.results([...given.keys()])).toEqual(results);
     expect([...(await store.owners([id('11'), id('13')])).values()]).toEqual([key('new')]);
@@ -386,7 +426,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
         ...INITIAL_CONTROL,
         epoch: 4,
         mode: 'probing',
-        probe: { ...probe, key: key('a'), callId: 'c1', leaseUntilMs: nowMs + 60_000 },
+        probe: { ...probe, key: key('a'), callId: 'c1', leaseUntilMs: nowMs + 10_000 },
       }));
       const standby = await other.admit(ask('b', 'c2'));
       expect(standby).toMatchObject({ kind: 'standby', waitMs: 250 });
@@ -448,7 +488,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       await store.admitCall({ callId: 'alive', limits: two });
       expect((await store.admitCall({ callId: 'c3', limits: two })).kind).toBe('busy');
       await waitFor(async () => {
-        await other.heartbeat('w', ['alive', 'never admitted'], 60_000);
+        await other.heartbeat('w', ['alive', 'never admitted'], 8_000);
         return (await store.admitCall({ callId: 'c3', limits: two })).kind === 'go';
       });
       expect((await store.admitCall({ callId: 'c4', limits: two })).kind).toBe('busy');
@@ -457,11 +497,13 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     });
 
     test('workers are counted while they live', async () => {
-      expect((await store.heartbeat('w1', [], 60_000)).workers).toBe(1);
-      expect((await other.heartbeat('w2', [], 60_000)).workers).toBe(2);
+      expect((await store.heartbeat('w1', [], 60_000)).workers).toEqual(['w1']);
+      expect((await other.heartbeat('w2', [], 60_000)).workers).toEqual(['w1', 'w2']);
       await store.leave('w1');
-      expect((await other.heartbeat('w2', [], 1)).workers).toBe(1);
-      expect((await waitFor(async () => (await other.heartbeat('w3', [], 60_000)).workers === 1)) === true).toBe(true);
+      expect((await other.heartbeat('w2', [], 1)).workers).toEqual(['w2']);
+      expect((await waitFor(async () => (await other.heartbeat('w3', [], 60_000)).workers.length === 1)) === true).toBe(
+        true,
+      );
     });
   });
 

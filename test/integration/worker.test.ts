@@ -122,7 +122,9 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     );
     await queueRows(queue, goodRows(5));
     const worker = startWorker({ engine, sandbox, untilIdle: false });
-    await waitFor(async () => (await engine.store.heartbeat('test', [], 1_000)).workers > 1, { what: 'the worker' });
+    await waitFor(async () => (await engine.store.heartbeat('test', [], 1_000)).workers.length > 1, {
+      what: 'the worker',
+    });
     await engine.store.control.change((control) => resumed(control ?? INITIAL_CONTROL));
     await waitFor(async () => (await engine.counts()).completed === 5, { what: 'all rows' });
     worker.end();

@@ -32,7 +32,7 @@ const completed = async (rows: number) =>
 
 test('eight workers that start together ask for one token', async () => {
   await completed(50);
-  await waitFor(async () => (await fleet.engine.store.heartbeat('test', [], 1)).workers > WORKERS, {
+  await waitFor(async () => (await fleet.engine.store.heartbeat('test', [], 1)).workers.length > WORKERS, {
     what: 'all of them',
   });
   const [first, second] = tokenCalls();

@@ -1,8 +1,9 @@
+import { identityKey } from './identity.js';
 import type { EnrichmentId, IdentityKey } from './ids.js';
-import type { LedgerEntry, SentFields } from './ledger.js';
+import type { LedgerEntry } from './ledger.js';
 
 /** An enrichment at Zoho that no ledger entry owns, with what Zoho echoes of its submission. */
-export interface Stray {
+export interface Orphan {
   readonly id: EnrichmentId;
   /** On the store's clock: Zoho's time, corrected by the measured offset. */
   readonly createdAtMs: number;
@@ -10,7 +11,7 @@ export interface Stray {
 }
 
 /** Zoho echoes the input fields only: neither module nor record id. Absent and empty fields are the same. */
-export type Echo = Readonly<Partial<Record<'name' | 'email' | 'website', string | null>>>;
+export type Echo = Readonly<Partial<Record<'name' | 'email' | 'website', string | null | undefined>>>;
 
 export type LookupFinding =
   /** This enrichment is the row's. */
@@ -27,25 +28,51 @@ const CLOCK_TOLERANCE_MS = 5_000;
 
 /**
  * What a look at Zoho says about each uncertain row. `sending` are the rows whose claim was alive when the look ended,
- * `strays` the enrichments nobody owns. Every stray is given to one row at most.
+ * `orphans` the enrichments nobody owns. Every orphan is given to one row at most.
  */
 export function compareWithZoho(
   uncertain: ReadonlyMap<IdentityKey, LedgerEntry>,
   sending: ReadonlyMap<IdentityKey, LedgerEntry>,
-  strays: readonly Stray[],
+  orphans: readonly Orphan[],
 ): readonly LookupFinding[] {
-  const straysByEcho = groupBy(strays, ({ echo }) => echoText(echo));
-  const doubtsByEcho = groupBy(uncertain, ([, entry]) => echoText(entry.sent));
-  const sendingEchoes = new Set([...sending.values()].map(({ sent }) => echoText(sent)));
-  return [...doubtsByEcho].flatMap(([echo, doubts]) => {
-    const possible = straysByEcho.get(echo) ?? [];
-    return findingsOf(doubts, possible, sendingEchoes.has(echo));
+  const orphansByForm = groupBy(orphans, ({ echo }) => echoForm(echo));
+  const uncertainByForm = groupBy(uncertain, ([, entry]) => echoForm(entry.sent));
+  const sendingForms = new Set([...sending.values()].map(({ sent }) => echoForm(sent)));
+  return [...uncertainByForm].flatMap(([form, rows]) => {
+    return findingsOf(rows, orphansByForm.get(form) ?? [], sendingForms.has(form));
   });
 }
 
-/** True when Zoho's echo is exactly what was sent. */
-export function isEchoOf(echo: Echo, sent: SentFields): boolean {
-  return echoText(echo) === echoText(sent);
+/** True when Zoho's echo is what was sent, in the form of the identity key: Zoho may write a website its own way. */
+export function isEchoOf(echo: Echo, sent: Echo): boolean {
+  return echoForm(echo) === echoForm(sent);
+}
+
+/** The form an orphan is found by, and the one for a row that has lost its email; '' where there is none. */
+export function orphanForms(echo: Echo): readonly [form: string, withoutEmail: string] {
+  const { name, email, website } = echo;
+  return [echoForm(echo), email && (name || website) ? `-${echoForm({ name, website })}` : ''];
+}
+
+/**
+ * The forms of the orphans that a row may have caused, the surest first: what it sends, what it sends without the fields that
+ * Zoho refused, and what it sent when it still had an email. A name alone proves nothing: after a `?` a person decides.
+ */
+export function echoForms({ name, email, website }: Echo): readonly string[] {
+  const whole = echoForm({ name, email, website });
+  const parts: readonly Echo[] = [{ name, website }, { name, email }, { email, website }, { website }, { name }];
+  const smaller = parts.flatMap((part) => {
+    const form = echoForm(part);
+    if (form === whole || !(part.name || part.website)) return [];
+    return [part.website || part.email ? form : `?${form}`];
+  });
+  const emailLost = !email && (name || website) ? [`${website ? '' : '?'}-${whole}`] : [];
+  return [...new Set([whole, ...smaller, ...emailLost])];
+}
+
+/** The echo in the form of the identity key, of no module and no record. */
+function echoForm({ name, email, website }: Echo): string {
+  return identityKey({ module: '', ...(name && { name }), ...(email && { email }), ...(website && { website }) });
 }
 
 /** True when Zoho told nothing of what was sent: that proves neither that it was this row nor that it was not. */
@@ -54,26 +81,23 @@ export function isEmptyEcho({ name, email, website }: Echo): boolean {
 }
 
 function findingsOf(
-  doubts: readonly (readonly [IdentityKey, LedgerEntry])[],
-  strays: readonly Stray[],
+  rows: readonly (readonly [IdentityKey, LedgerEntry])[],
+  orphans: readonly Orphan[],
   alsoBeingSent: boolean,
 ): readonly LookupFinding[] {
-  const findings = doubts.map(([key, entry]): LookupFinding => {
-    const match = earliestSince(strays, entry.sentAtMs - CLOCK_TOLERANCE_MS);
+  const findings = rows.map(([key, entry]): LookupFinding => {
+    const match = earliestSince(orphans, entry.sentAtMs - CLOCK_TOLERANCE_MS);
     if (match === undefined) return { kind: 'missing', key, entry };
     return alsoBeingSent ? { kind: 'unclear', key, entry } : { kind: 'found', key, entry, id: match.id };
   });
-  if (doubts.length === 1 || findings.every(({ kind }) => kind === 'missing')) return findings;
-  return doubts.map(([key, entry]) => ({ kind: alsoBeingSent ? 'unclear' : 'ambiguous', key, entry }));
+  if (rows.length === 1 || findings.every(({ kind }) => kind === 'missing')) return findings;
+  return rows.map(([key, entry]) => ({ kind: alsoBeingSent ? 'unclear' : 'ambiguous', key, entry }));
 }
 
-function earliestSince(strays: readonly Stray[], sinceMs: number): Stray | undefined {
-  return strays
+function earliestSince(orphans: readonly Orphan[], sinceMs: number): Orphan | undefined {
+  return orphans
     .filter(({ createdAtMs }) => createdAtMs >= sinceMs)
-    .reduce<Stray | undefined>(
-      (best, stray) => (best && best.createdAtMs <= stray.createdAtMs ? best : stray),
-      undefined,
-    );
+    .reduce<Orphan | undefined>((best, one) => (best && best.createdAtMs <= one.createdAtMs ? best : one), undefined);
 }
 
 function groupBy<T>(items: Iterable<T>, textOf: (item: T) => string): Map<string, T[]> {
@@ -85,8 +109,4 @@ function groupBy<T>(items: Iterable<T>, textOf: (item: T) => string): Map<string
     else groups.set(text, [item]);
   }
   return groups;
-}
-
-function echoText({ name, email, website }: Echo): string {
-  return JSON.stringify([name || null, email || null, website || null]);
 }

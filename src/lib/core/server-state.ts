@@ -1,7 +1,7 @@
 import type { IdentityKey } from './ids.js';
 import { type Lease, leaseTaken } from './lease.js';
 import type { LedgerEntry, SentFields } from './ledger.js';
-import { isEchoOf, type Stray } from './reconcile.js';
+import { isEchoOf, type Orphan as Stray } from './reconcile.js';
 
 /**
  * The server a store was last known on. A restart or a failover puts another process behind the store, and that may have

@@ -2,40 +2,44 @@ import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../core/ledger.js';
 import { aliasesOf, traitsOf } from '../core/other-columns.js';
+import { echoForms, type Orphan } from '../core/reconcile.js';
 import { entryFields, parseEntryLine } from './entry-line.js';
-import type { Operations } from './operations.js';
-import { admissionOf, callAdmissionOf, entriesOf, reportedOf, serverSeenOf, settlementOf } from './replies.js';
-import type { CallRequest, Cell, CellName, ImportVerdict, Store } from './store.js';
+import type { AdmitArgs, Operations } from './operations.js';
+import {
+  admissionOf,
+  callAdmissionOf,
+  entriesOf,
+  heartbeatOf,
+  orphanArgs,
+  orphanOf,
+  reportedOf,
+  serverSeenOf,
+  settlementOf,
+} from './replies.js';
+import type { AdmitRequest, CallRequest, Cell, CellName, ImportVerdict, Store } from './store.js';
 
 /** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
 const CHUNK = 1_000;
 /** Entries imported in one round trip; each is fourteen arguments. */
 const IMPORT_CHUNK = 250;
+/** Orphans added in one round trip; each is five arguments. */
+const ORPHAN_CHUNK = 500;
 
 /** The store over an engine's operations; nothing here differs between the engines. */
 export function createStore(operations: Operations): Store {
   const run = operations.run.bind(operations);
   return {
-    admit: async (request) =>
-      admissionOf(
-        await run('admit', [
-          request.key,
-          request.callId,
-          JSON.stringify(request.sent),
-          ...limitsOf(request),
-          String(request.claimLostAfterMs),
-          slotOf(request),
-          aliasText(request.sent),
-        ]),
-      ),
+    admit: async (request) => admissionOf(await run('admit', [JSON.stringify(admitArgs(request))])),
     admitCall: async (request) =>
       callAdmissionOf(await run('admit-call', [request.callId, ...limitsOf(request), slotOf(request)])),
     finishCall: async (callId) => {
       await run('finish-call', [callId]);
     },
 
-    settle: async (key, callId, enrichmentId, notes = []) =>
-      settlementOf(await run('settle', [key, callId, enrichmentId, notes.length === 0 ? '' : JSON.stringify(notes)])),
+    settle: async (key, callId, enrichmentId, notes = [], workerId = '') =>
+      settlementOf(
+        await run('settle', [key, callId, enrichmentId, notes.length === 0 ? '' : JSON.stringify(notes), workerId]),
+      ),
     release: async (key, callId) => reportedOf(await run('release', [key, callId])),
     doubt: async (key, callId, reason) => reportedOf(await run('doubt', [key, callId, oneLine(reason)])),
 
@@ -65,8 +69,8 @@ export function createStore(operations: Operations): Store {
     },
     counts: async () => {
       const reply = (await run('counts', [])).map(Number);
-      const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0] = reply;
-      return { scheduled, sending, uncertain, held, pending, failed };
+      const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0, orphans = 0] = reply;
+      return { scheduled, sending, uncertain, held, pending, failed, orphans };
     },
     vitals: async () => {
       const [workers = 0, inFlight = 0, withData = 0] = (await run('vitals', [])).map(Number);
@@ -105,13 +109,36 @@ export function createStore(operations: Operations): Store {
       return verdicts;
     },
 
-    heartbeat: async (workerId, callIds, leaseMs) => {
-      const reply = await run('heartbeat', [workerId, String(leaseMs), ...callIds]);
-      return { ...reportedOf(reply), workers: Number(reply[2]) };
+    addOrphans: async (orphans, held) => {
+      let added = 0;
+      for (let at = 0; at < orphans.length; at += ORPHAN_CHUNK) {
+        const args = orphans.slice(at, at + ORPHAN_CHUNK).flatMap(orphanArgs);
+        added += Number((await run('add-orphans', [held ? '1' : '0', ...args]))[0]);
+      }
+      return added;
+    },
+    orphans: async (ids) => {
+      const orphans = new Map<EnrichmentId, Orphan>();
+      for await (const [id, fields] of lookUp(operations, 'orphans', ids)) orphans.set(id, orphanOf(id, fields));
+      return orphans;
+    },
+
+    heartbeat: async (workerId, callIds, leaseMs, mark) => {
+      const marks = mark
+        ? [
+            String(mark.number),
+            flag(mark.raise),
+            flag(mark.steady),
+            mark.zohoNowMs === null ? '' : String(mark.zohoNowMs),
+          ]
+        : ['', '', '', ''];
+      return heartbeatOf(await run('heartbeat', [workerId, String(leaseMs), ...marks, ...callIds]));
     },
     leave: async (workerId) => {
-      await run('leave', [workerId]);
+      const [workers = 0, claims = 0] = (await run('leave', [workerId])).map(Number);
+      return { workers, claims };
     },
+    connections: operations.connections,
 
     server: async () => serverSeenOf(await run('server', [])),
 
@@ -119,6 +146,29 @@ export function createStore(operations: Operations): Store {
     cell: (name) => createCell(operations, name),
   };
 }
+
+function admitArgs(request: AdmitRequest): AdmitArgs {
+  const { key, callId, sent, limits, slotMs = null, worker } = request;
+  const { module, recordId } = sent;
+  return {
+    key,
+    callId,
+    sent: JSON.stringify(sent),
+    place: JSON.stringify({ module, recordId }),
+    choice: recordId !== undefined,
+    forms: echoForms(sent),
+    aliases: aliasText(sent),
+    callsPerSecond: limits.callsPerSecond,
+    maxInFlight: limits.maxInFlight,
+    leaseMs: limits.placeLeaseMs,
+    lostAfterMs: request.claimLostAfterMs,
+    slotMs,
+    worker: worker?.id ?? '',
+    number: worker?.number ?? 0,
+  };
+}
+
+const flag = (value: boolean) => (value ? '1' : '0');
 
 function limitsOf({ limits }: CallRequest): string[] {
   return [String(limits.callsPerSecond), String(limits.maxInFlight), String(limits.placeLeaseMs)];
@@ -139,7 +189,7 @@ function oneLine(reason: string): string {
 
 async function* lookUp<K extends string>(
   operations: Operations,
-  name: 'owners' | 'alias-owners' | 'entries' | 'results',
+  name: 'owners' | 'alias-owners' | 'entries' | 'results' | 'orphans',
   keys: readonly K[],
 ): AsyncGenerator<readonly [K, string]> {
   for (let at = 0; at < keys.length; at += CHUNK) {
@@ -157,7 +207,7 @@ function createCell<T>(operations: Operations, name: CellName): Cell<T> {
   const parse = (json = ''): T | null => (json === '' ? null : (JSON.parse(json) as T));
 
   async function read() {
-    const [json = '', nowMs] = await operations.readCell(name);
+    const [json = '', nowMs] = await operations.run('read-cell', [name]);
     return { json, nowMs: Number(nowMs) };
   }
 
@@ -172,7 +222,7 @@ function createCell<T>(operations: Operations, name: CellName): Cell<T> {
         const value = parse(seen.json);
         const changed = next(value, seen.nowMs);
         if (changed === undefined) return { value, nowMs: seen.nowMs, changed: false };
-        const [won, json = '', nowMs] = await operations.changeCell(name, seen.json, JSON.stringify(changed));
+        const [won, json = '', nowMs] = await operations.run('change-cell', [name, seen.json, JSON.stringify(changed)]);
         if (won === '1') return { value: changed, nowMs: Number(nowMs), changed: true };
         seen = { json, nowMs: Number(nowMs) };
       }

@@ -3,39 +3,69 @@
  * Arguments and replies are lists of strings and the same on both engines, where each operation is one script
  * (`redis/<name>.lua`) or one function (`zia.<name>` in `postgres/schema.sql`); they are described at the Lua scripts.
  */
-export type OperationName =
-  | 'admit'
-  | 'admit-call'
-  | 'finish-call'
-  | 'settle'
-  | 'release'
-  | 'doubt'
-  | 'clear'
-  | 'hold'
-  | 'expire-claims'
-  | 'uncertain'
-  | 'sending'
-  | 'owners'
-  | 'alias-owners'
-  | 'entries'
-  | 'counts'
-  | 'vitals'
-  | 'scan'
-  | 'import'
-  | 'heartbeat'
-  | 'leave'
-  | 'pending'
-  | 'failed'
-  | 'finish'
-  | 'results'
-  | 'server';
+export const OPERATIONS = [
+  'admit',
+  'admit-call',
+  'finish-call',
+  'settle',
+  'release',
+  'doubt',
+  'clear',
+  'hold',
+  'expire-claims',
+  'uncertain',
+  'sending',
+  'owners',
+  'alias-owners',
+  'entries',
+  'counts',
+  'vitals',
+  'scan',
+  'import',
+  'heartbeat',
+  'leave',
+  'pending',
+  'failed',
+  'finish',
+  'results',
+  'server',
+  'orphans',
+  'add-orphans',
+  'read-cell',
+  'change-cell',
+] as const;
+
+export type OperationName = (typeof OPERATIONS)[number];
 
 export type Reply = readonly string[];
+
+/** The one argument of `admit`, as JSON. Names are a contract with the scripts. */
+export interface AdmitArgs {
+  readonly key: string;
+  readonly callId: string;
+  /** Fields sent, JSON. */
+  readonly sent: string;
+  /** Module and record id of the fields sent, JSON. */
+  readonly place: string;
+  /** The row has a record id: an echo does not tell whether an orphan is its own. */
+  readonly choice: boolean;
+  /** The row's echo, whole and in part, in the form orphans are found by. */
+  readonly forms: readonly string[];
+  /** Aliases of the fields sent, separated by blanks. */
+  readonly aliases: string;
+  readonly callsPerSecond: number;
+  readonly maxInFlight: number;
+  readonly leaseMs: number;
+  readonly lostAfterMs: number;
+  readonly slotMs: number | null;
+  /** Empty for a caller that is no worker. */
+  readonly worker: string;
+  readonly number: number;
+}
 
 /** Rejects with `StoreUnavailableError` when the engine cannot be reached or refuses. Every operation may be repeated. */
 export interface Operations {
   run(name: OperationName, args: readonly string[]): Promise<Reply>;
-  readCell(cell: string): Promise<Reply>;
-  /** `expected` is `''` for an absent cell. */
-  changeCell(cell: string, expected: string, next: string): Promise<Reply>;
+  /** Counts the connections made: an answer that came over a new one may be another server's. */
+  connections(): number;
 }

@@ -1,9 +1,11 @@
 import { type Control, INITIAL_CONTROL } from '../core/control.js';
+import type { History } from '../core/history.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { LedgerEntry } from '../core/ledger.js';
+import { type Echo, type Orphan, orphanForms } from '../core/reconcile.js';
 import { parseEntryLine } from './entry-line.js';
 import type { Reply } from './operations.js';
-import type { Admission, CallAdmission, Refusal, Reported, ServerSeen, Settlement } from './store.js';
+import type { Admission, CallAdmission, Heartbeat, Refusal, Reported, ServerSeen, Settlement } from './store.js';
 
 /** The control state of a reply: the empty string is a store that was never told anything. */
 export function controlOf(json = ''): Control {
@@ -12,10 +14,16 @@ export function controlOf(json = ''): Control {
 }
 
 export function admissionOf(reply: Reply): Admission {
-  const [kind, first = '', second = '', third = ''] = reply;
+  const [kind, first = '', second = '', third = '', fourth] = reply;
   switch (kind) {
     case 'go':
-      return { kind, epoch: Number(first), sentAtMs: Number(second), sends: Number(third) };
+      return {
+        kind,
+        epoch: Number(first),
+        sentAtMs: Number(second),
+        sends: Number(third),
+        number: Number(fourth),
+      };
     case 'probe-open':
       return { kind, control: controlOf(first) };
     case 'scheduled':
@@ -33,7 +41,7 @@ export function callAdmissionOf(reply: Reply): CallAdmission {
   return reply[0] === 'go' ? { kind: 'go' } : refusalOf(reply);
 }
 
-function refusalOf([kind, first = '', second = '', third = '']: Reply): Refusal {
+function refusalOf([kind, first = '', second = '', third]: Reply): Refusal {
   switch (kind) {
     case 'wait':
       return { kind, waitMs: Number(first), slotMs: Number(second) };
@@ -44,7 +52,7 @@ function refusalOf([kind, first = '', second = '', third = '']: Reply): Refusal 
         kind,
         control: controlOf(first),
         waitMs: second === '' ? null : Number(second),
-        ...(third === 'server-changed' ? { reason: third } : {}),
+        ...(third === 'server-changed' || third === 'looking' ? { reason: third } : {}),
       };
     default:
       throw new Error(`The store answered an admission with ${String(kind)}, which this version does not know.`);
@@ -64,7 +72,7 @@ export function serverSeenOf([state, runId = '', nowMs]: Reply): ServerSeen {
 
 export function settlementOf(reply: Reply): Settlement {
   const [, , kind, key, id] = reply;
-  if (kind === 'settled') return { ...reportedOf(reply), kind };
+  if (kind === 'settled') return { ...reportedOf(reply), kind, number: Number(key) };
   return {
     ...reportedOf(reply),
     kind: 'conflict',
@@ -80,4 +88,31 @@ export function entriesOf(reply: Reply): ReadonlyMap<IdentityKey, LedgerEntry> {
     entries.set(reply[at] as IdentityKey, parseEntryLine(reply[at + 1] ?? ''));
   }
   return entries;
+}
+
+export function heartbeatOf(reply: Reply): Heartbeat {
+  const [, , number, server = '', history = '', alive = '', ...workers] = reply;
+  const [storeMs, zohoMs] = alive.split(' ');
+  return {
+    ...reportedOf(reply),
+    number: Number(number),
+    server,
+    // Only core/history.ts makes this document.
+    history: history === '' ? null : (JSON.parse(history) as History),
+    alive: storeMs ? { storeMs: Number(storeMs), zohoMs: zohoMs ? Number(zohoMs) : null } : null,
+    workers,
+  };
+}
+
+/** The five arguments of an orphan. Absent fields of its echo are left out, so that it reads as fields sent. */
+export function orphanArgs({ id, createdAtMs, echo }: Orphan): readonly string[] {
+  const { name, email, website } = echo;
+  const given = { ...(name && { name }), ...(email && { email }), ...(website && { website }) };
+  return [id, String(Math.floor(createdAtMs)), ...orphanForms(echo), JSON.stringify(given)];
+}
+
+export function orphanOf(id: EnrichmentId, fields: string): Orphan {
+  const [createdAt, , , , , echo = '{}'] = fields.split('\n');
+  // Written by `orphanArgs`.
+  return { id, createdAtMs: Number(createdAt), echo: JSON.parse(echo) as Echo };
 }

@@ -1,6 +1,8 @@
 import type { Control } from '../core/control.js';
+import type { History, Moment } from '../core/history.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, FinalStatus, LedgerEntry, SentFields } from '../core/ledger.js';
+import type { Orphan } from '../core/reconcile.js';
 
 /** Limits of one admission. The same configuration on every worker makes them fleet-wide. */
 export interface Limits {
@@ -25,6 +27,8 @@ export interface AdmitRequest extends CallRequest {
   readonly sent: SentFields;
   /** A claim older than this is lost: 5 s + request timeout + margin. */
   readonly claimLostAfterMs: number;
+  /** The worker that asks; one whose number is higher than the store's is refused. */
+  readonly worker?: { readonly id: string; readonly number: number };
 }
 
 /** What every worker that may not send now is told. */
@@ -38,13 +42,20 @@ export type Refusal =
       readonly kind: 'standby';
       readonly control: Control;
       readonly waitMs: number | null;
-      /** The store is served by another process than the one that wrote it: nothing is claimed before the sweep has looked. */
-      readonly reason?: 'server-changed';
+      /** The store may have lost writes: nothing is claimed before the sweep has looked. */
+      readonly reason?: 'server-changed' | 'looking';
     };
 
 export type Admission =
   /** Claimed and counted in flight: the POST must leave within 5 s. */
-  | { readonly kind: 'go'; readonly epoch: number; readonly sentAtMs: number; readonly sends: number }
+  | {
+      readonly kind: 'go';
+      readonly epoch: number;
+      readonly sentAtMs: number;
+      readonly sends: number;
+      /** The worker's number, grown by this claim. */
+      readonly number: number;
+    }
   | Refusal
   /** The fleet is probing and nobody has the probe: take it (`changeControl`), then ask again. */
   | { readonly kind: 'probe-open'; readonly control: Control }
@@ -73,10 +84,37 @@ export interface Reported {
 
 export type Settlement = Reported &
   (
-    | { readonly kind: 'settled' }
+    | { readonly kind: 'settled'; readonly number: number }
     /** The key already has another enrichment id, or the id belongs to another key: nothing was changed. */
     | { readonly kind: 'conflict'; readonly key: IdentityKey; readonly enrichmentId: EnrichmentId }
   );
+
+/**
+ * How a worker shows whether the store still has what it wrote: by a number of its own, kept in the ledger's key and grown
+ * by its claims, settlements and heartbeats. A store whose number is lower went back in time.
+ */
+export interface WorkerMark {
+  /** The highest number this worker was told; 0 at its start. */
+  readonly number: number;
+  /** It has written back what it knows: a lower number is raised to its own. */
+  readonly raise: boolean;
+  /** It has found nothing missing: the heartbeat counts as a sign of life of the store. */
+  readonly steady: boolean;
+  /** Zoho's clock, as far as the worker has heard it. */
+  readonly zohoNowMs: number | null;
+}
+
+export interface Heartbeat extends Reported {
+  /** Ids of the workers alive, this one included. */
+  readonly workers: readonly string[];
+  /** This worker's number as the store has it now. */
+  readonly number: number;
+  /** The process that serves the data, and its replication history; '' where the engine has none or does not tell. */
+  readonly server: string;
+  readonly history: History | null;
+  /** The store's last sign of life before a loss; null when it gave none. */
+  readonly alive: Moment | null;
+}
 
 /**
  * One small JSON document, changed only by compare-and-set on the store's clock.
@@ -97,6 +135,7 @@ export type CellName =
   | 'account'
   | 'sweep'
   | 'server'
+  | 'history'
   | 'mappings'
   | 'queued-as'
   | 'collector'
@@ -113,6 +152,8 @@ export interface LedgerCounts {
   readonly pending: number;
   /** Scheduled rows that Zoho accepted and then failed to enrich. */
   readonly failed: number;
+  /** Enrichments at Zoho that no entry owns, found after the store lost writes. */
+  readonly orphans: number;
 }
 
 /** What the fleet is doing at this moment. */
@@ -149,8 +190,17 @@ export interface Store {
   /** Frees the place of a call; unknown ids are ignored. */
   finishCall(callId: string): Promise<void>;
 
-  /** Zoho accepted the row. Frees the place. Accepts any state of the entry: a late answer and an adoption are both true. */
-  settle(key: IdentityKey, callId: string, enrichmentId: EnrichmentId, notes?: readonly string[]): Promise<Settlement>;
+  /**
+   * Zoho accepted the row. Frees the place. Accepts any state of the entry: a late answer and an adoption are both true.
+   * `workerId` names the worker whose number grows by it.
+   */
+  settle(
+    key: IdentityKey,
+    callId: string,
+    enrichmentId: EnrichmentId,
+    notes?: readonly string[],
+    workerId?: string,
+  ): Promise<Settlement>;
   /** Zoho took nothing: removes the claim if `callId` still holds it (an entry sent before becomes `cleared`), frees the place. */
   release(key: IdentityKey, callId: string): Promise<Reported>;
   /** The answer was lost: `sending` by `callId` becomes `uncertain`, frees the place. */
@@ -214,14 +264,20 @@ export interface Store {
     results: ReadonlyMap<IdentityKey, EnrichedData>,
   ): Promise<ReadonlyMap<IdentityKey, ImportVerdict>>;
 
-  /** Renews the places of these calls and the worker itself; tells the control state. */
-  heartbeat(
-    workerId: string,
-    callIds: readonly string[],
-    leaseMs: number,
-  ): Promise<Reported & { readonly workers: number }>;
-  /** Takes the worker off the list of the living. */
-  leave(workerId: string): Promise<void>;
+  /**
+   * Keeps these for `admit`, which finds them by what they echo; ids that are owned or known stay as they are. `held`: a row
+   * that equals one is a person's to decide. Returns how many were added.
+   */
+  addOrphans(orphans: readonly Orphan[], held: boolean): Promise<number>;
+  /** Those of these ids that are orphans. */
+  orphans(ids: readonly EnrichmentId[]): Promise<ReadonlyMap<EnrichmentId, Orphan>>;
+
+  /** Renews the places of these calls and the worker itself; a visitor gives no `mark`. */
+  heartbeat(workerId: string, callIds: readonly string[], leaseMs: number, mark?: WorkerMark): Promise<Heartbeat>;
+  /** Takes the worker off the list of the living. Returns how many are left, and how many claims. */
+  leave(workerId: string): Promise<{ readonly workers: number; readonly claims: number }>;
+  /** Counts the connections made to the store: an answer that came over a new one may be another server's. */
+  connections(): number;
 
   /** Which server answers, and whether it is the one this store remembers; notes a sign of life of a known one. */
   server(): Promise<ServerSeen>;

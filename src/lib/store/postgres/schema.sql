@@ -35,9 +35,25 @@ create table if not exists zia.result (key text collate "C" primary key, data te
 
 create table if not exists zia.inflight (call_id text primary key, lease_end double precision not null);
 create table if not exists zia.worker (worker_id text primary key, lease_end double precision not null);
+alter table zia.worker add column if not exists number bigint not null default 0;
 create table if not exists zia.cell (name text primary key, value text not null);
 
--- One row: the next free slot of the pace, and how many rows are scheduled and pending (counting a million rows takes
+-- Enrichments at Zoho that no entry owns, found by the form of their echo.
+create table if not exists zia.orphan (
+  id            text primary key,
+  created_at    bigint not null,
+  held          text not null,
+  form          text not null,
+  without_email text not null,
+  -- Keys of the rows that were found to equal it.
+  rows          text not null default '',
+  echo          text not null,
+  added         bigint generated always as identity
+);
+create index if not exists orphan_form on zia.orphan (form);
+create index if not exists orphan_without_email on zia.orphan (without_email) where without_email <> '';
+
+-- One row: the last sign of life, and the next free slot of the pace, and how many rows are scheduled and pending (counting a million rows takes
 -- too long).
 create table if not exists zia.gauge (
   one       boolean primary key default true check (one),
@@ -46,6 +62,7 @@ create table if not exists zia.gauge (
 );
 insert into zia.gauge default values on conflict do nothing;
 alter table zia.gauge add column if not exists pending bigint;
+alter table zia.gauge add column if not exists alive text not null default '';
 update zia.gauge set pending = (select count(*) from zia.pending) where pending is null;
 
 create or replace function zia.clock() returns double precision language sql volatile as
@@ -86,8 +103,35 @@ begin
   if used > v_now + early_ms then wait_for := used; end if;
 end $$;
 
-create or replace function zia.has_place(v_now double precision, call text) returns boolean language sql volatile as
-$$ select exists (select from zia.inflight where call_id = call and lease_end > v_now) $$;
+-- A time further ahead than the tolerance is from before the clock was set back.
+create or replace function zia.clock_tolerance() returns double precision language sql immutable as $$ select 10000 $$;
+
+create or replace function zia.long_ago(v_now double precision) returns bigint language sql immutable as
+$$ select floor(v_now - 86400000)::bigint $$;
+
+create or replace function zia.has_place(v_now double precision, call text, lease_ms double precision)
+  returns boolean language sql volatile as
+$$ select exists (select from zia.inflight where call_id = call and lease_end > v_now
+     and lease_end <= v_now + lease_ms + zia.clock_tolerance()) $$;
+
+-- How long nothing may be sent.
+create or replace function zia.hold_left(v_now double precision, control json) returns double precision language sql volatile as
+$$ select case when coalesce((control ->> 'heldSinceMs')::double precision, 0) > v_now + zia.clock_tolerance() then 0
+     else coalesce((control ->> 'holdUntilMs')::double precision, 0) - v_now end $$;
+
+create or replace function zia.is_looking() returns boolean language sql volatile as
+$$ select exists (select from zia.cell where name = 'history' and json_typeof(value::json -> 'look') = 'object') $$;
+
+-- '' for a caller that is no worker.
+create or replace function zia.grow_number(v_worker text) returns text language plpgsql as $$
+declare
+  v_number bigint;
+begin
+  if v_worker = '' then return '0'; end if;
+  insert into zia.worker values (v_worker, zia.clock(), 1) on conflict (worker_id) do update set number = worker.number + 1
+    returning number into v_number;
+  return v_number::text;
+end $$;
 
 create or replace function zia.keep_place(call text, v_end double precision) returns void language sql volatile as
 $$ insert into zia.inflight values (call, v_end) on conflict (call_id) do update set lease_end = excluded.lease_end $$;
@@ -105,8 +149,8 @@ begin
   if v_pace.wait_for is not null then
     return array['wait', zia.ms(v_pace.wait_for - v_now), zia.ms(v_pace.wait_for)];
   end if;
-  delete from zia.inflight where lease_end <= v_now;
-  if not zia.has_place(v_now, call) and (select count(*) from zia.inflight) >= places then
+  delete from zia.inflight where lease_end <= v_now or lease_end > v_now + lease_ms + zia.clock_tolerance();
+  if not zia.has_place(v_now, call, lease_ms) and (select count(*) from zia.inflight) >= places then
     update zia.gauge set next_slot = v_pace.used where abs(next_slot - v_pace.used - zia.spacing(nullif(rate, 0))) < 0.01;
     return array['busy'];
   end if;
@@ -121,20 +165,43 @@ create or replace function zia.index_entry(v_key text, aliases text) returns voi
       where strpos(known.owners, v_key) = 0 and cardinality(string_to_array(known.owners, ' ')) < 8
 $$;
 
+-- The orphan that a row may have caused, and whether a person has to decide; null when there is none. A row meets the orphans
+-- of a form once: after that it was looked up, or a person has decided.
+create or replace function zia.orphan_for(v_key text, forms json, out orphan zia.orphan, out is_held boolean)
+  language plpgsql as $$
+declare
+  v_given text;
+  v_form text;
+begin
+  for v_given in select value from json_array_elements_text(forms) loop
+    v_form := ltrim(v_given, '?');
+    select * into orphan from zia.orphan one
+      where v_form in (one.form, one.without_email) and position(v_key in one.rows) = 0
+      order by added limit 1;
+    if orphan.id is not null then
+      is_held := v_given like '?%' or orphan.held = '1' or orphan.rows <> '';
+      update zia.orphan one set rows = one.rows || ' ' || v_key
+        where v_form in (one.form, one.without_email) and position(v_key in one.rows) = 0;
+      return;
+    end if;
+  end loop;
+end $$;
+
 create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
 declare
-  v_key constant text := args[1];
-  v_call constant text := args[2];
-  v_places integer := args[5];
-  v_lease_ms constant double precision := args[6];
-  v_lost_after_ms constant double precision := args[7];
+  a constant json := args[1]::json;
+  v_key constant text := a ->> 'key';
+  v_call constant text := a ->> 'callId';
+  v_places integer := a ->> 'maxInFlight';
+  v_lease_ms constant double precision := a ->> 'leaseMs';
+  v_worker constant text := a ->> 'worker';
   v_now constant double precision := zia.clock();
   v_json constant text := zia.control();
   v_control constant json := nullif(v_json, '')::json;
   v_epoch constant text := coalesce(v_control ->> 'epoch', '0');
-  v_hold_until constant double precision := coalesce((v_control ->> 'holdUntilMs')::double precision, 0);
   v_probe json;
   v_entry zia.ledger;
+  v_orphan record;
   v_refused text[];
   v_left double precision;
 begin
@@ -145,21 +212,42 @@ begin
   if v_entry.state = 'sending' then
     if v_entry.call_id = v_call then
       perform zia.keep_place(v_call, v_now + v_lease_ms);
-      return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text];
+      return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker)];
     end if;
-    v_left := v_entry.sent_at + v_lost_after_ms - v_now;
-    if v_left > 0 then return array['pending', zia.ms(v_left)]; end if;
-    update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST' where key = v_key;
+    v_left := v_entry.sent_at + (a ->> 'lostAfterMs')::double precision - v_now;
+    if v_left > 0 and v_entry.sent_at <= v_now + zia.clock_tolerance() then return array['pending', zia.ms(v_left)]; end if;
+    update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST',
+      sent_at = case when v_left > 0 then zia.long_ago(v_now) else sent_at end where key = v_key;
     return array['uncertain', '0'];
   end if;
 
   if v_control ->> 'mode' = 'stopped' then return array['standby', v_json, '']; end if;
-  if v_hold_until > v_now then return array['standby', v_json, zia.ms(v_hold_until - v_now)]; end if;
+  v_left := zia.hold_left(v_now, v_control);
+  if v_left > 0 then return array['standby', v_json, zia.ms(v_left)]; end if;
+  -- The store went back in time, or that is being looked into: what Zoho has is not known.
+  if zia.is_looking() or (v_worker <> ''
+      and coalesce((select number from zia.worker where worker_id = v_worker), 0) < (a ->> 'number')::bigint) then
+    return array['standby', v_json, zia.ms(1000), 'looking'];
+  end if;
+  v_orphan := zia.orphan_for(v_key, a -> 'forms');
+  if (v_orphan.orphan).id is not null then
+    v_orphan.is_held := v_orphan.is_held or (a ->> 'choice')::boolean;
+    insert into zia.ledger (key, state, call_id, sent_at, sends, reason, sent)
+      values (v_key, case when v_orphan.is_held then 'held' else 'uncertain' end, 'orphan.' || (v_orphan.orphan).id,
+        (v_orphan.orphan).created_at, 1,
+        case when not v_orphan.is_held then 'ORPHAN' when (v_orphan.orphan).held = '1' then 'LOOKUP_UNPROVEN' else 'AMBIGUOUS' end,
+        left(a ->> 'place', -1) || ',' || substr((v_orphan.orphan).echo, 2))
+      on conflict (key) do update set state = excluded.state, call_id = excluded.call_id, sent_at = excluded.sent_at,
+        reason = excluded.reason, sent = excluded.sent, notes = '', final_status = null, finished_at = null;
+    return array['uncertain', case when v_orphan.is_held then '1' else '0' end];
+  end if;
   v_probe := v_control -> 'probe';
   if v_control ->> 'mode' = 'probing' and json_typeof(v_probe) = 'object' then
     if v_probe ->> 'key' is null then return array['probe-open', v_json]; end if;
     if v_probe ->> 'key' <> v_key or v_probe ->> 'callId' <> v_call then
-      if (v_probe ->> 'leaseUntilMs')::double precision < v_now and not zia.has_place(v_now, v_probe ->> 'callId') then
+      v_left := (v_probe ->> 'leaseUntilMs')::double precision - v_now;
+      if (v_left < 0 or v_left > 10000 + zia.clock_tolerance())
+          and not zia.has_place(v_now, v_probe ->> 'callId', v_lease_ms) then
         return array['probe-open', v_json];
       end if;
       return array['standby', v_json, zia.ms(250)];
@@ -167,16 +255,16 @@ begin
   end if;
 
   v_places := least(v_places, (v_control ->> 'maxInFlight')::integer);
-  v_refused := zia.start_call(v_now, v_call, args[4]::double precision, v_places, v_lease_ms,
-    nullif(args[8], '')::double precision);
+  v_refused := zia.start_call(v_now, v_call, (a ->> 'callsPerSecond')::double precision, v_places, v_lease_ms,
+    (a ->> 'slotMs')::double precision);
   if v_refused is not null then return v_refused; end if;
   insert into zia.ledger (key, state, call_id, sent_at, sends, sent)
-    values (v_key, 'sending', v_call, floor(v_now), 1, args[3])
+    values (v_key, 'sending', v_call, floor(v_now), 1, a ->> 'sent')
     on conflict (key) do update set state = 'sending', call_id = excluded.call_id, sent_at = excluded.sent_at,
       sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = '', final_status = null, finished_at = null
     returning * into v_entry;
-  perform zia.index_entry(v_key, args[9]);
-  return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text];
+  perform zia.index_entry(v_key, a ->> 'aliases');
+  return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker)];
 end $$;
 
 create or replace function zia.admit_call(args text[]) returns text[] language plpgsql as $$
@@ -186,13 +274,13 @@ declare
   v_now constant double precision := zia.clock();
   v_json constant text := zia.control();
   v_control constant json := nullif(v_json, '')::json;
-  v_hold_until constant double precision := coalesce((v_control ->> 'holdUntilMs')::double precision, 0);
+  v_hold_ms constant double precision := zia.hold_left(v_now, v_control);
 begin
-  if zia.has_place(v_now, v_call) then
+  if zia.has_place(v_now, v_call, v_lease_ms) then
     perform zia.keep_place(v_call, v_now + v_lease_ms);
     return array['go'];
   end if;
-  if v_hold_until > v_now then return array['standby', v_json, zia.ms(v_hold_until - v_now)]; end if;
+  if v_hold_ms > 0 then return array['standby', v_json, zia.ms(v_hold_ms)]; end if;
   return coalesce(zia.start_call(v_now, v_call, args[2]::double precision,
     least(args[3]::integer, (v_control ->> 'maxInFlight')::integer), v_lease_ms, nullif(args[5], '')::double precision),
     array['go']);
@@ -215,7 +303,9 @@ begin
   perform zia.free_place(args[2]);
   select * into v_entry from zia.ledger where key = v_key;
   if v_entry.state = 'scheduled' then
-    if v_entry.enrichment_id = v_id then return array[zia.control(), zia.ms(v_now), 'settled']; end if;
+    if v_entry.enrichment_id = v_id then
+      return array[zia.control(), zia.ms(v_now), 'settled', zia.grow_number(args[5])];
+    end if;
     return array[zia.control(), zia.ms(v_now), 'conflict', v_key, v_entry.enrichment_id];
   end if;
   select key into v_owner from zia.ledger where enrichment_id = v_id;
@@ -227,7 +317,8 @@ begin
   insert into zia.pending values (v_key, floor(v_now)) on conflict (key) do nothing;
   if found then update zia.gauge set pending = pending + 1; end if;
   update zia.gauge set scheduled = scheduled + 1;
-  return array[zia.control(), zia.ms(v_now), 'settled'];
+  delete from zia.orphan where id = v_id;
+  return array[zia.control(), zia.ms(v_now), 'settled', zia.grow_number(args[5])];
 end $$;
 
 create or replace function zia.release(args text[]) returns text[] language plpgsql as $$
@@ -268,11 +359,15 @@ end $$;
 
 create or replace function zia.expire_claims(args text[]) returns text[] language plpgsql as $$
 declare
+  v_now constant double precision := zia.clock();
   v_keys text[];
 begin
   select coalesce(array_agg(key), '{}') into v_keys from (
-    select key from zia.ledger where state = 'sending' and sent_at <= zia.clock() - args[1]::double precision
+    select key from zia.ledger where state = 'sending'
+      and (sent_at <= v_now - args[1]::double precision or sent_at >= v_now + zia.clock_tolerance())
     order by sent_at, key limit args[2]::integer) lost;
+  update zia.ledger set sent_at = zia.long_ago(v_now)
+    where state in ('sending', 'uncertain') and sent_at >= v_now + zia.clock_tolerance();
   update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST' where key = any (v_keys);
   return v_keys;
 end $$;
@@ -314,7 +409,8 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
     count(*) filter (where state = 'uncertain')::text,
     count(*) filter (where state = 'held')::text,
     (select pending from zia.gauge)::text,
-    (select count(*) from zia.ledger where final_status = 'FAILED')::text]
+    (select count(*) from zia.ledger where final_status = 'FAILED')::text,
+    (select count(*) from zia.orphan)::text]
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
@@ -377,6 +473,7 @@ begin
     perform zia.index_entry(v_key, args[i + 13]);
     if v_state = 'scheduled' then
       if v_entry.state is distinct from 'scheduled' then update zia.gauge set scheduled = scheduled + 1; end if;
+      delete from zia.orphan where id = v_id;
       if v_final is null then
         insert into zia.pending values (v_key, args[i + 6]::bigint) on conflict (key) do nothing;
         if found then update zia.gauge set pending = pending + 1; end if;
@@ -395,20 +492,61 @@ end $$;
 
 create or replace function zia.heartbeat(args text[]) returns text[] language plpgsql as $$
 declare
+  v_worker constant text := args[1];
+  v_lease_ms constant double precision := args[2];
+  v_known constant bigint := nullif(args[3], '')::bigint;
   v_now constant double precision := zia.clock();
-  v_end constant double precision := v_now + args[2]::double precision;
+  v_end constant double precision := v_now + v_lease_ms;
+  v_history constant text := coalesce((select value from zia.cell where name = 'history'), '');
+  v_alive constant text := (select alive from zia.gauge);
+  v_number bigint;
 begin
-  update zia.inflight set lease_end = v_end where call_id = any (args[3:]) and lease_end > v_now;
-  delete from zia.worker where lease_end <= v_now;
-  insert into zia.worker values (args[1], v_end) on conflict (worker_id) do update set lease_end = v_end;
-  return array[zia.control(), zia.ms(v_now), (select count(*) from zia.worker)::text];
+  update zia.inflight set lease_end = v_end where call_id = any (args[7:]) and zia.has_place(v_now, call_id, v_lease_ms);
+  delete from zia.worker where lease_end <= zia.long_ago(v_now);
+  update zia.worker set lease_end = v_now where v_known is not null and lease_end >= v_end + zia.clock_tolerance();
+  insert into zia.worker values (v_worker, v_end) on conflict (worker_id) do update set lease_end = v_end
+    returning number into v_number;
+  if v_number >= v_known or (v_known is not null and args[4] = '1') then
+    v_number := greatest(v_number, v_known) + 1;
+    update zia.worker set number = v_number where worker_id = v_worker;
+    -- What is lost was written after the last sign of life, so a store with a doubtful past gives none.
+    if args[5] = '1' and v_history <> '' and not zia.is_looking() and v_history::json ->> 'server' = '' then
+      update zia.gauge set alive = zia.ms(v_now) || ' ' || coalesce(nullif(args[6], ''), nullif(split_part(v_alive, ' ', 2), ''), '');
+    end if;
+  end if;
+  return array[zia.control(), zia.ms(v_now), v_number::text, '', v_history, v_alive]
+    || (select coalesce(array_agg(worker_id order by lease_end, worker_id), '{}') from zia.worker where lease_end > v_now);
 end $$;
 
 create or replace function zia.leave(args text[]) returns text[] language plpgsql as $$
 begin
   delete from zia.worker where worker_id = args[1];
-  return '{}';
+  return array[(select count(*) from zia.worker where lease_end > zia.clock())::text,
+    (select count(*) from zia.ledger where state = 'sending')::text];
 end $$;
+
+-- Held (0/1), then for each orphan five: id, created at, form, form without email or '', echo.
+create or replace function zia.add_orphans(args text[]) returns text[] language plpgsql as $$
+declare
+  v_added bigint;
+begin
+  with given as (
+    select args[i] as id, args[i + 1]::bigint as created_at, args[i + 2] as form, args[i + 3] as bare, args[i + 4] as echo
+    from generate_series(2, cardinality(args), 5) i),
+  added as (
+    insert into zia.orphan (id, created_at, held, form, without_email, echo)
+    select id, created_at, args[1], form, bare, echo from given
+    where not exists (select from zia.ledger where enrichment_id = given.id)
+    on conflict do nothing returning 1)
+  select count(*) into v_added from added;
+  return array[v_added::text];
+end $$;
+
+create or replace function zia.orphans(args text[]) returns text[] language sql volatile as $$
+  select array_agg(case when orphan.id is null then ''
+    else concat_ws(E'\n', created_at, held, form, without_email, rows, echo) end order by n)
+  from unnest(args) with ordinality asked (id, n) left join zia.orphan on orphan.id = asked.id
+$$;
 
 create or replace function zia.pending(args text[]) returns text[] language sql volatile as $$
   select coalesce(array_agg(item order by n, part), '{}') from (

@@ -1,10 +1,8 @@
--- ARGV: identity key, call id, fields sent (JSON), calls per second, places, lease ms, claim lost after ms, slot ms or '',
---       aliases of the fields sent
--- Returns go epoch sentAt sends | wait ms slot | busy | standby control ms-or-'' [reason] | probe-open control
+-- ARGV: a JSON object (see AdmitArgs in operations.ts)
+-- Returns go epoch sentAt sends number | wait ms slot | busy | standby control ms-or-'' [reason] | probe-open control
 --       | scheduled id | pending ms | uncertain held(0/1)
-local key, call, sent = ARGV[1], ARGV[2], ARGV[3]
-local rate, places, lease_ms, lost_after_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local slot = tonumber(ARGV[8])
+local a = cjson.decode(ARGV[1])
+local key, call = a.key, a.callId
 local now = clock()
 local entry = read_entry(key)
 local control, control_json = read_control()
@@ -15,11 +13,13 @@ if entry then
   if entry.state == 'held' then return { 'uncertain', '1' } end
   if entry.state == 'sending' then
     if entry.call == call then
-      redis.call('ZADD', inflight, text(now + lease_ms), call)
-      return { 'go', whole(control.epoch), whole(entry.sent_at), whole(entry.sends) }
+      redis.call('ZADD', inflight, text(now + a.leaseMs), call)
+      return { 'go', whole(control.epoch), whole(entry.sent_at), whole(entry.sends), grow_number(a.worker) }
     end
-    local left = entry.sent_at + lost_after_ms - now
-    if left > 0 then return { 'pending', text(left) } end
+    local left = entry.sent_at + a.lostAfterMs - now
+    local is_late = entry.sent_at > now + CLOCK_TOLERANCE_MS
+    if left > 0 and not is_late then return { 'pending', text(left) } end
+    if is_late then entry.sent_at = math.floor(now - LONG_AGO_MS) end
     entry.state, entry.reason = 'uncertain', 'CLAIM_LOST'
     write_entry(key, entry)
     return { 'uncertain', '0' }
@@ -27,25 +27,42 @@ if entry then
 end
 
 if control.mode == 'stopped' then return { 'standby', control_json, '' } end
-local hold_until = number_or(control.holdUntilMs, 0)
-if hold_until > now then return { 'standby', control_json, text(hold_until - now) } end
+local hold_ms = hold_left(now, control)
+if hold_ms > 0 then return { 'standby', control_json, text(hold_ms) } end
 if server_changed() then return { 'standby', control_json, text(SERVER_WAIT_MS), 'server-changed' } end
+-- The store went back in time, or that is being looked into: what Zoho has is not known.
+if is_looking(read_history()) or (a.worker ~= '' and number_of(a.worker) < a.number) then
+  return { 'standby', control_json, text(LOOK_WAIT_MS), 'looking' }
+end
+local orphan, held = orphan_for(key, a.forms)
+if orphan then
+  held = held or a.choice
+  write_entry(key, {
+    state = held and 'held' or 'uncertain', call = 'orphan.' .. orphan.id, sent_at = tonumber(orphan.created_at),
+    sends = entry and entry.sends or 1, id = '', scheduled_at = '',
+    reason = held and (orphan.held == '1' and 'LOOKUP_UNPROVEN' or 'AMBIGUOUS') or 'ORPHAN',
+    sent = a.place:sub(1, -2) .. ',' .. orphan.echo:sub(2), notes = '',
+  })
+  return { 'uncertain', held and '1' or '0' }
+end
 if control.mode == 'probing' and type(control.probe) == 'table' then
   local probe = control.probe
   if type(probe.key) ~= 'string' then return { 'probe-open', control_json } end
   if probe.key ~= key or probe.callId ~= call then
-    if probe.leaseUntilMs < now and not has_place(now, probe.callId) then return { 'probe-open', control_json } end
+    local is_leased = probe.leaseUntilMs >= now and probe.leaseUntilMs <= now + PROBE_LEASE_MS + CLOCK_TOLERANCE_MS
+    if not is_leased and not has_place(now, probe.callId, a.leaseMs) then return { 'probe-open', control_json } end
     return { 'standby', control_json, text(PROBE_WAIT_MS) }
   end
 end
 
-local refused = start_call(now, call, rate, math.min(places, number_or(control.maxInFlight, places)), lease_ms, slot)
+local places = math.min(a.maxInFlight, number_or(control.maxInFlight, a.maxInFlight))
+local refused = start_call(now, call, a.callsPerSecond, places, a.leaseMs, number_or(a.slotMs, nil))
 if refused then return refused end
 local sends = entry and entry.sends + 1 or 1
 local sent_at = math.floor(now)
 write_entry(key, {
   state = 'sending', call = call, sent_at = sent_at, sends = sends,
-  id = '', scheduled_at = '', reason = '', sent = sent, notes = '',
+  id = '', scheduled_at = '', reason = '', sent = a.sent, notes = '',
 })
-index_entry(key, ARGV[9])
-return { 'go', whole(control.epoch), whole(sent_at), whole(sends) }
+index_entry(key, a.aliases)
+return { 'go', whole(control.epoch), whole(sent_at), whole(sends), grow_number(a.worker) }

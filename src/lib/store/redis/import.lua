@@ -27,6 +27,7 @@ local function import(key, given, result, entry_aliases)
   index_entry(key, entry_aliases)
   if given.state == 'scheduled' then
     redis.call('HSET', ids, given.id, key)
+    remove_orphan(given.id)
     if given.final == '' then
       redis.call('ZADD', pending, given.scheduled_at, key)
     else

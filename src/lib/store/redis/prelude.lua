@@ -1,7 +1,7 @@
 -- Put in front of every script here. KEYS[1] is what all names begin with: they share one hash tag, so a script that is
 -- given one of them runs where all of them are, on Redis Cluster too. Naming all thirteen costs a client 3 microseconds a call.
 --
--- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line
+-- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line; #worker id -> that worker's number
 -- ids         hash    enrichment id -> identity key: an id belongs to one key
 -- aliases     hash    alias -> the identity keys that have it (see core/other-columns.ts), separated by blanks
 -- sending     zset    identity key by time sent: claims
@@ -10,17 +10,24 @@
 -- pending     zset    identity key by time scheduled: submitted, result not collected yet
 -- failed      zset    identity key by time finished: submitted, and Zoho's own work on it failed
 -- inflight    zset    call id by end of its lease
--- workers     zset    worker id by end of its lease
+-- workers     zset    worker id by end of its lease; kept for a day after it
 -- pace        string  the next free slot, epoch milliseconds
 -- control     string  JSON, the control state
 -- results     hash    identity key -> JSON, what Zoho found
 -- server      string  JSON, the server this store was last known on (see core/server-state.ts)
+-- history     string  JSON, what is known of the store's past (see core/history.ts)
+-- alive       string  the last sign of life: store's clock, and Zoho's or '', separated by a blank
+-- orphans     hash    enrichment id -> a field a line: created at, held (0/1), form, form without email or '', rows
+--                     that were found to equal it, echo (JSON)
+-- forms       hash    form of an echo -> ids of its orphans, separated by blanks
 local base = KEYS[1]
 local ledger, ids, results, server_key = base .. ':ledger', base .. ':ids', base .. ':results', base .. ':cell:server'
 local aliases = base .. ':aliases'
 local sending, uncertain, held = base .. ':sending', base .. ':uncertain', base .. ':held'
 local pending, failed, inflight = base .. ':pending', base .. ':failed', base .. ':inflight'
 local workers, pace, control_key = base .. ':workers', base .. ':pace', base .. ':cell:control'
+local history_key, alive_key = base .. ':cell:history', base .. ':alive'
+local orphans, orphan_forms = base .. ':orphans', base .. ':forms'
 
 -- Node's timers wake early by less than this; a call this early may go.
 local EARLY_MS = 1
@@ -31,7 +38,14 @@ local FARTHEST_SLOT_MS = 600000
 -- The headroom that keeps any sliding second at Zoho's side within the limit.
 local USED_SHARE = 0.98
 local PROBE_WAIT_MS = 250
+local PROBE_LEASE_MS = 10000
 local SERVER_WAIT_MS = 1000
+local LOOK_WAIT_MS = 1000
+-- A time further ahead than this is from before the clock was set back; how long ago it was, nobody knows.
+local CLOCK_TOLERANCE_MS = 10000
+local LONG_AGO_MS = 86400000
+-- The number of a worker that ended without a word is kept for so long.
+local FORGET_WORKER_MS = 86400000
 
 local function clock()
   local time = redis.call('TIME')
@@ -147,14 +161,22 @@ local function give_back(rate, slot)
   if math.abs(next_slot - slot - spacing_ms(rate)) < 0.01 then redis.call('SET', pace, text(slot)) end
 end
 
-local function has_place(now, call)
-  local lease_end = redis.call('ZSCORE', inflight, call)
-  return lease_end and tonumber(lease_end) > now
+-- A lease that ends later than any can is from before the clock was set back.
+local function has_place(now, call, lease_ms)
+  local lease_end = tonumber(redis.call('ZSCORE', inflight, call) or '0')
+  return lease_end > now and lease_end <= now + lease_ms + CLOCK_TOLERANCE_MS
+end
+
+-- How long nothing may be sent.
+local function hold_left(now, control)
+  if number_or(control.heldSinceMs, 0) > now + CLOCK_TOLERANCE_MS then return 0 end
+  return number_or(control.holdUntilMs, 0) - now
 end
 
 local function take_place(now, call, places, lease_ms)
   redis.call('ZREMRANGEBYSCORE', inflight, '-inf', text(now))
-  if not has_place(now, call) and redis.call('ZCARD', inflight) >= places then return false end
+  redis.call('ZREMRANGEBYSCORE', inflight, text(now + lease_ms + CLOCK_TOLERANCE_MS), '+inf')
+  if not has_place(now, call, lease_ms) and redis.call('ZCARD', inflight) >= places then return false end
   redis.call('ZADD', inflight, text(now + lease_ms), call)
   return true
 end
@@ -188,6 +210,84 @@ local function server_changed()
   if not server then return false end
   local run_id = server_run_id()
   return run_id ~= '' and run_id ~= server.runId
+end
+
+-- The process that serves the data and the history of its replication: a restart changes the one, each promotion the other.
+-- Asked inside the script, which runs where the data is. '' where the server does not tell.
+local function server_identity()
+  local identity = server_run_id()
+  local info = identity ~= '' and redis.pcall('INFO', 'replication')
+  local replication = type(info) == 'string' and info:match('master_replid:(%w+)')
+  return replication and identity .. '/' .. replication or identity
+end
+
+local function read_history()
+  local json = redis.call('GET', history_key)
+  return json and cjson.decode(json) or nil, json or ''
+end
+
+local function is_looking(history)
+  return history ~= nil and type(history.look) == 'table'
+end
+
+local function number_of(worker)
+  return tonumber(redis.call('HGET', ledger, '#' .. worker) or '0')
+end
+
+-- '' for a caller that is no worker.
+local function grow_number(worker)
+  if worker == '' then return '0' end
+  return whole(redis.call('HINCRBY', ledger, '#' .. worker, 1))
+end
+
+local function read_orphan(id)
+  local line = redis.call('HGET', orphans, id)
+  if not line then return nil end
+  local f = {}
+  for field in (line .. '\n'):gmatch('(.-)\n') do f[#f + 1] = field end
+  return { id = id, created_at = f[1], held = f[2], form = f[3], bare = f[4], rows = f[5], echo = f[6] }
+end
+
+local function write_orphan(o)
+  redis.call('HSET', orphans, o.id, table.concat({ o.created_at, o.held, o.form, o.bare, o.rows, o.echo }, '\n'))
+end
+
+local function change_form(form, id, add)
+  if form == '' then return end
+  local ids = {}
+  for other in (redis.call('HGET', orphan_forms, form) or ''):gmatch('%S+') do
+    if other ~= id then ids[#ids + 1] = other end
+  end
+  if add then ids[#ids + 1] = id end
+  if #ids == 0 then redis.call('HDEL', orphan_forms, form) else redis.call('HSET', orphan_forms, form, table.concat(ids, ' ')) end
+end
+
+-- The orphan that a row may have caused, and whether a person has to decide; nil when there is none. A row meets the orphans of
+-- a form once: after that it was looked up, or a person has decided.
+local function orphan_for(key, forms)
+  for _, given in ipairs(forms) do
+    local unsure, form = given:match('^(%??)(.*)$')
+    local found, held
+    for id in (redis.call('HGET', orphan_forms, form) or ''):gmatch('%S+') do
+      local orphan = read_orphan(id)
+      if not orphan.rows:find(key, 1, true) then
+        held = held or (not found and (unsure == '?' or orphan.held == '1' or orphan.rows ~= ''))
+        found = found or orphan
+        orphan.rows = orphan.rows .. ' ' .. key
+        write_orphan(orphan)
+      end
+    end
+    if found then return found, held end
+  end
+end
+
+-- The id has an owner.
+local function remove_orphan(id)
+  local orphan = read_orphan(id)
+  if not orphan then return end
+  redis.call('HDEL', orphans, id)
+  change_form(orphan.form, id, false)
+  change_form(orphan.bare, id, false)
 end
 
 local function report(now, ...)

@@ -1,36 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
-import type { OperationName, Operations, Reply } from '../operations.js';
-
-const SCRIPTS: readonly (OperationName | 'read-cell' | 'change-cell')[] = [
-  'admit',
-  'admit-call',
-  'finish-call',
-  'settle',
-  'release',
-  'doubt',
-  'clear',
-  'hold',
-  'expire-claims',
-  'uncertain',
-  'sending',
-  'owners',
-  'alias-owners',
-  'entries',
-  'counts',
-  'vitals',
-  'scan',
-  'import',
-  'heartbeat',
-  'leave',
-  'pending',
-  'failed',
-  'finish',
-  'results',
-  'server',
-  'read-cell',
-  'change-cell',
-];
+import { OPERATIONS, type OperationName, type Operations, type Reply } from '../operations.js';
 
 type Script = (base: string, ...args: readonly string[]) => Promise<Reply>;
 
@@ -44,27 +14,39 @@ export function createRedisOperations(
   explain: (error: unknown) => Error,
 ): Operations {
   const scripts = defineScripts(client);
-
-  async function run(name: (typeof SCRIPTS)[number], args: readonly string[]) {
-    try {
-      return await scripts[name](`${prefix}:store`, ...args);
-    } catch (error) {
-      throw explain(error);
-    }
-  }
-
+  const connections = countConnections(client);
   return {
-    run,
-    readCell: (cell) => run('read-cell', [cell]),
-    changeCell: (cell, expected, next) => run('change-cell', [cell, expected, next]),
+    run: async (name, args) => {
+      try {
+        return await scripts[name](`${prefix}:store`, ...args);
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+    connections,
   };
 }
 
-function defineScripts(client: Redis | Cluster): Record<(typeof SCRIPTS)[number], Script> {
+function countConnections(client: Redis | Cluster): () => number {
+  let connections = 0;
+  const watch = (one: Redis | Cluster) =>
+    one.on('ready', () => {
+      connections += 1;
+    });
+  watch(client);
+  // A node of a cluster is connected when it is first asked.
+  if ('nodes' in client) {
+    client.nodes('all').forEach(watch);
+    client.on('+node', watch);
+  }
+  return () => connections;
+}
+
+function defineScripts(client: Redis | Cluster): Record<OperationName, Script> {
   const read = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
   const prelude = read('prelude');
   const scripts: Partial<Record<string, Script>> = {};
-  for (const name of SCRIPTS) {
+  for (const name of OPERATIONS) {
     const command = `zia:${name}`;
     client.defineCommand(command, { numberOfKeys: 1, lua: prelude + read(name) });
     // `defineCommand` puts this method on the client; its type cannot say so.
@@ -72,5 +54,5 @@ function defineScripts(client: Redis | Cluster): Record<(typeof SCRIPTS)[number]
     scripts[name] = (...args) => (method as Script).apply(client, args);
   }
   // Every name was defined in the loop above.
-  return scripts as Record<(typeof SCRIPTS)[number], Script>;
+  return scripts as Record<OperationName, Script>;
 }

@@ -1,11 +1,11 @@
--- ARGV: identity key, call id, enrichment id, notes (JSON) or ''
--- Returns control now settled | control now conflict key id. Frees the place either way: the call is over.
+-- ARGV: identity key, call id, enrichment id, notes (JSON) or '', worker id or ''
+-- Returns control now settled number | control now conflict key id. Frees the place either way: the call is over.
 local key, call, id, notes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local now = clock()
 free_place(call)
 local entry = read_entry(key)
 if entry and entry.state == 'scheduled' then
-  if entry.id == id then return report(now, 'settled') end
+  if entry.id == id then return report(now, 'settled', grow_number(ARGV[5])) end
   return report(now, 'conflict', key, entry.id)
 end
 local owner = redis.call('HGET', ids, id)
@@ -17,5 +17,6 @@ entry.state, entry.id, entry.scheduled_at, entry.reason, entry.notes = 'schedule
 entry.final = ''
 write_entry(key, entry)
 redis.call('HSET', ids, id, key)
+remove_orphan(id)
 redis.call('ZADD', pending, scheduled_at, key)
-return report(now, 'settled')
+return report(now, 'settled', grow_number(ARGV[5]))
