@@ -1,4 +1,4 @@
-/** What a command's exit code says. A process ended by a signal exits with 130 (SIGINT) or 143 (SIGTERM). */
+/** What a command's exit code says. A process ended by a signal exits with 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP). */
 export const EXIT = {
   done: 0,
   failed: 1,

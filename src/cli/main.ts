@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { AppError, InterruptedError, UsageError } from '../lib/errors.js';
+import { writeFailure } from '../lib/file-failure.js';
 import { redactText } from '../lib/redaction.js';
 import type { Define } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -112,10 +113,23 @@ function writeStack(error: unknown): void {
 /** Something that was not closed must not keep a finished command alive. */
 const LINGER_MS = 3_000;
 
+let outputFailure: Error | undefined;
+
 // `status | head` closes the pipe early, which is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
-  throw error;
+  if (outputFailure === undefined) {
+    const explained = writeFailure(error, 'standard output');
+    process.stderr.write(`error: ${explained instanceof Error ? explained.message : error.message}\n`);
+  }
+  outputFailure ??= error;
+  process.exitCode = EXIT.failed;
 });
-process.exitCode = await main(process.argv.slice(2)).catch(exitCodeOf);
+// There is nowhere to tell it: the terminal is gone, or the disk of the log is full. The work goes on.
+process.stderr.on('error', () => undefined);
+
+const exitCode = await main(process.argv.slice(2)).catch((error: unknown) =>
+  error === outputFailure ? EXIT.failed : exitCodeOf(error),
+);
+process.exitCode = outputFailure === undefined ? exitCode : EXIT.failed;
 setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -24,12 +24,16 @@ export interface LoggerOptions {
   readonly stream?: DestinationStream;
 }
 
-/** A logger writing one line an event, at once, so that nothing is lost when the process ends. Secrets are hidden. */
+/**
+ * A logger writing one line an event, at once, so that nothing is lost when the process ends. Secrets are hidden. Lines that
+ * cannot be written, because a disk is full, say, are left out. What many loops meet at once while the engine is away is
+ * told once, then every half minute.
+ */
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
   const secrets = (options.secrets ?? []).filter((secret) => secret.length >= 6);
-  const stream = options.stream ?? destination({ fd: 2, sync: true });
+  const stream = options.stream ?? standardError();
   const sink = options.pretty === true ? await readable(stream) : stream;
-  return wrap(
+  const log = wrap(
     pino(
       {
         level: options.level,
@@ -44,6 +48,17 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     ),
     secrets,
   );
+  return withoutRepeats(log);
+}
+
+/** What waits for a disk that is full; later lines are left out. */
+const UNWRITTEN_BYTES = 1_000_000;
+
+/** Without somebody who listens, an error of writing would end the process. */
+function standardError(): DestinationStream {
+  const stream = destination({ fd: 2, sync: true, maxLength: UNWRITTEN_BYTES });
+  stream.on('error', () => undefined);
+  return stream;
 }
 
 /** Loaded only where somebody reads along: it is large. */
@@ -73,4 +88,52 @@ function wrap(log: Pino, secrets: readonly string[]): Logger {
     debug: write('debug'),
     child: (fields) => wrap(log.child(redactFields(fields, secrets)), secrets),
   };
+}
+
+/** Each of several connections and loops meets an engine that is away, many times a second. */
+const OUTAGE_EVENTS: ReadonlySet<string> = new Set([
+  'engine.error',
+  'heartbeat.failed',
+  'queue.unreadable',
+  'server.watch-failed',
+  'store.unavailable',
+  'sweep.failed',
+]);
+const REPEAT_AFTER_MS = 30_000;
+const MESSAGES_KEPT = 100;
+
+/** Tells what happened, apart from the code in parentheses, which differs from try to try. */
+const withoutCode = (message: unknown) => String(message).replace(/ \([A-Z_]+\)/, '');
+
+/** The events of an outage with one message: the first at once, then one every half minute, which says how many it stands for. */
+export function withoutRepeats(log: Logger, nowMs: () => number = () => performance.now()): Logger {
+  const told = new Map<string, { atMs: number; left: number }>();
+
+  function isWorthTelling(event: string, fields: LogFields = {}): LogFields | null {
+    if (!OUTAGE_EVENTS.has(event)) return fields;
+    const key = withoutCode(fields.message);
+    const last = told.get(key);
+    if (last !== undefined && nowMs() - last.atMs < REPEAT_AFTER_MS) {
+      last.left += 1;
+      return null;
+    }
+    if (told.size >= MESSAGES_KEPT) told.clear();
+    told.set(key, { atMs: nowMs(), left: 0 });
+    return last === undefined || last.left === 0 ? fields : { ...fields, repeats: last.left };
+  }
+
+  function over(inner: Logger): Logger {
+    const tell = (level: 'error' | 'warn') => (event: string, fields?: LogFields) => {
+      const worth = isWorthTelling(event, fields);
+      if (worth !== null) inner[level](event, worth);
+    };
+    return {
+      error: tell('error'),
+      warn: tell('warn'),
+      info: inner.info,
+      debug: inner.debug,
+      child: (fields) => over(inner.child(fields)),
+    };
+  }
+  return over(log);
 }

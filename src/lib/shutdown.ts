@@ -2,7 +2,7 @@ import { type EventEmitter, setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import type { Logger } from './logger.js';
 
-export type EndSignal = 'SIGINT' | 'SIGTERM';
+export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 type Closer = () => Promise<void> | void;
 
 export interface ShutdownOptions {
@@ -17,7 +17,7 @@ export interface ShutdownOptions {
 
 /** The end of a command: signals, and what to close in which order. */
 export interface Shutdown {
-  /** Aborted by the first SIGINT or SIGTERM: finish what is under way, start nothing. */
+  /** Aborted by the first signal: finish what is under way, start nothing. */
   readonly signal: AbortSignal;
   /** The first signal received, or null. */
   readonly received: EndSignal | null;
@@ -31,16 +31,17 @@ export interface Shutdown {
  * npm hands a Ctrl-C on to its child, which the terminal has told already: the same signal twice within a moment is one wish.
  */
 const SAME_WISH_MS = 500;
-const SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM'];
+const SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Exit code of a process that this signal ended: 130 or 143. */
+/** Exit code of a process that this signal ended: 130, 143, or 129 of a closed terminal. */
 export function signalExitCode(signal: EndSignal): number {
   return 128 + constants.signals[signal];
 }
 
 /**
- * Listens for SIGINT and SIGTERM until `close`: the first asks for a graceful end, the second, or the deadline, ends the
- * process now with 130 or 143.
+ * Listens for SIGINT, SIGTERM and SIGHUP until `close`: the first asks for a graceful end, the second, or the deadline,
+ * ends the process now with 130, 143 or 129. A terminal that closes says SIGHUP, some of them several times: it is never
+ * the second.
  */
 export function createShutdown(options: ShutdownOptions): Shutdown {
   const { log, signals = process, exit = (code) => process.exit(code) } = options;
@@ -68,7 +69,7 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   function onSignal(signal: EndSignal): void {
     if (received === null) {
       begin(signal);
-    } else if (performance.now() - receivedAt >= SAME_WISH_MS) {
+    } else if (signal !== 'SIGHUP' && performance.now() - receivedAt >= SAME_WISH_MS) {
       log.warn('shutdown.forced', { signal });
       exit(signalExitCode(signal));
     }

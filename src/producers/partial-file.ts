@@ -1,5 +1,6 @@
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { UsageError } from '../lib/errors.js';
+import { writeFailure } from '../lib/file-failure.js';
 
 /** A file in the making: its records so far beside the place where it is to be, and how far they reach. */
 export interface PartialFile<S> {
@@ -47,10 +48,14 @@ export async function openPartialFile<S>(
     resumed: left?.state ?? null,
     append: async (text, state) => {
       const buffer = Buffer.from(text, 'utf8');
-      await file.write(buffer, 0, buffer.length, bytes);
-      await file.datasync();
-      bytes += buffer.length;
-      await writeWhole(memory, JSON.stringify({ version: 1, choice, bytes, state } satisfies Remembered<S>));
+      try {
+        await file.write(buffer, 0, buffer.length, bytes);
+        await file.datasync();
+        bytes += buffer.length;
+        await writeWhole(memory, JSON.stringify({ version: 1, choice, bytes, state } satisfies Remembered<S>));
+      } catch (error) {
+        throw writeFailure(error, path);
+      }
     },
     finish: async () => {
       await close();

@@ -5,6 +5,7 @@ import type { RejectCode } from '../lib/core/row.js';
 import type { CsvRecord, CsvSource } from '../lib/csv/csv-source.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
+import { writeFailure } from '../lib/file-failure.js';
 
 /** A record that did not become a job, and why. */
 export interface Reject {
@@ -51,11 +52,13 @@ export function createRejectWriter(path: string, source: CsvSource): RejectWrite
   return {
     async write(rejects) {
       if (rejects.length === 0) return;
-      if (file === undefined) {
-        file = await create(temporary, path);
-        await file.appendFile(form.header);
+      const isNew = file === undefined;
+      file ??= await create(temporary, path);
+      try {
+        await file.appendFile(`${isNew ? form.header : ''}${form.lines(rejects)}`);
+      } catch (error) {
+        throw writeFailure(error, path);
       }
-      await file.appendFile(form.lines(rejects));
     },
     async finish() {
       await removeLeftovers(path);

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UsageError } from '../lib/errors.js';
+import { writeFailure } from '../lib/file-failure.js';
 
 /** Where an export goes; `-` as a name means stdout. */
 export type Target =
@@ -44,7 +45,9 @@ export async function writeTo(target: Target, text: AsyncIterable<string>, signa
     case 'stdout':
       return pipeline(source, process.stdout, { ...options, end: false });
     case 'device':
-      return pipeline(source, createWriteStream(target.path), options);
+      return pipeline(source, createWriteStream(target.path), options).catch((error: unknown) => {
+        throw writeFailure(error, target.path);
+      });
     case 'file':
       return writeWhole(target.path, source, options);
   }
@@ -60,7 +63,7 @@ async function writeWhole(path: string, source: Readable, options: { signal?: Ab
   } catch (error) {
     await rm(temporary, { force: true });
     const { code = '' } = error as NodeJS.ErrnoException; // other errors simply have no code
-    if (!REFUSALS.includes(code)) throw error;
+    if (!REFUSALS.includes(code)) throw writeFailure(error, path);
     throw new UsageError('OUT_NOT_WRITABLE', `${path} cannot be written: its folder refuses new files (${code}).`, {
       cause: error,
     });

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createLogger, type LoggerOptions } from '../../src/lib/logger.js';
+import { createLogger, type LogFields, type Logger, type LoggerOptions, withoutRepeats } from '../../src/lib/logger.js';
 import { redactText } from '../../src/lib/redaction.js';
 
 async function setup(options: Partial<LoggerOptions> = {}) {
@@ -59,4 +59,28 @@ test('hides the known secrets wherever they stand', async () => {
   const t = await setup({ secrets: ['correct-horse'] });
   t.log.error('a.b', { message: 'the server said correct-horse is wrong' });
   expect(t.events()[0]?.message).toBe('the server said [hidden] is wrong');
+});
+
+test('tells of an engine that is away once, then every half minute with how often, from whatever loop', () => {
+  const told: [string, LogFields | undefined][] = [];
+  const note = (event: string, fields?: LogFields) => void told.push([event, fields]);
+  const inner: Logger = { error: note, warn: note, info: note, debug: note, child: () => inner };
+  let now = 0;
+  const log = withoutRepeats(inner, () => now);
+  const loops = [log, log.child({ workerId: 'w' })];
+  const meet = (reason: string) => {
+    for (const each of loops) {
+      each.warn('engine.error', { message: `Redis at h cannot be reached (${reason}); start it.` });
+      each.warn('heartbeat.failed', { message: `Redis at h cannot be reached (${reason}); start it.` });
+    }
+  };
+  for (; now < 60_000; now += 250) meet(now % 500 === 0 ? 'ECONNREFUSED' : 'ETIMEDOUT');
+  expect(told).toEqual([
+    ['engine.error', { message: 'Redis at h cannot be reached (ECONNREFUSED); start it.' }],
+    ['engine.error', { message: 'Redis at h cannot be reached (ECONNREFUSED); start it.', repeats: 479 }],
+  ]);
+  log.warn('heartbeat.failed', { message: 'Redis at h is out of memory.' });
+  log.warn('row.failed', { message: 'x' });
+  log.warn('row.failed', { message: 'x' });
+  expect(told.slice(2).map(([event]) => event)).toEqual(['heartbeat.failed', 'row.failed', 'row.failed']);
 });

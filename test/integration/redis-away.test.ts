@@ -5,6 +5,8 @@ import { Redis } from 'ioredis';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { engineWarnings } from '../../src/lib/engine/engine-warnings.js';
 import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
+import { parseRedisAddress } from '../../src/lib/engine/redis/redis-address.js';
+import { redisUnavailable } from '../../src/lib/engine/redis/redis-failure.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import type { Readiness } from '../../src/workers/readiness.js';
 import { type DurableRedis, openDurableRedis } from '../chaos/durable-redis.js';
@@ -217,6 +219,33 @@ describe('names in one sentence what is wrong with Redis:', () => {
     await expect(openEngine(settingsFor(redis.url.replace(':right@', '')), quietLog)).rejects.toThrow(
       /refuses the password/,
     );
+  });
+
+  test('too few replicas', async () => {
+    const redis = await redisWith({ 'min-replicas-to-write': '1' });
+    const engine = await openOn(settingsFor(redis.url));
+    await expect(admit(engine)).rejects.toThrow(/^Redis at \S+ takes no writes, because too few of its replicas/);
+  });
+
+  test('what is not known in the words of Redis itself, and a lost connection as such', () => {
+    for (const [said, told] of [
+      [
+        'Missing key for job r1x. moveToFinished',
+        /^Redis at 127\.0\.0\.1:1 answered: Missing key for job r1x\. moveToFinished\.$/,
+      ],
+      ['DENIED Redis is running in protected mode because', /^Redis at 127\.0\.0\.1:1 is in protected mode/],
+      ['CLUSTERDOWN The cluster is down', /^Redis at 127\.0\.0\.1:1 has lost its quorum/],
+      [
+        'Command timed out',
+        /^Redis at 127\.0\.0\.1:1 cannot be reached \(ETIMEDOUT\); start it, or correct REDIS_URL\.$/,
+      ],
+      ['Connection is closed.', /^Redis at 127\.0\.0\.1:1 cannot be reached; start it/],
+    ] as const) {
+      const { message } = redisUnavailable(new Error(said), parseRedisAddress('redis://127.0.0.1:1'));
+      expect(message).toMatch(told);
+    }
+    const json = redisUnavailable(new SyntaxError('"Acme, c" is not valid JSON'), parseRedisAddress('redis://h'));
+    expect(json.message).toBe('Redis at h:6379 answered: a job that is no JSON.');
   });
 
   test.each([

@@ -52,6 +52,19 @@ test.each([
   await t.shutdown.close();
 });
 
+test('a terminal that closes asks for a graceful end, however often it says so', async () => {
+  const t = setup();
+  t.signals.emit('SIGHUP', 'SIGHUP');
+  expect(t.shutdown.received).toBe('SIGHUP');
+  await aMomentLater();
+  t.signals.emit('SIGHUP', 'SIGHUP');
+  expect(t.exits).toEqual([]);
+  t.signals.emit('SIGTERM', 'SIGTERM');
+  expect(t.exits).toEqual([143]);
+  await t.shutdown.close();
+  expect(t.signals.listenerCount('SIGHUP')).toBe(0);
+});
+
 test('a signal that arrives twice within a moment, as npm passes it on, counts once', async () => {
   const t = setup();
   t.signals.emit('SIGINT', 'SIGINT');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { UsageError } from '../errors.js';
+import { writeFailure } from '../file-failure.js';
 
 /** An open file that can be read from its start as often as needed and that notices when it changes meanwhile. */
 export interface InputFile {
@@ -68,7 +69,7 @@ async function spool(from: Readable, name: string): Promise<InputFile> {
   } catch (error) {
     await handle?.close();
     await remove();
-    throw error;
+    throw writeFailure(error, folder);
   }
 }
 

@@ -30,7 +30,7 @@ const OPEN_TIMEOUT_MS = 6_000;
 export async function openRedisEngine(settings: RedisEngineSettings, log: Logger): Promise<Engine> {
   const { queueName } = settings;
   const address = parseRedisAddress(settings.redisUrl);
-  const explain = (error: unknown) => redisUnavailable(error, address.where);
+  const explain = (error: unknown) => redisUnavailable(error, address);
   // One hash tag for BullMQ's keys and ours: scripts and pipelines then work on Redis Cluster.
   const prefix = `{${settings.prefix}}`;
   const open: RedisClient[] = [];

@@ -16,6 +16,7 @@ const HASTY_RETRIES = 2;
  * take milliseconds.
  */
 const SILENCE_MS = 4_000;
+const CLUSTER_INFO_MS = 500;
 /** The connection on which a worker waits for rows may be silent for as long as one wait may last, which is 4 s. */
 const BLOCKED_SILENCE_MS = 12_000;
 
@@ -134,10 +135,20 @@ export async function connectRedis(client: RedisClient, timeoutMs: number): Prom
     await Promise.race([client.connect(), late]);
     await Promise.race([client.ping(), late]);
   } catch (error) {
+    const down = client instanceof Cluster && (await isClusterDown(client));
     client.disconnect();
-    throw latest ?? error;
+    throw down ? new Error('CLUSTERDOWN', { cause: error }) : (latest ?? error);
   } finally {
     clearTimeout(timer);
     client.off('error', remember);
   }
+}
+
+/** A cluster without quorum answers nothing at all: its client waits for it. Its nodes tell. */
+async function isClusterDown(client: Cluster): Promise<boolean> {
+  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), CLUSTER_INFO_MS).unref());
+  const told = await Promise.all(
+    client.nodes().map((node) => Promise.race([node.cluster('INFO'), late]).catch(() => null)),
+  );
+  return told.some((info) => info?.includes('cluster_state:fail') === true);
 }
