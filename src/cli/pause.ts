@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { INITIAL_CONTROL, stopped } from '../lib/core/control.js';
+import { raisePause } from '../lib/store/lift-stop.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
@@ -22,21 +22,12 @@ export function define(command: Command): Run {
 }
 
 async function pause({ engine }: Session, { json = false }: Flags): Promise<number> {
-  const { value, changed } = await engine.store.control.change((control, nowMs) => {
-    const before = control ?? INITIAL_CONTROL;
-    const after = stopped(before, {
-      code: 'PAUSED',
-      message: 'Paused by hand; `npm run resume` goes on.',
-      sinceMs: nowMs,
-      key: null,
-      line: null,
-    });
-    return after === before ? undefined : after;
-  });
-  printResult(json, { paused: changed, code: value?.stop?.code ?? null }, () =>
+  const { changed, control } = await raisePause(engine.store.control, 'Paused by hand; `npm run resume` goes on.');
+  const { stop } = control;
+  printResult(json, { paused: changed, code: stop?.code ?? null }, () =>
     changed
       ? 'Paused: no worker sends another row. `npm run resume` goes on.'
-      : `Stopped already (${value?.stop?.code}): ${value?.stop?.message}`,
+      : `Stopped already (${stop?.code}): ${stop?.message}`,
   );
   return EXIT.done;
 }

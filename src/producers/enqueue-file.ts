@@ -1,6 +1,7 @@
 import { type InputOptions, withInput } from '../lib/csv/with-input.js';
 import { assertPulledModule } from '../lib/pulled-files.js';
 import { type EnqueueOptions, type EnqueueReport, enqueueRows } from './csv-producer.js';
+import { noteQueued } from './note-queued.js';
 import { createRejectWriter, rejectsPathOf } from './reject-writer.js';
 
 export interface EnqueueFileOptions
@@ -16,8 +17,12 @@ export interface EnqueueFileOptions
  */
 export async function enqueueFile(options: EnqueueFileOptions): Promise<EnqueueReport> {
   const { path, rejectsPath = rejectsPathOf(path) } = options;
-  await assertPulledModule(options.engine.store, path, options.module);
-  return withInput(options, (input) =>
-    enqueueRows({ ...options, ...input, rejects: createRejectWriter(rejectsPath, input.source) }),
-  );
+  const { store } = options.engine;
+  await assertPulledModule(store, path, options.module);
+  return withInput(options, async (input) => {
+    const noteDone = await noteQueued({ ...input, store });
+    const report = await enqueueRows({ ...options, ...input, rejects: createRejectWriter(rejectsPath, input.source) });
+    await noteDone(report);
+    return report;
+  });
 }

@@ -5,6 +5,7 @@ import { logEngineWarnings } from '../lib/engine/engine-warnings.js';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichWorker } from '../lib/queues.js';
+import { noteLimits } from '../lib/store/fleet-limits.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
 import { createFleet } from './fleet.js';
@@ -112,6 +113,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   const watch = await watchQueue(engine);
   const sweepEnd = new AbortController();
   await fleet.start();
+  await noteLimits(engine.store, settings);
   await serverWatch.meet();
   void logEngineWarnings(engine, log);
   const watching = serverWatch.run(sweepEnd.signal);

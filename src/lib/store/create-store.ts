@@ -78,6 +78,17 @@ export function createStore(operations: Operations): Store {
     },
 
     pending: async ({ sinceMs = 0, limit }) => entriesOf(await run('pending', [String(sinceMs), String(limit)])),
+    markTaken: async (key, callId) => (await run('mark-taken', [key, callId]))[0] === '1',
+    list: async (index, { offset, limit }) => {
+      const [total = '0', ...page] = await run('list', [index, String(offset), String(limit)]);
+      return { total: Number(total), entries: entriesOf(page) };
+    },
+    search: async (text, cursor, count) => {
+      // Lua and the embedded engine know of the case of ASCII letters only.
+      const wanted = text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+      const [next = '', ...page] = await run('search', [wanted, cursor ?? '0', String(count)]);
+      return { cursor: next === '' ? null : next, entries: entriesOf(page) };
+    },
     failed: async (limit) => entriesOf(await run('failed', [String(limit)])),
     finish: async (key, status, data) =>
       (await run('finish', [key, status, data === null ? '' : JSON.stringify(data)]))[0] === '1',

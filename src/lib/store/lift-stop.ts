@@ -1,4 +1,4 @@
-import { type Control, INITIAL_CONTROL, resumed } from '../core/control.js';
+import { type Control, INITIAL_CONTROL, resumed, stopped } from '../core/control.js';
 import type { Cell } from './store.js';
 
 /** What became of a resume; `control` is the state after it. */
@@ -24,4 +24,17 @@ export async function liftStop(cell: Cell<Control>, epoch?: number): Promise<Lif
 function outcomeOf({ mode, epoch: current }: Control, epoch: number | undefined): LiftedStop['outcome'] {
   if (mode !== 'stopped') return 'not-stopped';
   return epoch === undefined || epoch === current ? 'lifted' : 'other-stop';
+}
+
+/** Raises a stop on a person's word, for everybody: what is on its way goes through, and no other row is sent. False when the fleet was stopped already. */
+export async function raisePause(
+  cell: Cell<Control>,
+  message: string,
+): Promise<{ readonly changed: boolean; readonly control: Control }> {
+  const { value, changed } = await cell.change((control, nowMs) => {
+    const before = control ?? INITIAL_CONTROL;
+    const after = stopped(before, { code: 'PAUSED', message, sinceMs: nowMs, key: null, line: null });
+    return after === before ? undefined : after;
+  });
+  return { changed, control: value ?? INITIAL_CONTROL };
 }

@@ -141,7 +141,9 @@ export type CellName =
   | 'collector'
   | 'strays'
   | 'allowance'
-  | 'pulled';
+  | 'pulled'
+  | 'files'
+  | 'limits';
 
 export interface LedgerCounts {
   readonly scheduled: number;
@@ -170,6 +172,9 @@ export interface Vitals {
  * another row here; nothing was changed.
  */
 export type ImportVerdict = 'added' | 'stronger' | 'known' | 'conflict';
+
+/** What the ledger can be listed by: the state of an entry, or how the row ended. */
+export type LedgerIndex = 'sending' | 'uncertain' | 'held' | 'pending' | 'failed' | 'enriched' | 'notfound';
 
 export interface LedgerPage {
   /** Null after the last page. */
@@ -210,6 +215,11 @@ export interface Store {
   clear(key: IdentityKey, callId: string): Promise<boolean>;
   /** Only a person may decide: `uncertain` with this `callId` becomes `held`. False when it changed meanwhile. */
   hold(key: IdentityKey, callId: string, reason: string): Promise<boolean>;
+  /**
+   * A person found the row at Zoho: `held` with this `callId` becomes `scheduled` without an id, so it is never sent again and
+   * its result is not asked for. False when it changed meanwhile.
+   */
+  markTaken(key: IdentityKey, callId: string): Promise<boolean>;
   /** Marks claims older than `claimLostAfterMs` as uncertain (their worker died); returns their keys, at most `limit`. */
   expireClaims(claimLostAfterMs: number, limit: number): Promise<readonly IdentityKey[]>;
 
@@ -238,6 +248,16 @@ export interface Store {
     readonly sinceMs?: number;
     readonly limit: number;
   }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  /** One page of the rows in an index, the latest first, and how many there are in all. Costs no more for a later page. */
+  list(
+    index: LedgerIndex,
+    page: { readonly offset: number; readonly limit: number },
+  ): Promise<{ readonly total: number; readonly entries: ReadonlyMap<IdentityKey, LedgerEntry> }>;
+  /**
+   * Rows with `text` in a value that was sent, or in their enrichment id; the case of ASCII letters is ignored. Looks through
+   * some `count` entries at a time: start with null and go on with the cursor until that is null. In no order.
+   */
+  search(text: string, cursor: string | null, count: number): Promise<LedgerPage>;
   /** Rows that Zoho accepted and then failed to enrich, the latest first. */
   failed(limit: number): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   /**

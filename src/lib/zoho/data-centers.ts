@@ -44,6 +44,12 @@ export function serversOf({ dc, accountsUrl, apiDomain }: ZohoConfig): ZohoServe
   };
 }
 
+/** True for an account that pays for nothing: a stand-in on this machine, or a sandbox or developer org of Zoho's. */
+export function isRehearsal(account: ZohoConfig): boolean {
+  const { hostname } = new URL(serversOf(account).defaultApiDomain);
+  return isLoopback(hostname) || /^(sandbox|developer)\./.test(hostname);
+}
+
 /** True for the API hosts of all data centers, those of sandbox and developer orgs included. */
 export function isKnownZohoHost(hostname: string): boolean {
   return KNOWN_API_HOSTS.has(hostname.toLowerCase());

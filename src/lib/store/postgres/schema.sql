@@ -20,6 +20,8 @@ alter table zia.ledger add column if not exists finished_at bigint;
 create index if not exists ledger_open on zia.ledger (state, sent_at, key) where state in ('sending', 'uncertain', 'held');
 create index if not exists ledger_failed on zia.ledger (finished_at, key) where final_status = 'FAILED';
 
+create index if not exists ledger_ended on zia.ledger (final_status, finished_at, key) where final_status is not null;
+
 -- Submitted rows whose result is not collected yet.
 create table if not exists zia.pending (
   key          text collate "C" primary key,
@@ -357,6 +359,18 @@ begin
   return array[case when found then '1' else '0' end];
 end $$;
 
+create or replace function zia.mark_taken(args text[]) returns text[] language plpgsql as $$
+declare
+  v_now constant bigint := floor(zia.clock());
+begin
+  if exists (select from zia.ledger where key = args[1] and call_id = args[2] and state = 'scheduled' and enrichment_id is null) then
+    return array['1'];
+  end if;
+  update zia.ledger set state = 'scheduled', reason = '', scheduled_at = v_now, final_status = 'UNFINISHED', finished_at = v_now
+    where key = args[1] and call_id = args[2] and state = 'held';
+  return array[case when found then '1' else '0' end];
+end $$;
+
 create or replace function zia.expire_claims(args text[]) returns text[] language plpgsql as $$
 declare
   v_now constant double precision := zia.clock();
@@ -563,6 +577,58 @@ create or replace function zia.failed(args text[]) returns text[] language sql v
     where final_status = 'FAILED'
     order by finished_at desc, key desc limit args[1]::integer) found,
   lateral (values (1, key), (2, line)) parts (part, item)
+$$;
+
+-- Counting the rows of an index reads that index alone; the finished ones are counted as they finish.
+create or replace function zia.list(args text[]) returns text[] language plpgsql volatile as $$
+declare
+  v_offset constant integer := args[2];
+  v_limit constant integer := args[3];
+  v_final constant text := case args[1] when 'enriched' then 'COMPLETED' when 'notfound' then 'DATA_NOT_FOUND' when 'failed' then 'FAILED' end;
+  v_total bigint;
+  v_page text[];
+begin
+  if args[1] = 'pending' then
+    select pending into v_total from zia.gauge;
+    select array_agg(item order by n, part) into v_page from (
+      select row_number() over (order by pending.scheduled_at desc, key desc) as n, key, zia.line(ledger) as line
+      from zia.pending join zia.ledger using (key)
+      order by pending.scheduled_at desc, key desc offset v_offset limit v_limit) found,
+    lateral (values (1, key), (2, line)) parts (part, item);
+  elsif v_final is not null then
+    select count(*) into v_total from zia.ledger where final_status = v_final;
+    select array_agg(item order by n, part) into v_page from (
+      select row_number() over (order by finished_at desc, key desc) as n, key, zia.line(ledger) as line
+      from zia.ledger where final_status = v_final
+      order by finished_at desc, key desc offset v_offset limit v_limit) found,
+    lateral (values (1, key), (2, line)) parts (part, item);
+  else
+    select count(*) into v_total from zia.ledger where state = args[1] and state in ('sending', 'uncertain', 'held');
+    select array_agg(item order by n, part) into v_page from (
+      select row_number() over (order by sent_at desc, key desc) as n, key, zia.line(ledger) as line
+      from zia.ledger where state = args[1] and state in ('sending', 'uncertain', 'held')
+      order by sent_at desc, key desc offset v_offset limit v_limit) found,
+    lateral (values (1, key), (2, line)) parts (part, item);
+  end if;
+  return v_total::text || coalesce(v_page, '{}');
+end $$;
+
+create or replace function zia.has_text(wanted text, entry zia.ledger) returns boolean language sql immutable as $$
+  select position(wanted in lower(concat_ws(E'\n', entry.sent::json ->> 'name', entry.sent::json ->> 'email',
+    entry.sent::json ->> 'website', entry.sent::json ->> 'recordId', entry.enrichment_id))) > 0
+$$;
+
+-- Looks through the next entries by key. Most do not have the text at all, and are not looked at any closer.
+create or replace function zia.search(args text[]) returns text[] language sql volatile as $$
+  with part as materialized (
+    select ledger.* from zia.ledger
+    where key > case args[2] when '0' then '' else args[2] end order by key limit args[3]::integer),
+  found as (
+    select key, zia.line(part::zia.ledger) as line from part
+    where position(args[1] in lower(sent || coalesce(enrichment_id, ''))) > 0 and zia.has_text(args[1], part::zia.ledger))
+  select array[(select case when count(*) < args[3]::integer then '' else max(key) end from part)]
+    || (select coalesce(array_agg(item order by key, n), '{}') from found,
+          lateral (values (1, key), (2, line)) parts (n, item))
 $$;
 
 create or replace function zia.finish(args text[]) returns text[] language plpgsql as $$

@@ -10,5 +10,5 @@ entry.final, entry.finished_at = status, whole(math.floor(clock()))
 write_entry(key, entry)
 if data ~= '' then redis.call('HSET', results, key, data) end
 redis.call('ZREM', pending, key)
-if status == 'FAILED' then redis.call('ZADD', failed, entry.finished_at, key) end
+note_end(key, entry)
 return { '1' }

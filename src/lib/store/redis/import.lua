@@ -26,14 +26,16 @@ local function import(key, given, result, entry_aliases)
   write_entry(key, given)
   index_entry(key, entry_aliases)
   if given.state == 'scheduled' then
-    redis.call('HSET', ids, given.id, key)
-    remove_orphan(given.id)
+    if given.id ~= '' then
+      redis.call('HSET', ids, given.id, key)
+      remove_orphan(given.id)
+    end
     if given.final == '' then
       redis.call('ZADD', pending, given.scheduled_at, key)
     else
       redis.call('ZREM', pending, key)
     end
-    if given.final == 'FAILED' then redis.call('ZADD', failed, given.finished_at, key) end
+    note_end(key, given)
     if result ~= '' then redis.call('HSET', results, key, result) end
   end
   return entry and 'stronger' or 'added'

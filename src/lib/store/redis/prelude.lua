@@ -9,6 +9,8 @@
 -- held        zset    identity key by time sent
 -- pending     zset    identity key by time scheduled: submitted, result not collected yet
 -- failed      zset    identity key by time finished: submitted, and Zoho's own work on it failed
+-- enriched    zset    identity key by time finished: Zoho found something
+-- notfound    zset    identity key by time finished: Zoho found nothing
 -- inflight    zset    call id by end of its lease
 -- workers     zset    worker id by end of its lease; kept for a day after it
 -- pace        string  the next free slot, epoch milliseconds
@@ -60,9 +62,7 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
-local function read_entry(key)
-  local line = redis.call('HGET', ledger, key)
-  if not line then return nil end
+local function read_line(line)
   local f = {}
   for field in (line .. '\n'):gmatch('(.-)\n') do f[#f + 1] = field end
   return {
@@ -70,6 +70,17 @@ local function read_entry(key)
     id = f[5], scheduled_at = f[6], reason = f[7], sent = f[8], notes = f[9],
     final = f[10] or '', finished_at = f[11] or '',
   }
+end
+
+local function read_entry(key)
+  local line = redis.call('HGET', ledger, key)
+  return line and read_line(line) or nil
+end
+
+-- Puts a row among those that ended so.
+local function note_end(key, e)
+  local index = ({ COMPLETED = base .. ':enriched', DATA_NOT_FOUND = base .. ':notfound', FAILED = failed })[e.final]
+  if index then redis.call('ZADD', index, e.finished_at, key) end
 end
 
 -- The answer of every script that lists entries: key, entry line, key, entry line, ...
