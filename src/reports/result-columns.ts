@@ -49,6 +49,11 @@ export function resultCells(data: EnrichedData | undefined): readonly string[] {
   return Object.values(VALUES).map((value) => (data === undefined ? '' : value(data)));
 }
 
+/** Which columns have a value, a bit each in the order of `RESULT_COLUMNS`, of which there may be 52. */
+export function filledColumns(data: EnrichedData): number {
+  return resultCells(data).reduce((mask, cell, bit) => (cell === '' ? mask : mask + 2 ** bit), 0);
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The first address that says where it is, else the headquarters. */

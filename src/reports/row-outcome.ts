@@ -96,8 +96,10 @@ function resultOf({ finalStatus }: LedgerEntry): Finding {
 
 const HOUR_MS = 3_600_000;
 
-function entryNotes({ finalStatus, finishedAtMs, scheduledAtMs }: LedgerEntry): readonly string[] {
+function entryNotes({ finalStatus, finishedAtMs, scheduledAtMs, enrichmentId }: LedgerEntry): readonly string[] {
   if (finalStatus !== 'UNFINISHED') return [];
+  if (enrichmentId === undefined)
+    return ['a person found this row at Zoho, so it is not sent again; its result is not known'];
   const hours = Math.floor(((finishedAtMs ?? 0) - (scheduledAtMs ?? 0)) / HOUR_MS);
   return [`Zoho had not finished this row after ${hours} hours, so its result is no longer asked for`];
 }

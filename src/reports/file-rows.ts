@@ -1,0 +1,217 @@
+import { ENRICHMENT_FAILED, failureText, type RowFailure } from '../lib/core/failure.js';
+import type { IdentityKey } from '../lib/core/ids.js';
+import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
+import { type FileRow, readRows } from '../lib/csv/row-reader.js';
+import { withOutcomes } from './chunk-outcomes.js';
+import { createTally, type FileCounts } from './file-counts.js';
+import type { ReportedFile } from './file-status.js';
+import { filledColumns, RESULT_COLUMNS } from './result-columns.js';
+import { ROW_STATUSES, type RowOutcome, type RowStatus } from './row-outcome.js';
+
+export interface RowQuery {
+  /** Only rows with one of these outcomes; all when absent. */
+  readonly statuses?: readonly RowStatus[] | undefined;
+  /** Only rows with this error code. */
+  readonly code?: string | undefined;
+  /** Only rows with this text in one of their values or in their enrichment id, case ignored. */
+  readonly search?: string | undefined;
+  /** Only enriched rows for which Zia found nothing in this column of the export. */
+  readonly without?: string | undefined;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** What the table shows of a row. */
+export interface RowLine {
+  /** Line in the file. */
+  readonly line: number;
+  readonly key: IdentityKey | undefined;
+  /** The file's values in the mapped columns, as written. */
+  readonly values: Readonly<Partial<Record<RowField, string>>>;
+  readonly status: RowStatus;
+  /** Why the row failed, was rejected or is uncertain. */
+  readonly error: RowFailure | undefined;
+}
+
+export interface RowPage {
+  /** Rows that fit the query. */
+  readonly total: number;
+  readonly rows: readonly RowLine[];
+}
+
+/** Of the enriched rows, how many have a value in a column of the export. */
+export interface FillRate {
+  readonly column: string;
+  readonly filled: number;
+}
+
+const FIELDS = [...INPUT_FIELDS, 'recordId'] as const;
+export type RowField = InputField | 'recordId';
+
+/** Between the values of a row; no CSV cell that is not a reject has one. */
+const SEPARATOR = '\u0000';
+
+/**
+ * A file's rows with their outcomes in memory, in some 150 bytes a row, so that a table of them can be searched, filtered
+ * and paged at once. It is a snapshot: read it anew for newer outcomes. What Zia found is asked for once a row.
+ */
+export class FileRows {
+  readonly #texts: string[] = [];
+  readonly #lines: number[] = [];
+  readonly #keys: (IdentityKey | undefined)[] = [];
+  readonly #statuses: number[] = [];
+  readonly #errors = new Map<number, RowFailure>();
+  /** Reasons are few, and texts many: rows share them. */
+  readonly #reasons = new Map<string, RowFailure>();
+  /** Enriched rows: which columns have a value, a bit each. */
+  readonly #filled = new Map<IdentityKey, number>();
+  readonly #tally = createTally();
+  /** The first row of each key. */
+  readonly #firsts = new Map<IdentityKey, number>();
+
+  /** Reads a file's rows and outcomes: as many round trips as `fileStatus` needs, and those for new results. `before` is an earlier snapshot of the same file. */
+  static async read(file: ReportedFile, signal?: AbortSignal, before?: FileRows): Promise<FileRows> {
+    const { source, columns, module, engine } = file;
+    const all = new FileRows();
+    for await (const { rows, outcomes } of withOutcomes(readRows(source, { columns, module }), engine)) {
+      signal?.throwIfAborted();
+      for (const [at, row] of rows.entries()) {
+        const outcome = outcomes[at];
+        if (outcome !== undefined) all.#add(row, outcome, file.columns);
+      }
+      await all.#noteFilled(rows, outcomes, engine, before);
+    }
+    return all;
+  }
+
+  #add(row: FileRow, { status, error }: RowOutcome, columns: ReportedFile['columns']): void {
+    const at = this.#lines.length;
+    const value = (field: RowField) => {
+      const column = columns[field];
+      return column === undefined ? '' : (row.cells[column] ?? '').replaceAll(SEPARATOR, '');
+    };
+    this.#lines.push(row.lineNumber);
+    this.#keys.push(row.key);
+    this.#statuses.push(ROW_STATUSES.indexOf(status));
+    this.#texts.push(FIELDS.map(value).join(SEPARATOR));
+    if (error !== undefined) this.#errors.set(at, this.#shared(error));
+    if (row.key !== undefined && !this.#firsts.has(row.key)) this.#firsts.set(row.key, at);
+    this.#tally.add(status);
+  }
+
+  #shared(error: RowFailure): RowFailure {
+    const text = failureText(error);
+    const shared = this.#reasons.get(text) ?? error;
+    this.#reasons.set(text, shared);
+    return shared;
+  }
+
+  async #noteFilled(
+    rows: readonly FileRow[],
+    outcomes: readonly RowOutcome[],
+    { store }: ReportedFile['engine'],
+    before: FileRows | undefined,
+  ): Promise<void> {
+    const unknown = new Set<IdentityKey>();
+    for (const [at, { key }] of rows.entries()) {
+      if (key === undefined || outcomes[at]?.status !== 'enriched') continue;
+      const known = before === undefined ? undefined : before.#filled.get(key);
+      if (known === undefined) unknown.add(key);
+      else this.#filled.set(key, known);
+    }
+    if (unknown.size === 0) return;
+    for (const [key, data] of await store.results([...unknown])) this.#filled.set(key, filledColumns(data));
+  }
+
+  /** All rows by outcome; repeated rows count with the outcome of their first. */
+  counts(): FileCounts {
+    return this.#tally.counts();
+  }
+
+  /** The same without repeated rows: companies. */
+  companies(): FileCounts {
+    const tally = createTally();
+    for (const at of this.#firsts.values()) tally.add(this.#statusAt(at));
+    return tally.counts();
+  }
+
+  /** Enrichments that Zoho counts for this file: every company that was accepted, whatever came of it. */
+  enrichmentsUsed(): number {
+    const { enriched, notFound, submitted } = this.companies();
+    let failed = 0;
+    for (const at of this.#firsts.values()) if (this.#errors.get(at)?.code === ENRICHMENT_FAILED.code) failed += 1;
+    return enriched + notFound + submitted + failed;
+  }
+
+  /** Failed, rejected and uncertain rows by code, the most frequent first. */
+  codes(): readonly (readonly [string, number])[] {
+    const counted = new Map<string, number>();
+    for (const { code } of this.#errors.values()) counted.set(code, (counted.get(code) ?? 0) + 1);
+    return [...counted].sort((a, b) => b[1] - a[1]);
+  }
+
+  /** What Zia found, by company: how many enriched companies there are, and in how many each column is filled, most first. */
+  fillRates(): { readonly enriched: number; readonly columns: readonly FillRate[] } {
+    const filled = RESULT_COLUMNS.map((column, bit) => {
+      let rows = 0;
+      for (const mask of this.#filled.values()) if (hasBit(mask, bit)) rows += 1;
+      return { column, filled: rows };
+    });
+    return { enriched: this.#filled.size, columns: filled.sort((a, b) => b.filled - a.filled) };
+  }
+
+  find(query: RowQuery): RowPage {
+    const fits = this.#filter(query);
+    const rows: RowLine[] = [];
+    let total = 0;
+    for (let at = 0; at < this.#lines.length; at += 1) {
+      if (!fits(at)) continue;
+      if (total >= query.offset && rows.length < query.limit) rows.push(this.#rowAt(at));
+      total += 1;
+    }
+    return { total, rows };
+  }
+
+  /** The row on a line of the file. */
+  onLine(line: number): RowLine | undefined {
+    const at = this.#lines.indexOf(line);
+    return at === -1 ? undefined : this.#rowAt(at);
+  }
+
+  #filter({ statuses, code, search = '', without }: RowQuery): (at: number) => boolean {
+    const wanted = statuses === undefined ? null : new Set(statuses);
+    const text = search.trim().toLowerCase();
+    const bit = without === undefined ? -1 : RESULT_COLUMNS.indexOf(without);
+    return (at) =>
+      (wanted === null || wanted.has(this.#statusAt(at))) &&
+      (code === undefined || this.#errors.get(at)?.code === code) &&
+      (without === undefined || this.#lacks(at, bit)) &&
+      (text === '' || (this.#texts[at] ?? '').toLowerCase().includes(text));
+  }
+
+  #lacks(at: number, bit: number): boolean {
+    const key = this.#keys[at];
+    const mask = key === undefined ? undefined : this.#filled.get(key);
+    return mask !== undefined && !hasBit(mask, bit);
+  }
+
+  #statusAt(at: number): RowStatus {
+    return ROW_STATUSES[this.#statuses[at] ?? 0] ?? 'not_enqueued';
+  }
+
+  #rowAt(at: number): RowLine {
+    const values = (this.#texts[at] ?? '').split(SEPARATOR);
+    return {
+      line: this.#lines[at] ?? 0,
+      key: this.#keys[at],
+      values: Object.fromEntries(FIELDS.flatMap((field, n) => (values[n] ? [[field, values[n]]] : []))),
+      status: this.#statusAt(at),
+      error: this.#errors.get(at),
+    };
+  }
+}
+
+/** Above 31 bits, where JavaScript's own operators end. */
+function hasBit(mask: number, bit: number): boolean {
+  return Math.floor(mask / 2 ** bit) % 2 === 1;
+}
