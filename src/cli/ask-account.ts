@@ -65,6 +65,20 @@ export async function watchAllowance(session: Asking): Promise<void> {
   if (reads !== null) await keepAllowance({ store: engine.store, reads, log }, shutdown.signal);
 }
 
+/** Tells the name of the account's org once Zoho has told it; asks once, in the background. */
+export function askOrgName(session: Asking): () => string | null {
+  let name: string | null = null;
+  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
+  const asked = async () => {
+    const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
+    const org = await reads?.org();
+    if (org?.kind === 'read') name = org.value.name;
+  };
+  // Without a name the pages say so.
+  asked().catch(() => undefined);
+  return () => name;
+}
+
 async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance | null> {
   const { scheduled } = await engine.store.counts();
   return readAllowance(reads, scheduled);

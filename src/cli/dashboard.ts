@@ -1,33 +1,50 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createFileActions } from '../dashboard/file-actions.js';
+import type { FrameAccount } from '../dashboard/frame.js';
 import { type Dashboard, startDashboard } from '../dashboard/server.js';
 import { AppError } from '../lib/errors.js';
-import { quickAllowance } from './ask-account.js';
+import { isRehearsal } from '../lib/zoho/data-centers.js';
+import { askOrgName, quickAllowance, watchAllowance } from './ask-account.js';
 import type { Run } from './command.js';
+import { work } from './compose.js';
+import { sessionChecks } from './doctor.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example } from './options.js';
 import { type Session, withSession } from './session.js';
 import { note } from './terminal.js';
-import type { ToldOfWorker } from './worker-signs.js';
+import { createWorkerSigns, type ToldOfWorker } from './worker-signs.js';
 
 interface Flags {
   readonly engine?: 'redis' | 'embedded';
   readonly allowChanges?: boolean;
+  readonly work?: boolean;
 }
 
 /** `dashboard`: serves the web dashboard until told to end. */
 export function define(command: Command): Run {
-  command.addOption(engineFlag()).option('--allow-changes', 'let bull-board’s buttons change jobs');
+  command
+    .addOption(engineFlag())
+    .option('--work', 'run a worker in this process, so that a browser alone is enough')
+    .option('--allow-changes', 'let the buttons of the raw queue change jobs');
   example(command, 'npm run dashboard', 'ZIA_DASHBOARD_PORT=8080 npm run dashboard');
-  return () =>
-    withSession({ engine: command.opts<Flags>().engine, kind: 'service' }, (session) => serve(session, command.opts()));
+  return () => {
+    const flags: Flags = command.opts();
+    const options = { engine: flags.engine, kind: 'service', needsAccount: flags.work ?? false } as const;
+    return withSession(options, (session) => serve(session, flags));
+  };
 }
 
-async function serve(session: Session, { allowChanges = false }: Flags): Promise<number> {
-  const { url } = await open(session, quickAllowance(session), { allowChanges });
+async function serve(session: Session, { allowChanges = false, work: works = false }: Flags): Promise<number> {
+  const { onReadiness, ...worker } = createWorkerSigns();
+  const { url } = await open(session, quickAllowance(session), { allowChanges, ...(works && { worker }) });
   note(`dashboard: ${url} (Ctrl-C ends it)`);
   const { signal } = session.shutdown;
+  if (works) {
+    void watchAllowance(session);
+    await work(session, { untilIdle: false, onReadiness }, worker.calls);
+  }
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.done;
 }
@@ -62,9 +79,23 @@ async function open(
     engine,
     log,
     limits: config.work,
-    files: { actions: createFileActions({ engine, work: config.work, allowance }), module: config.work.module },
+    module: config.work.module,
+    profile: config.profile ?? null,
+    account: frameAccount(session),
+    checks: () => sessionChecks(session),
+    files: {
+      actions: createFileActions({ engine, work: config.work, allowance }),
+      keepDir: join(config.engine.dataDir, 'files'),
+    },
     allowance,
   });
   shutdown.onClose('dashboard', () => dashboard.close());
   return dashboard;
+}
+
+/** What the pages say of the account; its org's name is asked for in the background. */
+function frameAccount(session: Session): FrameAccount | null {
+  const { account } = session;
+  if (account === null) return null;
+  return { dataCenter: account.dc.toUpperCase(), isSandbox: isRehearsal(account), org: askOrgName(session) };
 }

@@ -20,7 +20,7 @@ import { EXIT } from './exit-codes.js';
 import { chooseEngine, type EngineKind } from './last-engine.js';
 import { storeOfNobody } from './no-store.js';
 import { engineFlag, example, jsonFlag } from './options.js';
-import { openLog } from './session.js';
+import { openLog, type Session } from './session.js';
 import { printResult } from './terminal.js';
 import { version } from './version.js';
 
@@ -67,6 +67,14 @@ async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> 
   } finally {
     if (engine.ok) await engine.value.close();
   }
+}
+
+/** What doctor says of an open session: engine and account. Submits nothing. */
+export async function sessionChecks({ engine, config, account, log }: Session): Promise<readonly Check[]> {
+  const own = await engineChecks(engine);
+  if (account !== null) return [...own, ...(await accountChecks(account, config, engine, log))];
+  const credentials = await attempt('credentials', async () => accountOf(config.zoho, true));
+  return credentials.ok ? own : [...own, credentials.check];
 }
 
 async function engineChecks(engine: Engine): Promise<readonly Check[]> {

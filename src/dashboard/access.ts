@@ -18,6 +18,12 @@ export function isLoopback(host: string): boolean {
  * Throws `UsageError` when one half is missing, or both are and other machines could reach `host`.
  */
 export function requiredLogin(host: string, user: string | undefined, password: string | undefined): Login | null {
+  if (user?.includes(':')) {
+    throw new UsageError(
+      'DASHBOARD_BAD_USER',
+      'ZIA_DASHBOARD_USER has a colon, which no browser can send in a user name: choose one without.',
+    );
+  }
   if (user && password) return { user, password };
   if (user || password) {
     throw new UsageError(
@@ -51,6 +57,24 @@ export function knownHostOnly({ host, allowedHosts, hasLogin }: KnownHosts): Mid
     const isKnown = isLoopback(asked) || names.has(asked) || (hasLogin && isIP(asked) !== 0);
     if (!isKnown) {
       return c.text('This dashboard does not answer to that name: add it to ZIA_DASHBOARD_ALLOWED_HOSTS.\n', 421);
+    }
+    await next();
+    return undefined;
+  };
+}
+
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'];
+
+/**
+ * Refuses what a proxy passes on, for a dashboard without a login: it answers only to this machine, and a proxy on this
+ * machine would let everybody in who reaches the proxy.
+ */
+export function notForwarded(): MiddlewareHandler {
+  return async (c, next) => {
+    if (FORWARDED.some((name) => c.req.header(name) !== undefined)) {
+      const text =
+        'This dashboard has no login, so it answers to no proxy: set ZIA_DASHBOARD_USER and ZIA_DASHBOARD_PASSWORD.\n';
+      return c.text(text, 403);
     }
     await next();
     return undefined;

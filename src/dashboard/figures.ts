@@ -1,3 +1,4 @@
+import type { FleetLimits } from '../lib/store/fleet-limits.js';
 import type { Picture, Point, Sample } from './monitor.js';
 import type { RowGroup } from './row-bar.js';
 
@@ -6,20 +7,30 @@ export function rowGroups({ queue, ledger, vitals }: Sample): readonly RowGroup[
   const { scheduled, pending, uncertain, held, failed } = ledger;
   const enriched = Math.min(vitals.withData, scheduled - pending - failed);
   return [
-    { color: 'enriched', label: 'Enriched', rows: enriched },
-    { color: 'empty', label: 'Finished without data', rows: scheduled - pending - failed - enriched },
-    { color: 'submitted', label: 'Submitted, result to come', rows: pending },
+    { color: 'enriched', label: 'Enriched', rows: enriched, href: '/rows?filter=enriched' },
+    {
+      color: 'empty',
+      label: 'No data found',
+      rows: scheduled - pending - failed - enriched,
+      href: '/rows?filter=notfound',
+    },
+    { color: 'submitted', label: 'Sent, waiting for result', rows: pending, href: '/rows?filter=pending' },
     // The job of an uncertain row waits in the queue, that of a held row has failed.
-    { color: 'queued', label: 'Waiting', rows: Math.max(0, rowsLeft(queue) - uncertain) },
-    { color: 'uncertain', label: 'Uncertain', rows: uncertain },
-    { color: 'held', label: 'Held for a decision', rows: held },
-    { color: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) + failed },
+    { color: 'queued', label: 'Waiting', rows: Math.max(0, rowsLeft(queue) - uncertain), href: '/rows?filter=waiting' },
+    { color: 'uncertain', label: 'Checking with Zoho', rows: uncertain, href: '/rows?filter=uncertain' },
+    { color: 'held', label: 'Needs your decision', rows: held, href: '/rows?filter=held' },
+    { color: 'failed', label: 'Failed', rows: Math.max(0, queue.failed - held) + failed, href: '/rows?filter=failed' },
   ];
 }
 
 /** Rows that are still to be submitted. */
 export function rowsLeft({ waiting, active, delayed }: Sample['queue']): number {
   return waiting + active + delayed;
+}
+
+/** The pace of the fleet: its workers' own, else that of this dashboard's settings. */
+export function paceOf({ limits }: Sample, configured: FleetLimits): FleetLimits {
+  return limits ?? configured;
 }
 
 const RECENT_MS = 60_000;

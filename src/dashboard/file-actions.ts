@@ -9,8 +9,8 @@ import { type Plan, planWithin } from '../producers/plan-within.js';
 import type { RejectWriter } from '../producers/reject-writer.js';
 import { writeRejects } from '../producers/write-rejects.js';
 import { exportFile } from '../reports/export-file.js';
-import type { FileCounts } from '../reports/file-counts.js';
-import { fileStatus } from '../reports/file-status.js';
+import { FileRows } from '../reports/file-rows.js';
+import type { RowStatus } from '../reports/row-outcome.js';
 
 /** A file on this machine and where its fields are. */
 export interface MappedFile {
@@ -31,10 +31,12 @@ export interface FileActionsOptions {
 /** What the pages do with a file: what `plan`, `enqueue`, `status` and `export` do. Each rejects with the command's sentence. */
 export interface FileActions {
   plan(file: MappedFile, signal: AbortSignal, onProgress: OnProgress): Promise<Plan>;
-  enqueue(file: MappedFile, signal: AbortSignal, onProgress: OnProgress): Promise<EnqueueReport>;
-  outcomes(file: MappedFile): Promise<FileCounts>;
-  /** Writes the export to `out`. */
-  exportTo(file: MappedFile, out: string, signal: AbortSignal): Promise<void>;
+  /** Queues the new rows, at most `limit` of them. */
+  enqueue(file: MappedFile, signal: AbortSignal, onProgress: OnProgress, limit?: number): Promise<EnqueueReport>;
+  /** The rows with their outcomes; `before` is an earlier answer for the same file. */
+  rows(file: MappedFile, signal: AbortSignal, before?: FileRows): Promise<FileRows>;
+  /** Writes the export to `out`: the rows with these outcomes, all when absent. */
+  exportTo(file: MappedFile, out: string, signal: AbortSignal, only?: readonly RowStatus[]): Promise<void>;
   /** Writes the rejects to `out`; false, and no file, when nothing is rejected. */
   rejectsTo(file: MappedFile, out: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -55,10 +57,11 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
     file: Input & Pick<MappedFile, 'mapFlags'>,
     signal: AbortSignal,
     onProgress: OnProgress,
+    limit: number | undefined,
   ): Promise<EnqueueReport> {
     const queue = engine.openQueue();
     try {
-      return await enqueueRows({ ...file, maxAttempts, queue, rejects: NO_REJECTS, signal, onProgress });
+      return await enqueueRows({ ...file, maxAttempts, queue, rejects: NO_REJECTS, signal, onProgress, limit });
     } finally {
       await queue.close();
     }
@@ -69,11 +72,11 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
       planWithin(engine, work, await allowance(), (covers) =>
         withFile(file, (input) => planRows({ ...input, covers, signal, onProgress })),
       ),
-    enqueue: (file, signal, onProgress) =>
-      withFile(file, (input) => enqueue({ ...input, mapFlags: file.mapFlags }, signal, onProgress)),
-    outcomes: (file) => withFile(file, fileStatus),
-    exportTo: (file, out, signal) =>
-      withFile(file, async (input) => void (await exportFile({ ...input, out, signal }))),
+    enqueue: (file, signal, onProgress, limit) =>
+      withFile(file, (input) => enqueue({ ...input, mapFlags: file.mapFlags }, signal, onProgress, limit)),
+    rows: (file, signal, before) => withFile(file, (input) => FileRows.read(input, signal, before)),
+    exportTo: (file, out, signal, only) =>
+      withFile(file, async (input) => void (await exportFile({ ...input, out, signal, only }))),
     rejectsTo: (file, out, signal) => withFile(file, (input) => writeRejects({ ...input, out, signal })),
   };
 }

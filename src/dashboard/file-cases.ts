@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { ColumnMapping } from '../lib/core/columns.js';
 import { AppError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
+import type { NotedFile } from '../lib/store/files.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import type { Plan } from '../producers/plan-within.js';
-import type { FileCounts } from '../reports/file-counts.js';
+import type { FileRows } from '../reports/file-rows.js';
 import type { FileActions, MappedFile, OnProgress } from './file-actions.js';
 import { type FilePreview, mappingText, type PreviewedFile } from './file-preview.js';
 import type { Upload, UploadStore } from './upload-store.js';
@@ -16,7 +18,8 @@ export type Enqueued = Pick<EnqueueReport, 'rows' | 'enqueued' | 'duplicates' | 
 export type Stage =
   | { readonly kind: 'unplanned' | 'mapping' }
   | { readonly kind: 'planning' | 'enqueueing'; readonly rows: number; readonly total: number }
-  | { readonly kind: 'planned'; readonly plan: Plan }
+  /** `report`: what was queued just before, when not all rows were. */
+  | { readonly kind: 'planned'; readonly plan: Plan; readonly report?: Enqueued }
   | { readonly kind: 'enqueued'; readonly report: Enqueued }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -28,39 +31,62 @@ export interface FileCase {
   /** Its columns are those that everything is done by, until others are chosen. */
   readonly preview: FilePreview;
   readonly stage: Stage;
-  readonly outcomes: FileCounts | null;
+  /** Its rows with their outcomes, as last counted; null before. */
+  readonly rows: FileRows | null;
+  /** Being counted right now. */
+  readonly counting: boolean;
+  /** What the store notes of the file; null when none of its rows was ever queued. */
+  readonly noted: NotedFile | null;
 }
 
 export interface FileCasesOptions {
   readonly actions: FileActions;
-  readonly uploads: Pick<UploadStore, 'remove'>;
+  readonly uploads: Pick<UploadStore, 'remove' | 'keep'>;
   readonly preview: (file: PreviewedFile) => Promise<FilePreview>;
+  /** Notes in the store that rows of a file were queued; `counts` is null while they are. */
+  readonly note: (file: FileCase, counts: Enqueued | null) => Promise<NotedFile>;
   readonly log: Logger;
 }
 
-/** The uploaded files of this dashboard, in memory; a file dropped again finds its rows by what is in them. */
+/** The files that are open in this dashboard, each once by its content; others are on the store's list. */
 export interface FileCases {
   list(): readonly FileCase[];
   find(id: string): FileCase | undefined;
-  /** Takes an upload over and starts planning. Removes it and throws `UsageError` when it is no usable CSV. */
-  add(upload: Upload): Promise<FileCase>;
+  /**
+   * Takes an upload over and starts planning. A file that is open already is planned anew, under the new name. Removes the
+   * upload and throws `UsageError` when it is no usable CSV.
+   */
+  add(upload: Upload, known?: KnownFile): Promise<FileCase>;
+  /** Closes a file that is no longer wanted. */
+  remove(id: string): Promise<void>;
   /** Other columns: looks again and plans again. False while rows are being queued. */
   map(id: string, mapFlags: readonly string[]): Promise<boolean>;
   /** Plans again by the same columns what failed; false when nothing did. */
   replan(id: string): boolean;
   /**
-   * Starts queueing, provided that `mapping`, as `mappingText` writes it, is that of the plan. `not-planned`: nothing was
+   * Starts queueing, at most `limit` new rows, provided that `mapping`, as `mappingText` writes it, is that of the plan. `not-planned`: nothing was
    * started, and nothing needs to be: it is being done, or the page says what is missing.
    */
-  enqueue(id: string, mapping: string): 'started' | 'not-planned' | 'other-columns';
+  enqueue(id: string, mapping: string, limit?: number): 'started' | 'not-planned' | 'other-columns';
+  /** The rows as last counted; the first count is waited for, but not longer than this. Null while there is none. */
+  rows(id: string, waitMs: number): Promise<FileRows | null>;
   /** Counts the rows again in the background, if that is due. */
   refresh(id: string): void;
-  /** Throws `UsageError` as long as there are no columns to read by. */
-  exportTo(id: string, out: string, signal: AbortSignal): Promise<void>;
+  /** Writes the rows with these outcomes, all when absent. Throws `UsageError` as long as there are no columns to read by. */
+  exportTo(id: string, out: string, signal: AbortSignal, only?: ExportOnly): Promise<void>;
   /** The records that become no job; false, and no file, when there are none. Throws as `exportTo` does. */
   rejectsTo(id: string, out: string, signal: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** What is known of a file that was open before. */
+export interface KnownFile {
+  readonly noted: NotedFile | null;
+  /** The columns it was queued by, as the values of `--map`. */
+  readonly mapFlags: readonly string[];
+}
+
+export type ExportOnly = Parameters<FileActions['exportTo']>[3];
 
 const MOST_FILES = 20;
 /** Counting again takes a share of the time at most. */
@@ -71,7 +97,9 @@ interface OpenCase extends FileCase {
   mapFlags: readonly string[];
   preview: FilePreview;
   stage: Stage;
-  outcomes: FileCounts | null;
+  rows: FileRows | null;
+  noted: NotedFile | null;
+  upload: Upload;
   /** Settles with the latest work, all earlier included. */
   work: Promise<void>;
   /** Ends the latest work. */
@@ -82,10 +110,10 @@ interface OpenCase extends FileCase {
   counting: boolean;
 }
 
-export function createFileCases({ actions, uploads, preview, log }: FileCasesOptions): FileCases {
+export function createFileCases({ actions, uploads, preview, note, log }: FileCasesOptions): FileCases {
   const cases = new Map<string, OpenCase>();
   /** Reading several large files at once only makes each of them slow. */
-  const limit = pLimit(2);
+  const slots = pLimit(2);
   /** Of their own: who downloads holds nobody up who queues. */
   const downloads = pLimit(2);
 
@@ -117,7 +145,7 @@ export function createFileCases({ actions, uploads, preview, log }: FileCasesOpt
     return file.work;
   }
 
-  function plan(file: OpenCase): void {
+  function plan(file: OpenCase, report?: Enqueued): void {
     const { columns, rowCount } = file.preview;
     if (columns === null) {
       file.stage = { kind: 'unplanned' };
@@ -128,8 +156,35 @@ export function createFileCases({ actions, uploads, preview, log }: FileCasesOpt
       const tell: OnProgress = ({ rows, total }) => {
         if (!signal.aborted) file.stage = { kind: 'planning', rows, total };
       };
-      return inSlot(limit, signal, async () => ({ kind: 'planned', plan: await actions.plan(input, signal, tell) }));
+      return inSlot(slots, signal, async () => {
+        const found = await actions.plan(input, signal, tell);
+        return { kind: 'planned', plan: found, ...(report !== undefined && { report }) };
+      });
     });
+  }
+
+  async function queue(
+    file: OpenCase,
+    columns: ColumnMapping,
+    signal: AbortSignal,
+    limit: number | undefined,
+  ): Promise<Stage> {
+    const tell: OnProgress = ({ rows, total }) => {
+      file.stage = { kind: 'enqueueing', rows, total };
+    };
+    file.upload = await uploads.keep(file.upload);
+    file.noted = await note(file, null);
+    const { rows, enqueued, duplicates, known, rejected } = await actions.enqueue(
+      mappedFile(file, columns),
+      signal,
+      tell,
+      limit,
+    );
+    const report = { rows, enqueued, duplicates, known, rejected };
+    file.noted = await note(file, report);
+    file.countAtMs = 0;
+    log.info('dashboard.enqueued', report);
+    return { kind: 'enqueued', report };
   }
 
   /** Removes the oldest files beyond the most that are kept, but none whose rows are being queued. */
@@ -161,21 +216,54 @@ export function createFileCases({ actions, uploads, preview, log }: FileCasesOpt
     return inSlot(downloads, signal, () => work(mappedFile(file, columns), signal));
   }
 
+  function refresh(id: string): void {
+    const file = cases.get(id);
+    const mayCount = file?.stage.kind === 'planned' || file?.stage.kind === 'enqueued';
+    if (file === undefined || !mayCount || file.counting || performance.now() < file.countAtMs) return;
+    const { preview: seen } = file;
+    if (seen.columns === null) return;
+    const input = mappedFile(file, seen.columns);
+    file.counting = true;
+    const startedAtMs = performance.now();
+    void inSlot(slots, file.gone.signal, () => actions.rows(input, file.gone.signal, file.rows ?? undefined))
+      .then(
+        (rows) => {
+          if (file.preview === seen) file.rows = rows;
+        },
+        (error: unknown) => {
+          if (!file.gone.signal.aborted) log.warn('dashboard.cannot-count', { message: messageOf(error, file) });
+        },
+      )
+      .finally(() => {
+        file.counting = false;
+        const tookMs = performance.now() - startedAtMs;
+        file.countAtMs = performance.now() + Math.max(COUNT_EVERY_MS, tookMs * COUNT_SHARE);
+      });
+  }
+
   return {
     list: () => [...cases.values()].reverse(),
     find: (id) => cases.get(id),
-    add: async (upload) => {
-      const seen = await preview({ path: upload.path, mapFlags: [] }).catch(async (error: unknown) => {
+    add: async (upload, { noted, mapFlags } = { noted: null, mapFlags: [] }) => {
+      const open = cases.get(upload.id);
+      if (open !== undefined) {
+        open.upload = { ...open.upload, name: upload.name };
+        await uploads.remove(upload);
+        if (open.stage.kind !== 'enqueueing') plan(open);
+        return open;
+      }
+      const seen = await preview({ path: upload.path, mapFlags }).catch(async (error: unknown) => {
         await uploads.remove(upload);
         throw error instanceof UsageError ? new UsageError(error.code, messageOf(error, { upload })) : error;
       });
       const file: OpenCase = {
         upload,
         uploadedAtMs: Date.now(),
-        mapFlags: [],
+        mapFlags,
         preview: seen,
         stage: { kind: 'unplanned' },
-        outcomes: null,
+        rows: null,
+        noted,
         work: Promise.resolve(),
         stop: new AbortController(),
         gone: new AbortController(),
@@ -187,12 +275,19 @@ export function createFileCases({ actions, uploads, preview, log }: FileCasesOpt
       await removeSurplus();
       return file;
     },
+    remove: async (id) => {
+      const file = cases.get(id);
+      if (file === undefined) return;
+      cases.delete(id);
+      await end(file);
+      await uploads.remove(file.upload);
+    },
     map: async (id, mapFlags) => {
       const file = cases.get(id);
       if (file === undefined || file.stage.kind === 'enqueueing') return false;
       await run(file, { kind: 'mapping' }, async (signal) => {
         const seen = await preview({ path: file.upload.path, mapFlags });
-        if (!signal.aborted) Object.assign(file, { mapFlags, preview: seen, outcomes: null });
+        if (!signal.aborted) Object.assign(file, { mapFlags, preview: seen, rows: null });
         return { kind: 'unplanned' };
       });
       // Unless yet other columns were chosen meanwhile.
@@ -205,50 +300,38 @@ export function createFileCases({ actions, uploads, preview, log }: FileCasesOpt
       plan(file);
       return true;
     },
-    enqueue: (id, mapping) => {
+    enqueue: (id, mapping, limit) => {
       const file = cases.get(id);
       const columns = file?.preview.columns ?? null;
       if (file?.stage.kind === 'mapping' || mapping !== mappingText(columns)) return 'other-columns';
       if (file?.stage.kind !== 'planned' || columns === null) return 'not-planned';
-      const input = mappedFile(file, columns);
-      void run(file, { kind: 'enqueueing', rows: 0, total: file.preview.rowCount }, (signal) => {
-        const tell: OnProgress = ({ rows, total }) => {
-          file.stage = { kind: 'enqueueing', rows, total };
-        };
-        return inSlot(limit, signal, async () => {
-          const { rows, enqueued, duplicates, known, rejected } = await actions.enqueue(input, signal, tell);
-          const report = { rows, enqueued, duplicates, known, rejected };
-          log.info('dashboard.enqueued', report);
-          return { kind: 'enqueued', report };
-        });
+      const queued = run(file, { kind: 'enqueueing', rows: 0, total: file.preview.rowCount }, (signal) =>
+        inSlot(slots, signal, () => queue(file, columns, signal, limit)),
+      );
+      // The rest of the file is planned at once, so that it can be sent.
+      void queued.then(() => {
+        if (limit !== undefined && file.stage.kind === 'enqueued') plan(file, file.stage.report);
       });
       return 'started';
     },
-    refresh: (id) => {
+    refresh,
+    rows: async (id, waitMs) => {
       const file = cases.get(id);
-      const mayCount = file?.stage.kind === 'planned' || file?.stage.kind === 'enqueued';
-      if (file === undefined || !mayCount || file.counting || performance.now() < file.countAtMs) return;
-      const { preview: seen } = file;
-      if (seen.columns === null) return;
-      const input = mappedFile(file, seen.columns);
-      file.counting = true;
-      const startedAtMs = performance.now();
-      void inSlot(limit, file.gone.signal, () => actions.outcomes(input))
-        .then(
-          (outcomes) => {
-            if (file.preview === seen) file.outcomes = outcomes;
-          },
-          (error: unknown) => {
-            if (!file.gone.signal.aborted) log.warn('dashboard.cannot-count', { message: messageOf(error, file) });
-          },
-        )
-        .finally(() => {
-          file.counting = false;
-          const tookMs = performance.now() - startedAtMs;
-          file.countAtMs = performance.now() + Math.max(COUNT_EVERY_MS, tookMs * COUNT_SHARE);
-        });
+      if (file === undefined) return null;
+      refresh(id);
+      const until = performance.now() + waitMs;
+      while (
+        file.rows === null &&
+        file.preview.columns !== null &&
+        performance.now() < until &&
+        !file.gone.signal.aborted
+      ) {
+        await sleep(20);
+        refresh(id);
+      }
+      return file.rows;
     },
-    exportTo: (id, out, left) => download(id, left, (file, signal) => actions.exportTo(file, out, signal)),
+    exportTo: (id, out, left, only) => download(id, left, (file, signal) => actions.exportTo(file, out, signal, only)),
     rejectsTo: (id, out, left) => download(id, left, (file, signal) => actions.rejectsTo(file, out, signal)),
     close: async () => {
       await Promise.all([...cases.values()].map(end));

@@ -1,144 +1,77 @@
 import { html } from 'hono/html';
-import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
 import { count, rows } from '../lib/core/wording.js';
-import { type Plan, planLine } from '../producers/plan-within.js';
+import { type Plan, planLine, recordIdLine } from '../producers/plan-within.js';
 import type { FileCounts } from '../reports/file-counts.js';
-import type { FileCase, Stage } from './file-cases.js';
-import { type FilePreview, mappingText } from './file-preview.js';
-import { type Html, page, time } from './layout.js';
+import { columnsCard } from './columns-card.js';
+import type { FileCase } from './file-cases.js';
+import { fleetState } from './fleet-state.js';
+import type { Frame } from './frame.js';
+import { headerFacts, page } from './layout.js';
+import { bytes, type Html } from './markup.js';
+import type { Picture } from './monitor.js';
+import { filePath } from './paths.js';
 import { type RowGroup, rowBar } from './row-bar.js';
+import { STATUS_COLORS, STATUS_WORDS } from './row-words.js';
+import { address, columnWords } from './rows-page.js';
+import { type SendChoice, sendDialog, sendForm } from './send-dialog.js';
+import { alarm } from './state-card.js';
 import type { Upload } from './upload-store.js';
 
-const FIELD_NAMES: Readonly<Record<MappedField, string>> = {
-  name: 'Company name',
-  email: 'Email',
-  website: 'Website',
-  recordId: 'CRM record id',
-};
-
-/** The path of a file's page. */
-export function filePath(id: string): string {
-  return `/files/${id}`;
-}
-
 /** The parts of the page that change, by the id of the element they fill. */
-export function fileParts(file: FileCase): Readonly<Record<string, Html>> {
+export function fileParts(file: FileCase, frame: Frame, picture: Picture): Readonly<Record<string, Html>> {
   return {
+    facts: headerFacts(frame, picture),
+    alarm: alarm(picture, frame),
     stage: stageSentence(file),
-    details: stageDetails(file),
-    outcomes: outcomeTable(file),
-    'enqueue-rows': rowsToQueue(file),
+    details: stageDetails(file, picture),
+    outcomes: outcomeTable(file, picture),
+    downloads: downloads(file),
+    bought: bought(file),
   };
 }
 
-/** The page of one uploaded file: its columns, what enqueueing would do, what became of its rows. `notice` says what was refused. */
-export function filePage(file: FileCase, where: string, notice: string | null): Html {
-  const { upload, preview } = file;
-  const parts = fileParts(file);
+export interface FilePageOptions {
+  /** What was refused; null when nothing was. */
+  readonly notice: string | null;
+  /** The question before sending is open. */
+  readonly asks: SendChoice | null;
+}
+
+/** The page of one file. What became of its rows comes first once they are queued, its columns before that. */
+export function filePage(file: FileCase, frame: Frame, picture: Picture, { notice, asks }: FilePageOptions): Html {
+  const { upload, preview, noted } = file;
+  const parts = fileParts(file, frame, picture);
   const base = filePath(upload.id);
-  return page(
-    { title: `${upload.name} · zia-bulk-enrich`, where, current: 'file', scripts: ['app.js'] },
-    html`<h1>${upload.name}</h1>
-      <p class="quiet">${rows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, columns set apart by ${delimiterName(preview.delimiter)}</p>
-      ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
-      <section class="card" aria-labelledby="columns-title">
-        <h2 id="columns-title">Columns</h2>
-        ${preview.problem === null ? '' : html`<p class="problem" role="alert">${preview.problem}</p>`}
-        <form method="post" action="${base}/columns" class="mapping" autocomplete="off">
-          ${MAPPED_FIELDS.map((field) => columnChoice(field, file))}
-          <button>Use these columns</button>
-        </form>
-        <p id="columns-unused" role="status"></p>
-        ${previewTable(preview)}
-      </section>
-      <section class="card" aria-labelledby="stage-title">
-        <h2 id="stage-title">Enqueue</h2>
+  const progress = html`<section class="card" aria-labelledby="stage-title">
+        <h2 id="stage-title" tabindex="-1">${noted === null ? 'Send to Zia' : 'Progress'}</h2>
         <p id="stage" class="stage" role="status">${parts.stage}</p>
-        <div id="details" data-poll="${base}/parts">${parts.details}</div>
-      </section>
-      <section class="card" aria-labelledby="outcomes-title">
+        <div id="details">${parts.details}</div>
+      </section>`;
+  const outcomes = html`<section class="card" aria-labelledby="outcomes-title">
         <h2 id="outcomes-title">Rows by outcome</h2>
         <div id="outcomes">${parts.outcomes}</div>
-        <div class="actions">
-          <a class="button" href="${base}/export">Download the export</a>
-        </div>
+        <div id="downloads" class="actions">${parts.downloads}</div>
       </section>
-      <dialog id="enqueue-dialog" aria-labelledby="enqueue-title">
-        <h2 id="enqueue-title">Queue the new rows?</h2>
-        <p><span id="enqueue-rows">${parts['enqueue-rows']}</span>: ${columnNames(preview)}.</p>
-        <p>Workers submit them as soon as they can, and each submission uses one enrichment of the allowance.</p>
-        <div class="actions">
-          <form method="dialog"><button>Not yet</button></form>
-          <form method="post" action="${base}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><button class="primary">Queue them</button></form>
-        </div>
-      </dialog>`,
+      <section class="card" aria-labelledby="bought-title">
+        <h2 id="bought-title">What the money bought</h2>
+        <div id="bought">${parts.bought}</div>
+      </section>`;
+  return page(
+    { title: upload.name, current: 'files', scripts: ['app.js'] },
+    frame,
+    picture,
+    html`<p class="crumbs"><a href="/files">Files</a></p>
+      <h1>${upload.name}</h1>
+      <p class="quiet">${rows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, ${delimiterName(preview.delimiter)}</p>
+      <div id="alarm" role="alert" data-poll="${base}/parts">${parts.alarm}</div>
+      ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
+      ${noted === null ? html`${columnsCard(file, frame)} ${progress} ${outcomes}` : html`${progress} ${outcomes} ${columnsCard(file, frame)}`}
+      ${frame.readOnly || asks === null ? '' : sendDialog(file, frame, picture, asks)}`,
   );
-}
-
-/** Where files are dropped, and those that were. */
-export function filesCard(files: readonly FileCase[], maxBytes: number): Html {
-  return html`<section class="card" aria-labelledby="files-title">
-    <h2 id="files-title">Enqueue a file</h2>
-    <form id="upload" class="drop" data-max-bytes="${maxBytes}">
-      <label for="upload-file"><b>Drop a CSV file here</b>, or choose one</label>
-      <input id="upload-file" type="file" accept=".csv,.tsv,.txt,text/csv" aria-describedby="upload-hint upload-status" />
-      <p id="upload-hint" class="quiet">At most ${bytes(maxBytes)}. Nothing is queued before you have seen what was found. A file that was dropped before finds its rows again.</p>
-      <progress id="upload-progress" max="1" value="0" aria-label="Upload" hidden></progress>
-      <p id="upload-status" role="status"></p>
-    </form>
-    ${files.length === 0 ? '' : html`<ul class="files">${files.map(({ upload, preview, uploadedAtMs, stage }) => html`<li><a href="${filePath(upload.id)}">${upload.name}</a> <small>${rows(preview.rowCount)}, ${stageWord(stage)}, ${time(uploadedAtMs)}</small></li>`)}</ul>`}
-  </section>`;
-}
-
-function rowsToQueue({ stage }: FileCase): Html {
-  return html`${stage.kind === 'planned' ? `${rows(stage.plan.enqueued)} to queue` : 'No rows to queue now'}`;
-}
-
-/** `Company name from Firm, Email from Mail` */
-function columnNames({ headers, columns }: FilePreview): Html {
-  const named = MAPPED_FIELDS.flatMap((field) => {
-    const at = columns?.[field];
-    return at === undefined ? [] : [{ field, header: headers[at] ?? '' }];
-  });
-  return html`${named.map(({ field, header }, at) => html`${at === 0 ? '' : ', '}${FIELD_NAMES[field]} from <b>${header}</b>`)}`;
-}
-
-function columnChoice(field: MappedField, file: FileCase): Html {
-  const { headers } = file.preview;
-  const chosen = chosenColumn(field, file);
-  const options = headers.flatMap((header, at) =>
-    // Of several columns with one name only the first can be asked for.
-    header.trim() === '' || headers.indexOf(header) !== at
-      ? []
-      : [html`<option value="${header}" ${at === chosen ? 'selected' : ''}>${header}</option>`],
-  );
-  return html`<p><label for="column-${field}">${FIELD_NAMES[field]}</label>
-    <select id="column-${field}" name="${field}"><option value="" ${chosen === undefined ? 'selected' : ''}>– none –</option>${options}</select></p>`;
-}
-
-/** Which column is used for a field, or was asked for when the choice cannot be used. */
-function chosenColumn(field: MappedField, { preview: { headers, columns }, mapFlags }: FileCase): number | undefined {
-  if (columns !== null) return columns[field];
-  const asked = parseMapFlags(mapFlags);
-  return asked.ok ? headers.findIndex((header) => header.trim() === asked.overrides[field]) : undefined;
-}
-
-function previewTable({ headers, rows: first, columns }: FilePreview): Html {
-  const fieldAt = new Map(Object.entries(columns ?? {}).map(([field, at]) => [at, field as MappedField]));
-  return html`<div class="scroll" role="region" aria-label="First rows" tabindex="0"><table class="preview">
-    <thead><tr><th scope="col">Line</th>${headers.map((header, at) => {
-      const field = fieldAt.get(at);
-      return html`<th scope="col" class="${field === undefined ? '' : 'mapped'}">${header}${field === undefined ? '' : html`<small>${FIELD_NAMES[field]}</small>`}</th>`;
-    })}<th scope="col">Usable</th></tr></thead>
-    <tbody>${first.map(
-      ({ line, cells, rejected }) =>
-        html`<tr><th scope="row">${count(line)}</th>${headers.map((_, at) => html`<td class="${fieldAt.has(at) ? 'mapped' : ''}">${shortened(cells[at] ?? '')}</td>`)}<td>${columns === null ? '–' : (rejected ?? 'yes')}</td></tr>`,
-    )}</tbody>
-  </table></div>`;
 }
 
 /** Read out when it changes: the figures beside it would be read out all the time. */
-function stageSentence({ stage }: FileCase): Html {
+function stageSentence({ stage, preview }: FileCase): Html {
   switch (stage.kind) {
     case 'mapping':
       return html`Reading the columns …`;
@@ -151,13 +84,18 @@ function stageSentence({ stage }: FileCase): Html {
     case 'failed':
       return html``;
     case 'planned':
-      return html`${planLine(stage.plan)}`;
+      return html`${stage.report === undefined ? '' : html`<b>${rows(stage.report.enqueued)} queued.</b> `}${allKnown(stage.plan) ? `All ${rows(preview.rowCount)} of this file that can be sent are already done or waiting.` : planLine(stage.plan)}`;
     case 'enqueued':
-      return html`<b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} known already, ${count(stage.report.rejected)} rejected.`;
+      return html`<b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} already done or waiting, ${count(stage.report.rejected)} rejected.`;
   }
 }
 
-function stageDetails({ stage, upload }: FileCase): Html {
+function allKnown({ enqueued, known }: Plan): boolean {
+  return enqueued === 0 && known > 0;
+}
+
+function stageDetails(file: FileCase, picture: Picture): Html {
+  const { stage, upload } = file;
   switch (stage.kind) {
     case 'mapping':
     case 'unplanned':
@@ -170,73 +108,133 @@ function stageDetails({ stage, upload }: FileCase): Html {
       return html`<p class="problem" role="alert">${stage.message}</p>
         <form method="post" action="${filePath(upload.id)}/plan"><button>Try again</button></form>`;
     case 'planned':
-      return planned(stage.plan, upload);
+      return html`${stage.report === undefined ? '' : fleetHint(picture)} ${planned(file, stage.plan, upload)}`;
     case 'enqueued':
-      return html`<div class="actions"><a class="button" href="/">Watch them on the overview</a>
+      return html`${fleetHint(picture)}<div class="actions"><a class="button" href="/">Watch them on the overview</a>
         ${rejectsLink(stage.report, upload)}</div>`;
   }
 }
 
-/** Not with `download`: a refusal would then be saved instead of shown. */
-function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload): Html {
-  return rejected === 0 ? html`` : html`<a class="button" href="${filePath(id)}/rejects">Download the rejects</a>`;
+/** What keeps queued rows from being sent. */
+function fleetHint(picture: Picture): Html {
+  const { kind, title, text } = fleetState(picture);
+  return kind === 'sending' || kind === 'idle' ? html`` : html`<p class="hint"><b>${title}.</b> ${text}</p>`;
 }
 
-function planned(plan: Plan, upload: Upload): Html {
+/** Not with `download`: a refusal would then be saved instead of shown. */
+function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload): Html {
+  if (rejected === 0) return html``;
+  return html`<a class="button" href="${filePath(id)}/rejects">Download the rejects (${count(rejected)})</a>`;
+}
+
+function planned(file: FileCase, plan: Plan, upload: Upload): Html {
   const { enqueued, duplicates, known, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
   return html`<dl class="legend">
-      ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Known already', known)}
-      ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Unusable values left out', fieldsLeftOut)}
+      ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Already done or waiting', known)}
+      ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Values that will not be sent', fieldsLeftOut)}
     </dl>
-    ${withRecordId === 0 ? '' : html`<p>${rows(withRecordId)} with a record id: Zoho may write what it finds to those records.</p>`}
-    <div class="actions">
-      ${enqueued === 0 ? '' : html`<button type="button" id="enqueue-open" class="primary" data-opens="enqueue-dialog">Queue ${rows(enqueued)} …</button>`}
-      ${rejectsLink(plan, upload)}
-    </div>`;
+    ${withRecordId === 0 ? '' : html`<p>${recordIdLine(plan)}</p>`}
+    ${enqueued === 0 ? '' : sendForm(file, plan)}
+    <div class="actions">${rejectsLink(plan, upload)}</div>`;
 }
 
 function figure(label: string, value: number, remark = ''): Html {
   return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${count(value)}</dd></div>`;
 }
 
-function outcomeTable({ outcomes, preview }: FileCase): Html {
-  if (outcomes === null) {
-    return html`<p class="quiet">${preview.columns === null ? 'Known once columns are chosen.' : 'Counting …'}</p>`;
+function outcomeTable(file: FileCase, { sample }: Picture): Html {
+  const { rows: counted, preview, counting } = file;
+  if (counted === null) {
+    return html`<p class="quiet">${preview.columns === null ? 'Choose columns to see this.' : 'Counting …'}</p>`;
   }
-  const through = outcomes.rows - outcomes.waiting - outcomes.uncertain - outcomes.notEnqueued;
-  return rowBar(groupsOf(outcomes), `${count(through)} of ${rows(outcomes.rows)} through`);
+  const counts = counted.counts();
+  const sent = counts.enriched + counts.notFound + counts.submitted + counts.failed;
+  const pending =
+    counts.submitted === 0
+      ? ''
+      : `, ${count(counts.submitted)} waiting for ${counts.submitted === 1 ? 'its result' : 'their results'}`;
+  const text = `${count(sent)} of ${rows(counts.rows)} sent${pending}`;
+  const companies = counted.companies().rows;
+  const noWorker = counts.submitted > 0 && sample.vitals.workers === 0;
+  return html`<p class="lead">${text}</p>
+    ${rowBar(groupsOf(counts, filePath(file.upload.id)), text)}
+    ${companies === counts.rows ? '' : html`<p class="quiet">${rows(counts.rows)} of the file are ${count(companies)} different ones: each is sent once.</p>`}
+    ${noWorker ? html`<p class="hint">No worker is running to collect the results.</p>` : ''}
+    ${codesOf(file)}
+    <p class="actions"><a class="button" href="${filePath(file.upload.id)}/rows">Show the rows</a> ${counting ? html`<small>counting again …</small>` : ''}</p>`;
 }
 
-function groupsOf(outcomes: FileCounts): readonly RowGroup[] {
+function codesOf({ rows: counted, upload }: FileCase): Html {
+  const codes = counted?.codes() ?? [];
+  if (codes.length === 0) return html``;
+  const link = ([code, many]: readonly [string, number]) =>
+    html`<li><a href="${address(`${filePath(upload.id)}/rows`, { status: null, code, search: '', without: null, page: 1 })}"><code>${code}</code> ${rows(many)}</a></li>`;
+  return html`<h3>Problems</h3><ul class="plain">${codes.map(link)}</ul>`;
+}
+
+function groupsOf(counts: FileCounts, base: string): readonly RowGroup[] {
+  const group = (status: keyof typeof STATUS_WORDS, many: number): RowGroup => ({
+    color: STATUS_COLORS[status],
+    label: STATUS_WORDS[status],
+    rows: many,
+    href: `${base}/rows?status=${status}`,
+  });
   return [
-    { color: 'enriched', label: 'Enriched', rows: outcomes.enriched },
-    { color: 'empty', label: 'Not found', rows: outcomes.notFound },
-    { color: 'submitted', label: 'Submitted, result to come', rows: outcomes.submitted },
-    { color: 'queued', label: 'Waiting', rows: outcomes.waiting },
-    { color: 'uncertain', label: 'Uncertain', rows: outcomes.uncertain },
-    { color: 'failed', label: 'Failed', rows: outcomes.failed },
-    { color: 'held', label: 'Rejected', rows: outcomes.rejected },
-    { color: 'new', label: 'Not enqueued', rows: outcomes.notEnqueued },
+    group('enriched', counts.enriched),
+    group('not_found', counts.notFound),
+    group('submitted', counts.submitted),
+    group('waiting', counts.waiting),
+    group('uncertain', counts.uncertain),
+    group('failed', counts.failed),
+    group('rejected', counts.rejected),
+    group('not_enqueued', counts.notEnqueued),
   ];
 }
 
-function stageWord({ kind }: Stage): string {
-  if (kind === 'planned') return 'not queued';
-  return kind === 'unplanned' || kind === 'mapping' ? 'columns to choose' : kind;
+/** By purpose, each with its rows; marked while results are missing. */
+function downloads({ upload, preview, rows: counted }: FileCase): Html {
+  if (preview.columns === null) return html`<button disabled>Download everything</button>`;
+  const base = `${filePath(upload.id)}/export`;
+  const counts = counted?.counts();
+  if (counts === undefined) return html`<a class="button" href="${base}">Download everything</a>`;
+  const missing = counts.submitted === 0 ? '' : `, ${count(counts.submitted)} still without result`;
+  const problems = counts.failed + counts.rejected;
+  return html`<a class="button" href="${base}">Download everything (${rows(counts.rows)}${missing})</a>
+    ${counts.enriched === 0 ? '' : html`<a class="button" href="${base}?only=enriched">Only enriched (${rows(counts.enriched)}${missing})</a>`}
+    ${problems === 0 ? '' : html`<a class="button" href="${base}?only=problems">Problems, to correct and add again (${rows(problems)})</a>`}`;
 }
 
-const LONGEST_CELL = 60;
-
-function shortened(cell: string): string {
-  return cell.length > LONGEST_CELL ? `${cell.slice(0, LONGEST_CELL)}…` : cell;
+/** Of the enriched companies, how many have a value in each column. */
+function bought({ rows: counted, upload }: FileCase): Html {
+  const rates = counted?.fillRates();
+  if (rates === undefined || rates.enriched === 0) return html`<p class="quiet">Shown after the first result.</p>`;
+  const used = counted?.enrichmentsUsed() ?? 0;
+  const percent = (many: number) => Math.round((many / rates.enriched) * 100);
+  const bar = ({ column, filled }: (typeof rates.columns)[number]) => {
+    const without = address(`${filePath(upload.id)}/rows`, {
+      status: null,
+      code: null,
+      search: '',
+      without: column,
+      page: 1,
+    });
+    const lacks = rates.enriched - filled;
+    return html`<tr><th scope="row">${columnWords(column)}</th><td class="meter"><meter min="0" max="${rates.enriched}" value="${filled}" aria-label="${columnWords(column)} filled">${percent(filled)}%</meter></td><td>${count(filled)} (${percent(filled)}%)</td><td>${lacks === 0 ? '' : html`<a href="${without}">${count(lacks)} without</a>`}</td></tr>`;
+  };
+  const [shown, others] = [
+    rates.columns.filter(({ filled }) => filled > 0),
+    rates.columns.filter(({ filled }) => filled === 0),
+  ];
+  return html`<p class="lead">${count(used)} ${used === 1 ? 'enrichment' : 'enrichments'} used, ${count(rates.enriched)} ${rates.enriched === 1 ? 'company' : 'companies'} with data (${used === 0 ? 0 : Math.round((rates.enriched / used) * 100)}%)</p>
+    <div class="scroll" role="region" aria-label="Columns filled" tabindex="0"><table class="fill"><thead><tr><th scope="col">Column</th><th scope="col">Filled</th><th scope="col">Companies</th><th scope="col">Rows without it</th></tr></thead>
+    <tbody>${shown.map(bar)}</tbody></table></div>
+    ${others.length === 0 ? '' : html`<p class="quiet">Never filled: ${others.map(({ column }) => columnWords(column)).join(', ')}.</p>`}`;
 }
 
 function delimiterName(delimiter: string): string {
-  return { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'pipes' }[delimiter] ?? delimiter;
-}
-
-function bytes(size: number): string {
-  if (size < 1_000) return `${size} bytes`;
-  return size < 1_000_000 ? `${Math.round(size / 1_000)} kB` : `${Math.round(size / 100_000) / 10} MB`;
+  return (
+    { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'pipe' }[delimiter]?.concat('-separated') ??
+    `separated by ${delimiter}`
+  );
 }

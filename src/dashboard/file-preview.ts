@@ -1,7 +1,8 @@
 import { type ColumnMapping, MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
-import { openCsv } from '../lib/csv/csv-source.js';
+import { type FieldProblem, INPUT_FIELDS, parseRow } from '../lib/core/row.js';
+import { type CsvSource, openCsv } from '../lib/csv/csv-source.js';
 import { lookUpColumns } from '../lib/csv/resolve-columns.js';
-import { readRows } from '../lib/csv/row-reader.js';
+import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 import type { Store } from '../lib/store/store.js';
 
@@ -15,6 +16,8 @@ export interface FilePreview {
   readonly columns: ColumnMapping | null;
   readonly problem: string | null;
   readonly rows: readonly PreviewRow[];
+  /** Of the mapped columns. */
+  readonly samples: Readonly<Partial<Record<MappedField, ColumnSample>>>;
 }
 
 export interface PreviewRow {
@@ -22,9 +25,28 @@ export interface PreviewRow {
   readonly cells: readonly string[];
   /** Why the record would be rejected; null when it would not, or no columns are chosen. */
   readonly rejected: string | null;
+  /** Values that will not be sent, and why. */
+  readonly problems: Readonly<Partial<Record<MappedField, FieldProblem | 'BAD_RECORD_ID'>>>;
+  /** The fields that are sent. */
+  readonly sends: readonly MappedField[];
+}
+
+/** What the first rows of a file have in one column. */
+export interface ColumnSample {
+  /** Rows looked at. */
+  readonly rows: number;
+  /** Those with a value. */
+  readonly filled: number;
+  /** Those whose value can be sent. */
+  readonly usable: number;
+  /** The first different values. */
+  readonly values: readonly string[];
 }
 
 const ROWS_SHOWN = 8;
+const VALUES_SHOWN = 3;
+/** Nobody means a file with more; reading such a header takes seconds, and so does each row. */
+const MAX_COLUMNS = 100_000;
 
 /** A file on this machine and the columns asked for, as the values of `--map`. */
 export interface PreviewedFile {
@@ -39,29 +61,39 @@ export async function previewFile(
 ): Promise<FilePreview> {
   const source = await openCsv(path);
   try {
+    if (source.headers.length > MAX_COLUMNS) throw tooManyColumns(path, source.headers.length);
     const { columns, problem } = await columnsOf(source, mapFlags, store);
-    const form = {
-      headers: source.headers,
-      rowCount: source.rowCount,
-      encoding: source.encoding,
-      delimiter: source.delimiter,
+    const { headers, rowCount, encoding, delimiter } = source;
+    const first = await firstRows(source, columns ?? {}, module);
+    return {
+      headers,
+      rowCount,
+      encoding,
+      delimiter,
+      columns,
+      problem,
+      rows: first.slice(0, ROWS_SHOWN).map((row) => previewRow(row, columns, module)),
+      samples: columns === null ? {} : samplesOf(first, columns, module),
     };
-    for await (const batch of readRows(source, { columns: columns ?? {}, module })) {
-      const rows = batch.slice(0, ROWS_SHOWN).map(({ lineNumber, cells, parsed }) => ({
-        line: lineNumber,
-        cells,
-        rejected: columns === null || parsed.ok ? null : parsed.reason,
-      }));
-      return { ...form, columns, problem, rows };
-    }
-    return { ...form, columns, problem, rows: [] };
   } finally {
     await source.close();
   }
 }
 
+function tooManyColumns(path: string, columns: number): UsageError {
+  return new UsageError(
+    'TOO_MANY_COLUMNS',
+    `${path} has ${columns.toLocaleString('en')} columns, more than the ${MAX_COLUMNS.toLocaleString('en')} this dashboard takes: save it with the columns that are needed.`,
+  );
+}
+
+async function firstRows(source: CsvSource, columns: ColumnMapping, module: string): Promise<readonly FileRow[]> {
+  for await (const batch of readRows(source, { columns, module })) return batch;
+  return [];
+}
+
 async function columnsOf(
-  source: { readonly headers: readonly string[] },
+  source: CsvSource,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<{ readonly columns: ColumnMapping | null; readonly problem: string | null }> {
@@ -71,6 +103,56 @@ async function columnsOf(
     if (!(error instanceof UsageError)) throw error;
     return { columns: null, problem: error.message };
   }
+}
+
+function previewRow({ lineNumber, cells, parsed }: FileRow, columns: ColumnMapping | null, module: string): PreviewRow {
+  const problems: Partial<Record<MappedField, FieldProblem | 'BAD_RECORD_ID'>> = {};
+  for (const field of MAPPED_FIELDS) {
+    const problem = columns === null ? null : problemOf(field, cells[columns[field] ?? -1], module);
+    if (problem !== null) problems[field] = problem;
+  }
+  const { row } = parsed.ok ? parsed : { row: {} as Partial<Record<MappedField, string>> };
+  return {
+    line: lineNumber,
+    cells,
+    rejected: columns === null || parsed.ok ? null : parsed.reason,
+    problems,
+    sends: MAPPED_FIELDS.filter((field) => row[field] !== undefined),
+  };
+}
+
+/** Why a value of a field is not sent; null when it is, or is empty. A good value beside it keeps the row from being a reject. */
+function problemOf(
+  field: MappedField,
+  value: string | undefined,
+  module: string,
+): FieldProblem | 'BAD_RECORD_ID' | null {
+  if (value === undefined || value.trim() === '') return null;
+  const beside = field === 'name' ? { website: 'www.zoho.com' } : { name: 'Zoho Corporation' };
+  const parsed = parseRow({ module, ...beside, [field]: value });
+  if (!parsed.ok) return 'BAD_RECORD_ID';
+  return parsed.notes.find((note) => note.field === field)?.problem ?? null;
+}
+
+function samplesOf(
+  rows: readonly FileRow[],
+  columns: ColumnMapping,
+  module: string,
+): Readonly<Partial<Record<MappedField, ColumnSample>>> {
+  const samples: Partial<Record<MappedField, ColumnSample>> = {};
+  for (const field of [...INPUT_FIELDS, 'recordId'] as const) {
+    const at = columns[field];
+    if (at === undefined) continue;
+    const values = rows.map(({ cells }) => cells[at]?.trim() ?? '').filter((value) => value !== '');
+    const usable = values.filter((value) => problemOf(field, value, module) === null);
+    samples[field] = {
+      rows: rows.length,
+      filled: values.length,
+      usable: usable.length,
+      values: [...new Set(values)].slice(0, VALUES_SHOWN),
+    };
+  }
+  return samples;
 }
 
 /** The `--map` values that say all of `choice`: a header for each field, empty to leave it out. */

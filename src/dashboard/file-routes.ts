@@ -1,40 +1,75 @@
-import { open, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { type Context, Hono } from 'hono';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
+import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
+import type { EnrichQueue } from '../lib/queues.js';
 import type { FileCase, FileCases } from './file-cases.js';
-import { filePage, fileParts, filePath } from './file-page.js';
+import { filePage, fileParts } from './file-page.js';
 import { mapFlagsOf } from './file-preview.js';
+import { fileRowRoutes } from './file-row-routes.js';
+import { filesPage, filesPageParts, listedFiles, missingFilePage } from './files-page.js';
+import type { Frame } from './frame.js';
+import { iconOf, tabTitle } from './layout.js';
 import { type PageUpdate, renderedParts } from './live-parts.js';
+import type { Monitor } from './monitor.js';
+import type { FileList } from './noted-files.js';
+import { filePath } from './paths.js';
+import { formOf, MalformedBodyError, viewOnly } from './request-rules.js';
+import { parseSendChoice } from './send-dialog.js';
 import { fileNameOf, type UploadStore, UploadTooLargeError } from './upload-store.js';
 
 export interface FileRoutesOptions {
   readonly cases: FileCases;
+  readonly list: FileList;
   readonly uploads: UploadStore;
   readonly maxBytes: number;
-  readonly where: string;
+  readonly frame: Frame;
+  readonly monitor: Monitor;
+  readonly engine: Engine;
+  readonly queue: EnrichQueue;
 }
 
-/** Uploading a file, choosing its columns, queueing it, and downloading what became of it. */
-export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOptions): Hono {
+const EXAMPLE = new URL('../../examples/accounts.csv', import.meta.url);
+
+/** Uploading a file, choosing its columns, sending its rows, and downloading what became of it. */
+export function fileRoutes(options: FileRoutesOptions): Hono {
+  const { cases, list, uploads, maxBytes, frame, monitor } = options;
   const app = new Hono();
+  const shownMaxBytes = frame.readOnly ? null : maxBytes;
   const tooLarge = (c: Context) =>
     c.json(
       { message: `The file is larger than ${maxBytes / 1_000_000} MB, which ZIA_DASHBOARD_MAX_UPLOAD_MB sets.` },
       413,
+      // The rest of the file is on its way: the next request would have to wait for all of it.
+      { connection: 'close' },
     );
-  const found = (c: Context): FileCase | undefined => cases.find(c.req.param('id') ?? '');
+  /** An open file; null, and the answer, when there is none. */
+  const openFile = async (c: Context): Promise<FileCase | null> => (await list.find(c.req.param('id') ?? '')).open;
 
-  app.post('/', async (c) => {
+  app.get('/', async (c) => {
+    const [noted, picture] = await Promise.all([list.all(), monitor.latest()]);
+    return c.html(filesPage(frame, picture, listedFiles(cases.list(), noted), shownMaxBytes));
+  });
+
+  app.get('/parts', async (c) => {
+    const picture = await monitor.latest();
+    return c.json({
+      tab: { title: tabTitle('Files', picture), icon: iconOf(picture) },
+      parts: await renderedParts(filesPageParts(frame, picture)),
+    } satisfies PageUpdate);
+  });
+
+  app.post('/', viewOnly(frame), async (c) => {
     if (Number(c.req.header('content-length') ?? 0) > maxBytes) return tooLarge(c);
     // Node's and the browser's types of the same stream differ in name only.
     const body = c.req.raw.body as WebStream<Uint8Array> | null;
     if (body === null) return c.json({ message: 'The file is empty: it needs a header row and rows below it.' }, 422);
     try {
-      const { upload } = await cases.add(await uploads.save(fileNameOf(c.req.query('name') ?? ''), body));
+      const { upload } = await add(await uploads.save(fileNameOf(c.req.query('name') ?? ''), body));
       return c.json({ url: filePath(upload.id) }, 201);
     } catch (error) {
       if (error instanceof UploadTooLargeError) return tooLarge(c);
@@ -43,46 +78,99 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
     }
   });
 
-  app.get('/:id', (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
-    cases.refresh(file.upload.id);
-    return c.html(filePage(file, where, null));
+  /** What browsers without a script send. */
+  app.post('/form', viewOnly(frame), async (c) => {
+    const form = await c.req.parseBody().catch((cause: unknown) => {
+      throw new MalformedBodyError('The body is no form.', { cause });
+    });
+    if (!(form.file instanceof File)) return c.text('No file was chosen.\n', 400);
+    return addAndShow(c, form.file.name, form.file.stream());
+  });
+
+  app.post('/example', viewOnly(frame), async (c) =>
+    addAndShow(c, 'example.csv', new Blob([await readFile(EXAMPLE)]).stream()),
+  );
+
+  /** A file that was queued before is found with what is noted of it. */
+  async function add(upload: Awaited<ReturnType<UploadStore['save']>>): Promise<FileCase> {
+    const noted = (await list.all()).find(({ id }) => id === upload.id) ?? null;
+    return cases.add(upload, { noted, mapFlags: [] });
+  }
+
+  async function addAndShow(c: Context, name: string, body: ReadableStream): Promise<Response> {
+    try {
+      const { upload } = await add(await uploads.save(fileNameOf(name), body as WebStream<Uint8Array>));
+      return c.redirect(filePath(upload.id), 303);
+    } catch (error) {
+      if (error instanceof UsageError) return c.text(`${error.message}\n`, 422);
+      throw error;
+    }
+  }
+
+  app.get('/:id', async (c) => {
+    const [{ open: file, noted }, picture] = await Promise.all([list.find(c.req.param('id')), monitor.latest()]);
+    if (file === null)
+      return noted === null ? c.notFound() : c.html(missingFilePage(frame, picture, noted, shownMaxBytes));
+    refresh(file);
+    const asks = c.req.query('ask') === 'send' ? parseSendChoice(c.req.query()) : null;
+    return c.html(filePage(file, frame, picture, { notice: null, asks }));
   });
 
   app.get('/:id/parts', async (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
+    const [file, picture] = await Promise.all([openFile(c), monitor.latest()]);
+    if (file === null) return c.notFound();
+    refresh(file);
+    return c.json({
+      tab: { title: tabTitle(file.upload.name, picture), icon: iconOf(picture) },
+      parts: await renderedParts(fileParts(file, frame, picture)),
+    } satisfies PageUpdate);
+  });
+
+  function refresh(file: FileCase): void {
     cases.refresh(file.upload.id);
-    return c.json({ parts: await renderedParts(fileParts(file)) } satisfies PageUpdate);
-  });
+    void list.noteOutcomes(file).catch(() => undefined);
+  }
 
-  app.post('/:id/columns', async (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
-    const form = await c.req.parseBody();
-    const choice = Object.fromEntries(MAPPED_FIELDS.map((field) => [field, String(form[field] ?? '')]));
-    if (!(await cases.map(file.upload.id, mapFlagsOf(choice)))) return c.text('Its rows are being queued.\n', 409);
+  app.post('/:id/columns', viewOnly(frame), async (c) => {
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    const form = await formOf(c);
+    const choice = Object.fromEntries(MAPPED_FIELDS.map((field) => [field, form[field] ?? '']));
+    if (!(await cases.map(file.upload.id, mapFlagsOf(choice)))) {
+      return refused(file, 'Wait until the rows are queued, then change the columns.');
+    }
     return c.redirect(filePath(file.upload.id), 303);
+
+    async function refused(of: FileCase, notice: string): Promise<Response> {
+      return c.html(filePage(of, frame, await monitor.latest(), { notice, asks: null }), 409);
+    }
   });
 
-  app.post('/:id/enqueue', async (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
-    const { mapping } = await c.req.parseBody();
-    if (cases.enqueue(file.upload.id, String(mapping ?? '')) === 'other-columns') {
-      const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and queue again.';
-      return c.html(filePage(file, where, notice), 409);
+  app.post('/:id/enqueue', viewOnly(frame), async (c) => {
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    const { mapping = '', limit = '' } = await formOf(c);
+    const rows = Number(limit);
+    if (limit !== '' && !(Number.isSafeInteger(rows) && rows > 0))
+      return c.text('How many rows is not a number.\n', 400);
+    if (cases.enqueue(file.upload.id, mapping, limit === '' ? undefined : rows) === 'other-columns') {
+      const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and send again.';
+      return c.html(filePage(file, frame, await monitor.latest(), { notice, asks: null }), 409);
     }
     // A second click finds the first one's work under way: both lead to the page that shows it.
+    return c.redirect(`${filePath(file.upload.id)}#stage-title`, 303);
+  });
+
+  app.post('/:id/plan', viewOnly(frame), async (c) => {
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    cases.replan(file.upload.id);
     return c.redirect(filePath(file.upload.id), 303);
   });
 
-  app.post('/:id/plan', (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
-    cases.replan(file.upload.id);
-    return c.redirect(filePath(file.upload.id), 303);
+  app.post('/:id/drop', viewOnly(frame), async (c) => {
+    await list.drop(c.req.param('id'));
+    return c.redirect('/files', 303);
   });
 
   let downloads = 0;
@@ -109,22 +197,33 @@ export function fileRoutes({ cases, uploads, maxBytes, where }: FileRoutesOption
   }
 
   app.get('/:id/export', async (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
-    return download(c, file, 'zia', async (path) => {
-      await cases.exportTo(file.upload.id, path, c.req.raw.signal);
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    const { part, only } = PURPOSES[c.req.query('only') ?? ''] ?? { part: 'zia', only: undefined };
+    return download(c, file, part, async (path) => {
+      await cases.exportTo(file.upload.id, path, c.req.raw.signal, only);
       return true;
     });
   });
 
   app.get('/:id/rejects', async (c) => {
-    const file = found(c);
-    if (file === undefined) return c.notFound();
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
     return download(c, file, 'rejects', (path) => cases.rejectsTo(file.upload.id, path, c.req.raw.signal));
   });
 
+  app.route('/', fileRowRoutes({ ...options, openFile }));
+
   return app;
 }
+
+/** What an export can be made for. */
+const PURPOSES: Readonly<
+  Partial<Record<string, { readonly part: string; readonly only: readonly ('enriched' | 'failed' | 'rejected')[] }>>
+> = {
+  enriched: { part: 'enriched', only: ['enriched'] },
+  problems: { part: 'problems', only: ['failed', 'rejected'] },
+};
 
 /** The file's content; the file is gone as soon as it is open, so that nothing is left of it however the reading ends. */
 async function streamOnce(path: string): Promise<ReadableStream<Uint8Array>> {

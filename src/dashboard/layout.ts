@@ -1,58 +1,87 @@
 import { html } from 'hono/html';
+import { count } from '../lib/core/wording.js';
 import { ASSETS_PATH } from './assets.js';
+import { type FleetState, fleetState, percentSent } from './fleet-state.js';
+import type { Frame } from './frame.js';
+import type { Html } from './markup.js';
+import type { Picture } from './monitor.js';
 import { BOARD_PATH } from './queue-board.js';
 
-export type Html = ReturnType<typeof html>;
-
-export interface PageFrame {
+export interface PageHead {
+  /** Of the page, such as a file's name. */
   readonly title: string;
-  /** Where queue and store are, without credentials. */
-  readonly where: string;
-  /** Which page this is; null for one that tells why there is none. */
-  readonly current: 'overview' | 'file' | null;
+  /** Which page of the navigation this is; null for one that is in none. */
+  readonly current: 'overview' | 'files' | 'rows' | null;
   readonly scripts: readonly string[];
+  /** The page is asked for again after so many seconds, for want of a script that would tell. */
+  readonly refreshSeconds?: number;
 }
 
-/** A whole page around `content`. Every value in it is escaped. */
-export function page({ title, where, current, scripts }: PageFrame, content: Html): Html {
+/** A whole page around `content`: the header tells of org, state and allowance. Every value in it is escaped. */
+export function page(
+  { title, current, scripts, refreshSeconds }: PageHead,
+  frame: Frame,
+  picture: Picture | null,
+  content: Html,
+): Html {
+  const isSandbox = frame.account?.isSandbox ?? false;
+  const nav = (path: string, name: Exclude<PageHead['current'], null>, label: string) =>
+    html`<a href="${path}" ${current === name ? html`aria-current="page"` : ''}>${label}</a>`;
   return html`<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
-    <title>${title}</title>
-    <link rel="icon" href="${ASSETS_PATH}/icon.svg" type="image/svg+xml" />
+    <title>${tabTitle(title, picture)}</title>
+    <link rel="icon" id="icon" href="${iconOf(picture)}" type="image/svg+xml" />
+    ${refreshSeconds === undefined ? '' : html`<meta http-equiv="refresh" content="${refreshSeconds}" />`}
     <link rel="stylesheet" href="${ASSETS_PATH}/uplot.css" />
     <link rel="stylesheet" href="${ASSETS_PATH}/style.css" />
     ${scripts.map((name) => html`<script defer src="${ASSETS_PATH}/${name}"></script>`)}
   </head>
-  <body>
+  <body data-title="${title}">
     <a class="skip" href="#content">Skip to content</a>
+    ${isSandbox ? html`<p class="stripe">SANDBOX: a rehearsal, nothing is paid</p>` : ''}
     <header class="top">
-      <p class="brand"><img src="${ASSETS_PATH}/icon.svg" alt="" width="28" height="28" /><span>zia-bulk-enrich</span></p>
+      <p class="brand"><img src="${ASSETS_PATH}/icon.svg" alt="" width="28" height="28" /><span>zia-bulk-enrich${frame.profile === null ? '' : html` <small>${frame.profile}</small>`}</span></p>
       <nav aria-label="Pages">
-        <a href="/" ${current === 'overview' ? html`aria-current="page"` : ''}>Overview</a>
-        <a href="${BOARD_PATH}">Jobs</a>
+        ${nav('/', 'overview', 'Overview')} ${nav('/files', 'files', 'Files')} ${nav('/rows', 'rows', 'All rows')}
       </nav>
-      <p class="where">${where}</p>
+      <dl class="facts-line" id="facts">${headerFacts(frame, picture)}</dl>
     </header>
     <main id="content" tabindex="-1">${content}</main>
+    <footer class="foot">
+      <p>${frame.where}</p>
+      <p><a href="${BOARD_PATH}">Raw queue (for engineers)</a> · <a href="/metrics">Metrics</a></p>
+    </footer>
     <p id="connection" class="connection" role="status"></p>
   </body>
 </html>`;
 }
 
-const RATES = new Intl.NumberFormat('en', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
-
-/** `9.8` */
-export function rate(value: number): string {
-  return RATES.format(value);
+/** Org, module, state, enrichments left, user: they change while a page is open. */
+export function headerFacts(frame: Frame, picture: Picture | null): Html {
+  const { account, module, user } = frame;
+  const state = picture === null ? null : fleetState(picture);
+  return html`<div><dt>Org</dt><dd>${account === null ? 'no Zoho account' : html`${account.org() ?? '–'} · ${account.dataCenter} <b class="tag ${account.isSandbox ? 'sandbox' : 'live'}">${account.isSandbox ? 'SANDBOX' : 'LIVE'}</b>`}</dd></div>
+    <div><dt>Module</dt><dd>${module}</dd></div>
+    ${state === null ? '' : html`<div><dt>State</dt><dd><i class="dot state-${state.kind}" aria-hidden="true"></i>${state.word}</dd></div>`}
+    <div><dt>Enrichments left</dt><dd>${picture?.allowance ? count(picture.allowance.left) : 'not known'}</dd></div>
+    ${user === null ? '' : html`<div><dt>User</dt><dd>${user} <a href="/logout">Log out</a></dd></div>`}`;
 }
 
-/** A moment, in UTC until the page's script shows it on the reader's clock. */
-export function time(atMs: number, style: 'time' | 'moment' = 'moment'): Html {
-  const iso = new Date(atMs).toISOString();
-  const text = style === 'time' ? `${iso.slice(11, 16)} UTC` : `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
-  return html`<time datetime="${iso}" data-style="${style}">${text}</time>`;
+/** What the tab says: what needs a person first. */
+export function tabTitle(title: string, picture: Picture | null): string {
+  const name = `${title} · zia-bulk-enrich`;
+  if (picture === null) return name;
+  const { kind, word } = fleetState(picture);
+  if (kind === 'stopped' || kind === 'away') return `(!) ${word} · ${name}`;
+  if (kind === 'sending') return `${percentSent(picture) ?? 0}% · ${name}`;
+  return `${word} · ${name}`;
+}
+
+export function iconOf(picture: Picture | null): string {
+  const kind: FleetState['kind'] | null = picture === null ? null : fleetState(picture).kind;
+  return `${ASSETS_PATH}/icon${kind === null ? '' : `-${kind}`}.svg`;
 }

@@ -1,8 +1,10 @@
-import type { Html } from './layout.js';
+import type { Html } from './markup.js';
 import type { Point } from './monitor.js';
 
 /** What an open page asks for every second: the parts that may have changed, each as the text that fills its element. */
 export interface PageUpdate {
+  /** Title and icon of the tab. */
+  readonly tab: { readonly title: string; readonly icon: string };
   readonly parts: Readonly<Record<string, string>>;
   /** New points of the chart: seconds, rows sent per second, open requests. */
   readonly points?: readonly (readonly [number, number, number])[];

@@ -4,10 +4,11 @@ import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
+import { type FleetLimits, fleetLimits } from '../lib/store/fleet-limits.js';
 import type { LedgerCounts, Vitals } from '../lib/store/store.js';
 import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
-import { type Failure, latestFailures } from './failures.js';
+import { type Problems, readProblems } from './problems.js';
 
 /** Everything the overview is made of, as one look at the engine found it. */
 export interface Sample {
@@ -19,7 +20,9 @@ export interface Sample {
   readonly ledger: LedgerCounts;
   readonly vitals: Vitals;
   readonly control: Control;
-  readonly failures: readonly Failure[];
+  readonly problems: Problems;
+  /** Of the workers; null when none ever ran. */
+  readonly limits: FleetLimits | null;
   /** The latest answer anybody got; null when nobody asked. */
   readonly allowance: RememberedAllowance | null;
 }
@@ -38,6 +41,8 @@ export interface Picture {
   readonly allowance: AllowanceFigures | null;
   /** Times the fleet was held back by Zoho since this dashboard looks. */
   readonly throttles: number;
+  /** The latest stop that came again after it had been lifted; null when none did. */
+  readonly triedAgain: { readonly code: string; readonly epoch: number } | null;
   readonly watchingSinceMs: number;
   /** Since when the engine cannot be read, and why; null while it can. */
   readonly problem: { readonly sinceMs: number; readonly message: string } | null;
@@ -65,6 +70,7 @@ const UNWATCHED_MS = 5_000;
 /** An open page asks every second. */
 const WATCHER_GONE_MS = 5_000;
 const ALLOWANCE_MS = 60_000;
+const PROBLEMS_MS = 15_000;
 const HISTORY_MS = 1_800_000;
 const PATIENCE_MS = 2_000;
 const PAGE_PATIENCE_MS = 150;
@@ -82,6 +88,9 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let drawn: Picture | null = null;
   let lastRegular: Sample | null = null;
   let throttles = 0;
+  let lastStop: { readonly code: string; readonly epoch: number } | null = null;
+  let triedAgain: Picture['triedAgain'] = null;
+  let problems: { readonly of: string; readonly atMs: number; readonly found: Problems } | null = null;
   let scheduledAtAnswer = 0;
   let allowanceAtMs = Number.NEGATIVE_INFINITY;
   let watchedAtMs = Number.NEGATIVE_INFINITY;
@@ -101,6 +110,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       const sample = await readSample();
       if (latest !== null && isNewThrottle(latest.control, sample.control)) throttles += 1;
       if (sample.allowance?.atMs !== latest?.allowance?.atMs) scheduledAtAnswer = sample.ledger.scheduled;
+      noteStop(sample.control);
       latest = sample;
       problem = null;
     } catch (error) {
@@ -108,6 +118,21 @@ export function createMonitor(options: MonitorOptions): Monitor {
       if (problem === null) log.warn('dashboard.cannot-look', { message });
       problem ??= { sinceMs: Date.now(), message };
     }
+  }
+
+  function noteStop({ mode, stop, epoch }: Control): void {
+    if (mode !== 'stopped' || stop === null) return;
+    if (lastStop?.code === stop.code && epoch > lastStop.epoch && stop.code !== 'PAUSED')
+      triedAgain = { code: stop.code, epoch };
+    lastStop = { code: stop.code, epoch };
+  }
+
+  /** Failed rows are read whole, so only when their number changed, or after a while. */
+  async function recentProblems(of: string): Promise<Problems> {
+    const isRecent = problems !== null && performance.now() - problems.atMs < PROBLEMS_MS;
+    if (problems !== null && isRecent && problems.of === of) return problems.found;
+    problems = { of, atMs: performance.now(), found: await readProblems(queue, engine.store) };
+    return problems.found;
   }
 
   /** An engine that went away lets reads wait for its return; people should not. */
@@ -123,7 +148,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     const isDrawn = drawn?.sample === latest && drawn.history === history && drawn.problem === problem;
     if (drawn !== null && isDrawn) return drawn;
     const allowance = allowanceLeft(latest.allowance, latest.control, latest.ledger.scheduled - scheduledAtAnswer);
-    drawn = { sample: latest, history, allowance, throttles, watchingSinceMs, problem };
+    drawn = { sample: latest, history, allowance, throttles, triedAgain, watchingSinceMs, problem };
     return drawn;
   }
 
@@ -192,14 +217,15 @@ export function createMonitor(options: MonitorOptions): Monitor {
   };
 
   async function readSample(): Promise<Sample> {
-    const [counts, ledger, vitals, control, failures, allowance] = await Promise.all([
+    const [counts, ledger, vitals, control, limits, allowance] = await Promise.all([
       engine.counts(),
       engine.store.counts(),
       engine.store.vitals(),
       engine.store.control.read(),
-      latestFailures(queue, engine.store),
+      fleetLimits(engine.store),
       engine.store.cell<RememberedAllowance>('allowance').read(),
     ]);
+    const problems = await recentProblems(`${counts.failed} ${ledger.failed} ${ledger.held}`);
     return {
       atMs: Date.now(),
       steadyMs: performance.now(),
@@ -208,7 +234,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
       ledger,
       vitals,
       control: control.value ?? INITIAL_CONTROL,
-      failures,
+      problems,
+      limits,
       allowance: allowance.value,
     };
   }

@@ -1,179 +1,193 @@
 import { html } from 'hono/html';
+import type { Check } from '../lib/core/check.js';
 import { count, duration, rows } from '../lib/core/wording.js';
-import { minutes, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
-import { type Html, page, rate, time } from './layout.js';
+import { minutes, paceOf, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
+import type { Frame } from './frame.js';
+import { headerFacts, iconOf, page, tabTitle } from './layout.js';
+import { type Html, rate, time } from './markup.js';
 import type { Picture } from './monitor.js';
-import type { OverviewFrame } from './overview-frame.js';
-import { jobUrl } from './queue-board.js';
+import { problemsCard } from './problems-card.js';
 import { rowBar } from './row-bar.js';
-import { alarm, doing } from './stop-banner.js';
+import { alarm, doing, resumeDialog, stopToLift } from './state-card.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
-export function overviewParts(picture: Picture, frame: OverviewFrame): Readonly<Record<string, Html>> {
-  const alarming = alarm(picture, frame);
+export function overviewParts(picture: Picture, frame: Frame): Readonly<Record<string, Html>> {
   return {
-    alarm: alarming ?? html``,
-    doing: alarming === null ? doing(picture) : html``,
+    facts: headerFacts(frame, picture),
+    alarm: alarm(picture, frame),
+    doing: doing(picture, frame),
     numbers: numbers(picture, frame),
     outcomes: outcomeBar(picture),
-    trouble: trouble(picture, frame),
-    failures: failures(picture, frame),
+    delays: delays(picture, frame),
+    problems: problemsCard(picture, frame),
     minutes: minuteRows(picture),
     ...(frame.readOnly ? {} : { 'resume-stop': stopToLift(picture) }),
   };
 }
 
-/** The overview as first painted; `extra` follows the figures. */
-export function overviewPage(picture: Picture, frame: OverviewFrame, extra: Html | null): Html {
+/** What the tab shows of it: title and icon. */
+export function overviewTab(picture: Picture): { readonly title: string; readonly icon: string } {
+  return { title: tabTitle('Overview', picture), icon: iconOf(picture) };
+}
+
+export interface OverviewExtras {
+  /** Where files are dropped and those that were; null where there are none. */
+  readonly files: Html | null;
+  /** Shown while nothing was ever queued. */
+  readonly start: Html | null;
+  readonly notice: Html | null;
+  readonly asksToResume: boolean;
+}
+
+/**
+ * The overview as first painted. What is empty before anything is queued has the class `when-full`, and what is of use only
+ * then `when-empty`: the style hides them by what the state card says, so that an open page changes over by itself.
+ */
+export function overviewPage(picture: Picture, frame: Frame, extras: OverviewExtras): Html {
   const parts = overviewParts(picture, frame);
+  const { files, start, notice, asksToResume } = extras;
+  const head = {
+    title: 'Overview',
+    current: 'overview',
+    scripts: ['uplot.js', 'chart.js', 'app.js', 'upload.js'],
+  } as const;
   return page(
-    {
-      title: 'Overview · zia-bulk-enrich',
-      where: frame.where,
-      current: 'overview',
-      scripts: ['uplot.js', 'chart.js', 'app.js', 'upload.js'],
-    },
+    head,
+    frame,
+    picture,
     html`<h1>Overview</h1>
+      ${notice ?? ''}
       <div data-poll="/parts">
         <div id="alarm" role="alert">${parts.alarm}</div>
         <div id="doing" role="status">${parts.doing}</div>
       </div>
-      <section class="card" aria-labelledby="outcomes-title">
-        <h2 id="outcomes-title">Rows by outcome</h2>
-        <div id="outcomes">${parts.outcomes}</div>
-      </section>
-      <section aria-label="Now"><dl id="numbers" class="tiles">${parts.numbers}</dl></section>
-      <section class="card" aria-labelledby="chart-title">
-        <h2 id="chart-title">Pace</h2>
-        <div id="chart" class="chart" role="img" aria-label="Submissions per second and calls in flight over the last half hour; the table below has the same figures by minute."></div>
-        <details>
-          <summary>Show as a table</summary>
-          <div class="scroll" role="region" aria-label="Pace by minute" tabindex="0"><table>
-            <thead><tr><th scope="col">Minute</th><th scope="col">Submissions per second</th><th scope="col">Most calls in flight</th></tr></thead>
-            <tbody id="minutes">${parts.minutes}</tbody>
-          </table></div>
-        </details>
-      </section>
-      <div class="columns">
-        <section class="card" aria-labelledby="trouble-title">
-          <h2 id="trouble-title">Delays and doubts</h2>
-          <dl id="trouble" class="pairs">${parts.trouble}</dl>
-        </section>
-        <section class="card" aria-labelledby="failures-title">
-          <h2 id="failures-title">Latest failures</h2>
-          <div id="failures">${parts.failures}</div>
-        </section>
-      </div>
-      ${extra ?? ''} ${frame.readOnly ? '' : resumeDialog(parts['resume-stop'])}`,
+      ${figures(parts)} ${files ?? ''} ${start ?? ''} ${problems(parts)} ${pace(parts)}
+      ${frame.readOnly ? '' : resumeDialog(picture, asksToResume)}`,
   );
 }
 
-function resumeDialog(stop: Html | undefined): Html {
-  return html`<dialog id="resume-dialog" aria-labelledby="resume-title">
-    <h2 id="resume-title">Resume sending?</h2>
-    <p id="resume-stop">${stop ?? ''}</p>
-    <p>One row goes first. When Zoho accepts it all workers go on; when Zoho refuses it for the same reason the stop comes back, and nothing else was sent.</p>
-    <div class="actions">
-      <form method="dialog"><button>Not yet</button></form>
-      <form method="post" action="/resume" id="resume"><button class="primary">Resume</button></form>
-    </div>
-  </dialog>`;
+function figures(parts: Readonly<Record<string, Html>>): Html {
+  return html`<section class="card when-full" aria-labelledby="outcomes-title">
+        <h2 id="outcomes-title">Rows by outcome</h2>
+        <div id="outcomes">${parts.outcomes}</div>
+      </section>
+      <section class="when-full" aria-label="Now"><dl id="numbers" class="tiles">${parts.numbers}</dl></section>`;
 }
 
-/** What would be lifted, and for the form which stop that is: the page may be older than the latest one. */
-function stopToLift({ sample }: Picture): Html {
-  const { stop, epoch } = sample.control;
-  return html`${stop === null ? 'Nothing is stopped.' : html`Stopped: <code>${stop.code}</code>, ${time(stop.sinceMs)}.`}<input type="hidden" name="epoch" value="${epoch}" form="resume" />`;
+function problems(parts: Readonly<Record<string, Html>>): Html {
+  return html`<section class="card when-full" aria-labelledby="problems-title">
+        <h2 id="problems-title">Problems</h2>
+        <div id="problems">${parts.problems}</div>
+      </section>`;
+}
+
+function pace(parts: Readonly<Record<string, Html>>): Html {
+  return html`<section class="card when-full" aria-labelledby="chart-title">
+        <h2 id="chart-title">Pace</h2>
+        <div id="chart" class="chart" role="img" aria-label="Rows sent per second and open requests over the last half hour; the table below has the same figures by minute."></div>
+        <details>
+          <summary>Show as a table</summary>
+          <div class="scroll" role="region" aria-label="Pace by minute" tabindex="0"><table>
+            <thead><tr><th scope="col">Minute</th><th scope="col">Rows sent per second</th><th scope="col">Most open requests</th></tr></thead>
+            <tbody id="minutes">${parts.minutes}</tbody>
+          </table></div>
+        </details>
+        <dl id="delays" class="pairs">${parts.delays}</dl>
+      </section>`;
+}
+
+/** What to look at before the first file: the example, and what doctor says. */
+export function startCard(checks: readonly Check[] | null, { readOnly, account }: Frame): Html {
+  const cost =
+    account === null || account.isSandbox
+      ? ''
+      : ' This org is live: sending its rows uses enrichments; looking at it does not.';
+  return html`${
+    readOnly
+      ? ''
+      : html`<section class="card when-empty" aria-labelledby="example-title"><h2 id="example-title">See how it works</h2>
+      <form method="post" action="/files/example"><p>227 made-up companies show what the program finds in a file.${cost}</p><button>Try it with the example file</button></form></section>`
+  }
+    <section class="card when-empty" aria-labelledby="checks-title"><h2 id="checks-title">Checks</h2>
+      <div id="checks">${checks === null ? html`<p class="quiet">Checking …</p>` : checkList(checks)}</div></section>`;
+}
+
+const CHECK_WORDS = { ok: '✓ ok', warning: '! warning', failed: '✗ failed', 'not-checked': 'not checked' } as const;
+
+/** What needs a person first, what is fine folded away. */
+export function checkList(checks: readonly Check[]): Html {
+  const fine = checks.filter(({ status }) => status === 'ok');
+  const line = ({ name, status, message }: Check) =>
+    html`<li class="check ${status}"><b>${CHECK_WORDS[status]}</b> ${name}: ${message}</li>`;
+  return html`<ul class="plain">${checks.filter(({ status }) => status !== 'ok').map(line)}</ul>
+    ${fine.length === 0 ? '' : html`<details><summary>${fine.length === 1 ? '1 check is fine' : `${fine.length} checks are fine`}</summary><ul class="plain">${fine.map(line)}</ul></details>`}`;
 }
 
 function outcomeBar({ sample }: Picture): Html {
   const parts = rowGroups(sample);
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
-  const left = rowsLeft(sample.queue);
-  const done = total - left;
-  const percent = total === 0 ? 0 : Math.floor((done / total) * 100);
-  const text = total === 0 ? 'No rows yet.' : `${count(done)} of ${rows(total)} through (${percent}%)`;
+  const sent = total - rowsLeft(sample.queue);
+  const finished = sent - sample.ledger.pending;
+  const percent = total === 0 ? 0 : Math.floor((sent / total) * 100);
+  const results = sample.ledger.pending === 0 ? '' : `, ${count(finished)} finished`;
+  const text = total === 0 ? 'No rows yet.' : `${count(sent)} of ${rows(total)} sent (${percent}%)${results}`;
   return html`<p class="lead">${text}</p>
-    ${rowBar(parts, text)}`;
+    ${rowBar(parts, text)}
+    <p class="quiet">Companies, each counted once, however many files have them.</p>`;
 }
 
-function numbers(picture: Picture, frame: OverviewFrame): Html {
+function numbers(picture: Picture, frame: Frame): Html {
   const { sample, allowance, history } = picture;
   const latest = history.at(-1);
-  const seconds = secondsLeft(picture, frame.ratePerSecond);
+  const { ratePerSecond, maxInFlight } = paceOf(sample, frame);
+  const seconds = secondsLeft(picture, ratePerSecond);
   const mean = recentRate(history, sample.atMs);
+  const limit = `limit ${count(ratePerSecond)}`;
   return html`${[
     tile(
-      'Submissions per second',
+      'Rows sent per second',
       latest === undefined ? '–' : rate(latest.perSecond),
-      mean === null
-        ? `limit ${count(frame.ratePerSecond)}`
-        : `${rate(mean)} over a minute, limit ${count(frame.ratePerSecond)}`,
+      mean === null ? limit : `${rate(mean)} over a minute, ${limit}`,
     ),
-    tile(
-      'Calls in flight',
-      count(sample.vitals.inFlight),
-      `at most ${count(sample.control.maxInFlight ?? frame.maxInFlight)}`,
-    ),
+    tile('Open requests', count(sample.vitals.inFlight), `at most ${count(sample.control.maxInFlight ?? maxInFlight)}`),
     tile(
       'Time left',
-      timeLeft(picture, seconds),
+      seconds === null || seconds === 0 ? '–' : duration(seconds),
       seconds === null || seconds === 0 ? '' : html`until ${time(sample.atMs + seconds * 1000, 'time')}`,
     ),
-    tile('Workers alive', count(sample.vitals.workers), sample.vitals.workers === 0 ? 'start one: npm run worker' : ''),
+    tile('Workers running', count(sample.vitals.workers), sample.vitals.workers === 0 ? 'nothing will be sent' : ''),
     allowance === null
-      ? tile('Allowance left', '–', 'not known')
+      ? tile('Enrichments left', '–', 'not known')
       : tile(
-          'Allowance left',
+          'Enrichments left',
           count(allowance.left),
           `of ${count(allowance.total)}${allowance.source === 'estimate' ? ', estimated' : ''}`,
         ),
   ]}`;
 }
 
-function timeLeft({ sample }: Picture, seconds: number | null): string {
-  if (seconds === 0) return 'none';
-  if (seconds !== null) return duration(seconds);
-  return sample.control.mode === 'stopped' ? 'stopped' : 'no worker';
-}
-
 function tile(label: string, value: string, remark: string | Html): Html {
   return html`<div class="tile"><dt>${label}</dt><dd><b>${value}</b><small>${remark}</small></dd></div>`;
 }
 
-function trouble({ sample, throttles, watchingSinceMs }: Picture, { maxInFlight }: OverviewFrame): Html {
+function delays({ sample, throttles, watchingSinceMs }: Picture, frame: Frame): Html {
+  const { maxInFlight } = paceOf(sample, frame);
   const { queue, ledger, control } = sample;
   const isThrottled = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
-  const lowered = control.maxInFlight === null ? '' : `, ${control.maxInFlight} of ${maxInFlight} calls at once`;
+  const lowered = control.maxInFlight === null ? '' : `, ${control.maxInFlight} of ${maxInFlight} requests at once`;
   return html`${[
     pair(
-      'Throttled by Zoho',
+      'Limited by Zoho',
       isThrottled ? 'now' : count(throttles),
       isThrottled ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
     ),
-    pair(
-      'To be tried again',
-      count(Math.max(0, queue.delayed - ledger.uncertain)),
-      'rows that wait for their next attempt',
-    ),
-    pair('Uncertain', count(ledger.uncertain), 'answer lost; looked up at Zoho before they are ever sent again'),
-    pair('Held', count(ledger.held), 'a look-up cannot tell; only a person may decide'),
-    pair('Being sent', count(ledger.sending), 'claimed, answer to come'),
+    pair('Will retry', count(Math.max(0, queue.delayed - ledger.uncertain)), 'rows that wait for their next try'),
+    pair('Sending now', count(ledger.sending), 'sent, answer to come'),
   ]}`;
 }
 
 function pair(label: string, value: string, remark: string | Html): Html {
   return html`<div><dt>${label}<small>${remark}</small></dt><dd>${value}</dd></div>`;
-}
-
-function failures({ sample }: Picture, { queueName }: OverviewFrame): Html {
-  if (sample.failures.length === 0) return html`<p class="quiet">No row has failed.</p>`;
-  return html`<ul class="failures">${sample.failures.map(
-    ({ jobId, hasJob, line, code, message, atMs }) => html`<li>
-        <p>${hasJob ? html`<a href="${jobUrl(queueName, jobId)}">${line === null ? 'Row' : `Line ${count(line)}`}</a>` : `Row ${jobId}`} <code>${code}</code>${atMs === null ? '' : html` <small>${time(atMs)}</small>`}</p>
-        <p>${message}</p>
-      </li>`,
-  )}</ul>`;
 }
 
 function minuteRows({ history }: Picture): Html {

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler, NotFoundHandler } from 'hono';
+import type { Context, MiddlewareHandler, NotFoundHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 
 /** Hono answers HEAD as it would GET and drops the body unread: whatever fills it must be told. */
@@ -10,14 +10,44 @@ export function bodilessHead(): MiddlewareHandler {
 }
 
 const MOST_BYTES = 1_000_000;
+/** A file in a form is read whole into memory: a script streams it instead. */
+const MOST_FORM_BYTES = 10_000_000;
 
 /** Bodies are forms and a few settings, read whole into memory; only uploads, at `uploadPath`, are streamed and may be large. */
 export function smallBodies(uploadPath: string): MiddlewareHandler {
-  const limit = bodyLimit({
-    maxSize: MOST_BYTES,
-    onError: (c) => c.text('That is more than this dashboard reads: only files may be large.\n', 413),
+  const onError = (c: Context) => {
+    // The rest of the body is on its way: the next request would have to wait for all of it.
+    c.header('Connection', 'close');
+    return c.text('That is more than this dashboard reads: only files may be large.\n', 413);
+  };
+  const small = bodyLimit({ maxSize: MOST_BYTES, onError });
+  const form = bodyLimit({ maxSize: MOST_FORM_BYTES, onError });
+  return (c, next) => {
+    if (c.req.method === 'POST' && c.req.path === uploadPath) return next();
+    return (c.req.path === `${uploadPath}/form` ? form : small)(c, next);
+  };
+}
+
+/** Refuses to change anything where the pages only show. */
+export function viewOnly({ readOnly }: { readonly readOnly: boolean }): MiddlewareHandler {
+  return async (c, next) => {
+    if (readOnly) return c.text('This dashboard is view-only.\n', 403);
+    await next();
+    return undefined;
+  };
+}
+
+/** A body that is no form, or half of one. */
+export class MalformedBodyError extends Error {}
+
+/** The text fields of a form. Throws `MalformedBodyError`. */
+export async function formOf(c: Context): Promise<Readonly<Record<string, string>>> {
+  const body = await c.req.parseBody().catch((cause: unknown) => {
+    throw new MalformedBodyError('The body is no form.', { cause });
   });
-  return (c, next) => (c.req.method === 'POST' && c.req.path === uploadPath ? next() : limit(c, next));
+  return Object.fromEntries(
+    Object.entries(body).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 /** Leads from a path with slashes at its end to the one without. Relative: behind a proxy we do not know our address. */

@@ -1,12 +1,14 @@
 import { html } from 'hono/html';
 import { count } from '../lib/core/wording.js';
-import type { Html } from './layout.js';
+import type { Html } from './markup.js';
 
 /** Some of the rows, with a color of their own. */
 export interface RowGroup {
-  readonly color: 'enriched' | 'empty' | 'submitted' | 'queued' | 'uncertain' | 'held' | 'failed' | 'new';
+  readonly color: 'enriched' | 'empty' | 'submitted' | 'queued' | 'uncertain' | 'held' | 'failed' | 'rejected' | 'new';
   readonly label: string;
   readonly rows: number;
+  /** Where these rows are listed. */
+  readonly href?: string;
 }
 
 /** A bar of all groups and its legend. `text` is what the bar says to those who do not see it. */
@@ -18,7 +20,7 @@ export function rowBar(groups: readonly RowGroup[], text: string): Html {
   });
   return html`<svg class="bar" role="img" aria-label="${text}" viewBox="0 0 ${Math.max(1, end)} 1" preserveAspectRatio="none">${bars}</svg>
     <dl class="legend">${groups.map(
-      ({ color, label, rows }) =>
-        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${rows === 0 ? 'zero' : ''}">${count(rows)}</dd></div>`,
+      ({ color, label, rows, href }) =>
+        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${rows === 0 ? 'zero' : ''}">${href === undefined || rows === 0 ? count(rows) : html`<a href="${href}" aria-label="${label}: show ${count(rows)}">${count(rows)}</a>`}</dd></div>`,
     )}</dl>`;
 }

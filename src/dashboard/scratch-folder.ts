@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processStart } from '../lib/process-identity.js';
@@ -26,9 +26,15 @@ export function makeScratchFolder(): Promise<string> {
 export async function removeAbandonedFolders(): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => []);
   for (const name of names.filter(isAbandoned)) {
-    // Another user's is another dashboard's business.
+    // Another user's is another dashboard's business, also for root, who could remove it.
+    if (!(await isOwn(join(tmpdir(), name)))) continue;
     await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+async function isOwn(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  return found?.isDirectory() === true && found.uid === (process.getuid?.() ?? found.uid);
 }
 
 function isAbandoned(name: string): boolean {

@@ -1,30 +1,31 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Hono } from 'hono';
+import type { Check } from '../lib/core/check.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { StoreUnavailableError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import { createMonitoring, type MonitoringOptions } from '../lib/metrics/monitoring.js';
 import type { EnrichQueue } from '../lib/queues.js';
-import { liftStop } from '../lib/store/lift-stop.js';
-import { knownHostOnly, type Login, ownPagesOnly, requiredLogin } from './access.js';
+import { knownHostOnly, type Login, notForwarded, ownPagesOnly, requiredLogin } from './access.js';
 import { ASSETS_PATH, assets } from './assets.js';
 import { errorPages } from './error-pages.js';
 import { createFailedLogins } from './failed-logins.js';
 import type { FileActions } from './file-actions.js';
 import { createFileCases, type FileCases } from './file-cases.js';
-import { filesCard } from './file-page.js';
 import { type PreviewedFile, previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
+import type { Frame, FrameAccount } from './frame.js';
 import { createHttpServer } from './http-server.js';
-import { type PageUpdate, pointsAfter, renderedParts } from './live-parts.js';
 import { loginRequired } from './login.js';
-import { createMonitor, type Monitor, type Picture } from './monitor.js';
-import type { OverviewFrame } from './overview-frame.js';
-import { overviewPage, overviewParts } from './overview-page.js';
+import { createMonitor, type Monitor } from './monitor.js';
+import { createFileList } from './noted-files.js';
+import { type OverviewFiles, overviewRoutes } from './overview-routes.js';
 import { pageHeaders } from './page-headers.js';
+import { FILES_PATH } from './paths.js';
 import { BOARD_PATH, queueBoard } from './queue-board.js';
-import { bodilessHead, smallBodies, withoutSlash } from './request-rules.js';
+import { bodilessHead, MalformedBodyError, smallBodies, withoutSlash } from './request-rules.js';
+import { rowsRoutes } from './rows-routes.js';
 import { createUploadStore, type UploadStore } from './upload-store.js';
 
 export interface DashboardOptions {
@@ -48,8 +49,16 @@ export interface DashboardOptions {
   readonly allowChanges?: boolean;
   /** The configured limits, for show. */
   readonly limits?: { readonly ratePerSecond: number; readonly maxInFlight: number };
-  /** Files from the browser; none when absent. */
-  readonly files?: { readonly actions: FileActions; readonly module: string } | undefined;
+  /** Files from the browser; none when absent. `keepDir` is where those are kept whose rows were queued. */
+  readonly files?: { readonly actions: FileActions; readonly keepDir?: string | undefined } | undefined;
+  /** The CRM module that rows are meant for; default Accounts. */
+  readonly module?: string;
+  /** The name of the settings in use. */
+  readonly profile?: string | null;
+  /** The Zoho account, for show; null without credentials. */
+  readonly account?: FrameAccount | null;
+  /** What doctor says; asked once, while nothing is queued yet. */
+  readonly checks?: (() => Promise<readonly Check[]>) | undefined;
   /** Has Zoho asked for the allowance and the store told. */
   readonly allowance?: (() => Promise<unknown>) | undefined;
   /** What a worker in this process tells of itself, for `/metrics` and `/readyz`. */
@@ -63,16 +72,14 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** Where files are sent and looked at. */
-const FILES_PATH = '/files';
 const DEFAULT_MAX_UPLOAD_BYTES = 100_000_000;
 const DEFAULT_LIMITS = { ratePerSecond: 10, maxInFlight: 5 };
 
 /** What the routes are made of. */
 interface Parts {
-  readonly frame: OverviewFrame;
+  readonly frame: Frame;
   readonly monitor: Monitor;
-  readonly files: { readonly cases: FileCases; readonly uploads: UploadStore; readonly maxBytes: number } | null;
+  readonly files: (OverviewFiles & { readonly uploads: UploadStore }) | null;
 }
 
 /**
@@ -89,7 +96,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     );
   }
   const queue = engine.openQueue();
-  const parts = openParts(options, queue);
+  const parts = openParts(options, queue, login);
   const server = await createHttpServer(dashboardApp(options, queue, login, parts));
   const closeParts = async () => {
     await parts.monitor.close();
@@ -118,21 +125,26 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   return { url, close: () => (closing ??= close()) };
 }
 
-function openParts(options: DashboardOptions, queue: EnrichQueue): Parts {
-  const { engine, log, readOnly = false, maxUploadBytes = DEFAULT_MAX_UPLOAD_BYTES } = options;
-  const frame: OverviewFrame = {
+function openParts(options: DashboardOptions, queue: EnrichQueue, login: Login | null): Parts {
+  const { engine, log, module = 'Accounts', maxUploadBytes = DEFAULT_MAX_UPLOAD_BYTES } = options;
+  const frame: Frame = {
     where: `${engine.description}, queue ${engine.queueName}`,
     queueName: engine.queueName,
-    readOnly,
+    profile: options.profile ?? null,
+    account: options.account ?? null,
+    module,
+    user: login?.user ?? null,
+    readOnly: options.readOnly ?? false,
     ...(options.limits ?? DEFAULT_LIMITS),
   };
   const monitor = createMonitor({ engine, queue, log, allowance: options.allowance });
-  if (options.files === undefined || readOnly) return { frame, monitor, files: null };
-  const { actions, module } = options.files;
-  const uploads = createUploadStore(maxUploadBytes);
+  if (options.files === undefined) return { frame, monitor, files: null };
+  const { actions, keepDir } = options.files;
+  const uploads = createUploadStore({ maxBytes: maxUploadBytes, keepDir });
   const preview = (file: PreviewedFile) => previewFile(file, { module, store: engine.store });
-  const cases = createFileCases({ actions, uploads, preview, log });
-  return { frame, monitor, files: { cases, uploads, maxBytes: maxUploadBytes } };
+  const list = createFileList({ store: engine.store, cases: () => cases, uploads, module });
+  const cases: FileCases = createFileCases({ actions, uploads, preview, note: list.note, log });
+  return { frame, monitor, files: { cases, list, uploads, maxBytes: maxUploadBytes } };
 }
 
 function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Login | null, parts: Parts): Hono {
@@ -141,22 +153,31 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   app.use(bodilessHead());
   app.use(pageHeaders());
   app.use(knownHostOnly({ host, allowedHosts, hasLogin: login !== null }));
+  if (login === null) app.use(notForwarded());
   const monitoring = createMonitoring({ engine, queue, ...options.worker });
   // Health is for whoever watches over the process; the figures are for those who may see the overview.
   for (const path of ['/healthz', '/readyz']) app.get(path, (c) => monitoring.fetch(c.req.raw));
   const { trustedProxy } = options;
+  // Browsers forget a login that is refused.
+  app.get('/logout', (c) => {
+    c.header('WWW-Authenticate', 'Basic realm="zia-bulk-enrich", charset="UTF-8"');
+    return c.text('You are logged out. Close this window, or log in again.\n', login === null ? 404 : 401);
+  });
   if (login !== null) app.use(loginRequired({ login, failures: createFailedLogins(), trustedProxy, log }));
-  app.use(errorPages(parts.frame.where));
+  app.use(errorPages(parts.frame));
   app.use(ownPagesOnly());
   app.use(smallBodies(FILES_PATH));
   app.get('/metrics', (c) => monitoring.fetch(c.req.raw));
   app.notFound(withoutSlash);
   app.route(ASSETS_PATH, assets());
-  overviewRoutes(app, options, parts);
-  if (parts.files !== null) app.route(FILES_PATH, fileRoutes({ ...parts.files, where: parts.frame.where }));
+  const { frame, monitor, files } = parts;
+  app.route('/', overviewRoutes({ engine, frame, monitor, files, checks: options.checks, log }));
+  app.route('/', rowsRoutes({ engine, queue, frame, monitor, log }));
+  if (files !== null) app.route(FILES_PATH, fileRoutes({ ...files, frame, monitor, engine, queue }));
   app.route(BOARD_PATH, queueBoard(queue, allowChanges));
   app.onError((error, c) => {
     if ('getResponse' in error) return error.getResponse();
+    if (error instanceof MalformedBodyError) return c.text('That is no form this dashboard can read.\n', 400);
     // Nobody is there to be told, and nothing is wrong here.
     if (c.req.raw.signal.aborted) return c.body(null, 400);
     log.error('dashboard.request-failed', { path: c.req.path, message: error.message });
@@ -165,33 +186,6 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
       : c.text('That did not work; the log of the dashboard says why.\n', 500);
   });
   return app;
-}
-
-function overviewRoutes(app: Hono, { engine, log }: DashboardOptions, { frame, monitor, files }: Parts): void {
-  app.get('/', async (c) => {
-    const picture = await monitor.look();
-    const extra = files === null ? null : filesCard(files.cases.list(), files.maxBytes);
-    return c.html(overviewPage(picture, frame, extra));
-  });
-  let rendered: { readonly of: Picture; readonly parts: ReturnType<typeof renderedParts> } | null = null;
-  app.get('/parts', async (c) => {
-    const picture = await monitor.latest();
-    // All viewers of one snapshot share its text.
-    if (rendered?.of !== picture) rendered = { of: picture, parts: renderedParts(overviewParts(picture, frame)) };
-    const points = pointsAfter(picture.history, Number(c.req.query('after') ?? 0));
-    return c.json({ parts: await rendered.parts, points } satisfies PageUpdate);
-  });
-  app.post('/resume', async (c) => {
-    if (frame.readOnly) return c.text('This dashboard is read-only.\n', 403);
-    const { epoch } = await c.req.parseBody();
-    const { outcome } = await liftStop(engine.store.control, Number(epoch));
-    log.info('dashboard.resumed', { changed: outcome === 'lifted' });
-    if (outcome === 'other-stop') {
-      const text = 'Another stop came meanwhile, so nothing was resumed: see on the overview what it is.\n';
-      return c.text(text, 409);
-    }
-    return c.redirect('/', 303);
-  });
 }
 
 function bracketed(host: string): string {

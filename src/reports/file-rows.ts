@@ -1,10 +1,11 @@
 import { ENRICHMENT_FAILED, failureText, type RowFailure } from '../lib/core/failure.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
-import { type FileRow, readRows } from '../lib/csv/row-reader.js';
+import type { FileRow } from '../lib/csv/row-reader.js';
+import type { Input } from '../lib/csv/with-input.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createTally, type FileCounts } from './file-counts.js';
-import type { ReportedFile } from './file-status.js';
+
 import { filledColumns, RESULT_COLUMNS } from './result-columns.js';
 import { ROW_STATUSES, type RowOutcome, type RowStatus } from './row-outcome.js';
 
@@ -70,21 +71,20 @@ export class FileRows {
   readonly #firsts = new Map<IdentityKey, number>();
 
   /** Reads a file's rows and outcomes: as many round trips as `fileStatus` needs, and those for new results. `before` is an earlier snapshot of the same file. */
-  static async read(file: ReportedFile, signal?: AbortSignal, before?: FileRows): Promise<FileRows> {
-    const { source, columns, module, engine } = file;
+  static async read(file: Input, signal?: AbortSignal, before?: FileRows): Promise<FileRows> {
     const all = new FileRows();
-    for await (const { rows, outcomes } of withOutcomes(readRows(source, { columns, module }), engine)) {
+    for await (const { rows, outcomes } of withOutcomes(file)) {
       signal?.throwIfAborted();
       for (const [at, row] of rows.entries()) {
         const outcome = outcomes[at];
         if (outcome !== undefined) all.#add(row, outcome, file.columns);
       }
-      await all.#noteFilled(rows, outcomes, engine, before);
+      await all.#noteFilled(rows, outcomes, file.engine, before);
     }
     return all;
   }
 
-  #add(row: FileRow, { status, error }: RowOutcome, columns: ReportedFile['columns']): void {
+  #add(row: FileRow, { status, error }: RowOutcome, columns: Input['columns']): void {
     const at = this.#lines.length;
     const value = (field: RowField) => {
       const column = columns[field];
@@ -109,7 +109,7 @@ export class FileRows {
   async #noteFilled(
     rows: readonly FileRow[],
     outcomes: readonly RowOutcome[],
-    { store }: ReportedFile['engine'],
+    { store }: Input['engine'],
     before: FileRows | undefined,
   ): Promise<void> {
     const unknown = new Set<IdentityKey>();

@@ -31,19 +31,19 @@ describe('the dashboard in a browser', () => {
 
     scene.work({ settings: { ratePerSecond: 8 } });
     await page.getByRole('heading', { name: 'Sending' }).waitFor();
-    await expectMoving(page, ['Waiting', 'Allowance left', 'Time left', 'Submissions per second']);
-    await waitFor(async () => (await numberAfter(page, 'Calls in flight')) > 0, { what: 'a call in flight' });
-    await waitFor(async () => (await numberAfter(page, 'Workers alive')) === 1, { what: 'the worker' });
+    await expectMoving(page, ['Waiting', 'Enrichments left', 'Time left', 'Rows sent per second']);
+    await waitFor(async () => (await numberAfter(page, 'Open requests')) > 0, { what: 'an open request' });
+    await waitFor(async () => (await numberAfter(page, 'Workers running')) === 1, { what: 'the worker' });
 
     const alert = page.getByRole('alert');
     await alert.getByRole('heading').waitFor({ timeout: 30_000 });
-    expect(await numberAfter(page, 'Allowance left')).toBe(0);
-    expect(await page.locator('dt:has-text("Time left") + dd').innerText()).toBe('stopped');
+    expect(await numberAfter(page, 'Enrichments left')).toBe(0);
+    expect(await page.locator('dt:has-text("Time left") + dd').innerText()).toBe('–');
     expect(await page.evaluate('chart.data[0].length')).toBeGreaterThanOrEqual(3);
     expect(await page.evaluate('Math.max(...chart.data[1])')).toBeGreaterThan(1);
     expect(await page.evaluate('Math.max(...chart.data[2])')).toBeGreaterThan(0);
     expect(await inkOf(page, 'rgb(52, 87, 213)')).toBeGreaterThan(50);
-    expect(await alert.innerText()).toMatch(/Stopped: LIMIT_EXCEEDED[\s\S]*allowance[\s\S]*line \d+[\s\S]*resume/);
+    expect(await alert.innerText()).toMatch(/Stopped: LIMIT_EXCEEDED[\s\S]*allowance[\s\S]*line \d+[\s\S]*Resume/);
     expect(await numberAfter(page, 'Failed')).toBe(0);
 
     await page.getByRole('button', { name: 'Resume …' }).click();
@@ -53,16 +53,17 @@ describe('the dashboard in a browser', () => {
     await page.getByRole('button', { name: 'Resume …' }).press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).press('Enter');
     await page.getByRole('heading', { name: 'Sending' }).waitFor({ timeout: 20_000 });
-    await page.getByRole('heading', { name: 'Nothing to send' }).waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { name: /^(Waiting for \d+ results?|All done)/ }).waitFor({ timeout: 30_000 });
     expect((await scene.engine.store.counts()).scheduled).toBe(60);
   });
 
   test('counts rows that are to be tried again, that are uncertain, and that are held', async () => {
     const { engine, queue, ...scene } = await openWorkScene(pages.t);
+    await queue.add(JOB_NAME, { v: 1, module: 'Accounts', name: 'First Ltd' });
     const { url } = await serve({ engine, ...scene });
     const page = await visit(url);
     const figures = async () => {
-      const labels = ['To be tried again', 'Uncertain', 'Held', 'Being sent'];
+      const labels = ['Will retry', 'Checking with Zoho', 'Needs your decision', 'Sending now'];
       return Promise.all(labels.map((label) => numberAfter(page, label)));
     };
     const expectFigures = (...expected: readonly number[]) =>
@@ -94,20 +95,21 @@ describe('the dashboard in a browser', () => {
       await page.getByRole('heading', { name: 'customers.csv' }).waitFor();
       expect(await page.getByLabel('Website').inputValue()).toBe('Website');
       await page.getByText('No new rows: nothing would be queued.').waitFor();
-      expect(await page.getByRole('button', { name: /^Queue/ }).count()).toBe(0);
+      expect(await page.getByRole('button', { name: /^Send/ }).count()).toBe(0);
       await page.getByLabel('Company name').selectOption('Website');
       await page.getByLabel('Website').selectOption('Domain');
       await page.getByRole('button', { name: 'Use these columns' }).click();
       await page.getByRole('columnheader', { name: 'Website Company name' }).waitFor();
-      await page.getByRole('button', { name: 'Queue 12 rows …' }).click();
-      await page.getByRole('button', { name: 'Queue them' }).click();
+      await page.getByRole('radio', { name: /^all/ }).check();
+      await page.getByRole('button', { name: 'Send to Zia …' }).click();
+      await page.getByRole('button', { name: /^Send \d+ rows$/ }).click();
       await page.getByText('12 rows queued.').waitFor();
       scene.work({ settings: { resultPollMs: 100 } });
       await waitFor(async () => (await numberAfter(page, 'Waiting')) === 0, { timeoutMs: 30_000, what: 'the rows' });
       await waitFor(async () => (await scene.engine.store.counts()).scheduled === 12, { what: 'the last answers' });
       const [exported] = await Promise.all([
         page.waitForEvent('download'),
-        page.getByRole('link', { name: 'Download the export' }).click(),
+        page.getByRole('link', { name: /^Download everything/ }).click(),
       ]);
       expect(exported.suggestedFilename()).toBe('customers.zia.csv');
       const records: Record<string, string>[] = parse(await readFile(await exported.path()), { columns: true });
@@ -120,7 +122,7 @@ describe('the dashboard in a browser', () => {
       expect(new Set(ids).size).toBe(12);
       const [rejects] = await Promise.all([
         page.waitForEvent('download'),
-        page.getByRole('link', { name: 'Download the rejects' }).click(),
+        page.getByRole('link', { name: /^Download the rejects/ }).click(),
       ]);
       expect(await readFile(await rejects.path(), 'utf8')).toContain('NO_USABLE_FIELD');
     }));
@@ -167,14 +169,15 @@ describe('the dashboard in a browser', () => {
       scene.sandbox.configure({ quota: 2_000 });
       await engine.store.cell('allowance').change(() => ({ atMs: 0, allowance: null }));
       await page.getByLabel('Drop a CSV file here').setInputFiles(path);
-      await page.getByRole('button', { name: /Queue .* rows …/ }).waitFor();
-      await page.getByText('Not enqueued').waitFor();
+      await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
+      await page.getByText('Not queued').waitFor();
       await look(page, `file-${device}-${colorScheme}`);
-      await page.getByRole('button', { name: /Queue .* rows …/ }).click();
-      await page.getByRole('button', { name: 'Queue them' }).click();
+      await page.getByRole('button', { name: 'Send to Zia …' }).click();
+      await page.getByRole('button', { name: /^Send \d+ rows$/ }).click();
       await page.getByText('rows queued.').waitFor();
-      await page.getByRole('link', { name: 'Download the rejects' }).waitFor();
+      await page.getByRole('link', { name: /^Download the rejects/ }).waitFor();
       await look(page, null);
+      await page.locator('summary').filter({ hasText: 'Company name from' }).click();
       for (const field of ['Company name', 'Email', 'Website']) await page.getByLabel(field).selectOption('');
       await page.getByLabel('CRM record id').selectOption('Customer');
       await page.getByRole('button', { name: 'Use these columns' }).click();
@@ -189,7 +192,7 @@ describe('the dashboard in a browser', () => {
     await scene.engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
     const { url } = await serve(scene);
     const page = await visit(url);
-    expect(await tabTo(page, 'Resume …')).toEqual(['Skip to content', 'Overview', 'Jobs', 'Resume …']);
+    expect(await tabTo(page, 'Resume …')).toEqual(['Skip to content', 'Overview', 'Files', 'All rows', 'Resume …']);
     await page.keyboard.press('Enter');
     await page.getByRole('dialog', { name: 'Resume sending?' }).waitFor();
     await page.keyboard.press('Escape');
@@ -219,10 +222,10 @@ describe('the dashboard in a browser', () => {
       await page.keyboard.type('Title');
       await tabTo(page, 'Use these columns');
       await page.keyboard.press('Enter');
-      await page.getByRole('button', { name: 'Queue 2 rows …' }).waitFor();
-      await tabTo(page, 'Queue 2 rows …');
+      await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
+      await tabTo(page, 'Send to Zia …');
       await page.keyboard.press('Enter');
-      await tabTo(page, 'Queue them');
+      await tabTo(page, 'Send 2 rows');
       await page.keyboard.press('Enter');
       await page.getByText('2 rows queued.').waitFor();
       expect((await scene.engine.counts()).waiting).toBe(2);

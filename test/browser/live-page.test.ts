@@ -4,7 +4,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { UnrecoverableError } from 'bullmq';
 import type { Page } from 'playwright-core';
 import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
-import { useDashboardPages } from '../support/dashboard-pages.js';
+import { numberAfter, useDashboardPages } from '../support/dashboard-pages.js';
 import { goodRows, queueRows } from '../support/fleet.js';
 import { openWorkScene, type WorkScene } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
@@ -20,7 +20,7 @@ describe('a page that is kept up to date', () => {
 
   const focused = (page: Page) => page.evaluate<string>('document.activeElement.textContent.trim()');
   const waiting = (page: Page, rows: number) =>
-    page.locator('dt:has-text("Waiting") + dd').getByText(String(rows), { exact: true }).waitFor();
+    waitFor(async () => (await numberAfter(page, 'Waiting')) === rows, { what: `${rows} rows` });
 
   async function fail(scene: WorkScene): Promise<void> {
     const { failed } = await scene.engine.counts();
@@ -49,17 +49,17 @@ describe('a page that is kept up to date', () => {
     expect(await page.evaluate('document.querySelector(".banner.stopped").wasPainted')).toBe(true);
   });
 
-  test('leaves the focus on a failed row while another one fails', async () => {
+  test('leaves the focus on a problem while another row fails', async () => {
     const scene = await openWorkScene(pages.t);
-    const [key] = await queueRows(scene.queue, goodRows(1));
+    await queueRows(scene.queue, goodRows(1));
     await fail(scene);
     const { url } = await serve(scene);
     const page = await visit(url);
-    await page.getByRole('link', { name: 'Line 2' }).focus();
+    await page.getByRole('link', { name: 'Download them' }).focus();
     await queueRows(scene.queue, goodRows(1, 'Other'));
     await fail(scene);
-    await waitFor(async () => (await page.getByRole('link', { name: 'Line 2' }).count()) === 2);
-    expect(await page.evaluate('document.activeElement.href')).toContain(key);
+    await page.getByRole('link', { name: 'Show 2 rows' }).waitFor();
+    expect(await focused(page)).toBe('Download them');
   });
 
   /** Marks the live region that holds a text, and tells later whether another text is in that very element. */
@@ -73,7 +73,7 @@ describe('a page that is kept up to date', () => {
     const scene = await openWorkScene(pages.t);
     const { url } = await serve(scene);
     const page = await visit(url);
-    await mark(page, 'Nothing to send');
+    await mark(page, 'Nothing is queued yet');
     await page
       .locator('[role=alert]')
       .first()
@@ -84,7 +84,7 @@ describe('a page that is kept up to date', () => {
     await isMarked(page, 'Stopped: LIMIT_EXCEEDED');
     await scene.resume();
     await scene.engine.store.heartbeat('w1', [], 60_000);
-    await isMarked(page, 'One row goes first');
+    await isMarked(page, 'Testing with one row first');
   });
 
   test('tells the plan of a file, and what was queued, in a region that stays', () =>
@@ -95,11 +95,11 @@ describe('a page that is kept up to date', () => {
       await writeFile(path, 'Company\nAcme Ltd\nNorthwind\n');
       const page = await visit(url);
       await page.getByLabel('Drop a CSV file here').setInputFiles(path);
-      await page.getByRole('button', { name: 'Queue 2 rows …' }).waitFor();
+      await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
       await mark(page, '2 new rows');
       const other = await visit(page.url());
-      await other.getByRole('button', { name: 'Queue 2 rows …' }).click();
-      await other.getByRole('button', { name: 'Queue them' }).click();
+      await other.getByRole('button', { name: 'Send to Zia …' }).click();
+      await other.getByRole('button', { name: 'Send 2 rows' }).click();
       await isMarked(page, '2 rows queued.');
     }));
 
@@ -112,10 +112,12 @@ describe('a page that is kept up to date', () => {
     await page.getByRole('button', { name: 'Resume …' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
     const status = page.getByRole('status').first();
-    await status.getByText('The stop with LIMIT_EXCEEDED is lifted, but no worker runs').waitFor();
-    expect(await status.innerText()).toMatch(/npm run worker[\s\S]*goes alone/);
+    await status
+      .getByText('The stop with LIMIT_EXCEEDED is lifted, but nothing will be sent until a worker runs')
+      .waitFor();
+    expect(await status.innerText()).toMatch(/npm run worker[\s\S]*--work/);
     await scene.engine.store.heartbeat('w1', [], 60_000);
-    await status.getByText('One row goes first').waitFor();
+    await status.getByText('Testing with one row first').waitFor();
     await scene.queue.drain();
     await status
       .getByText('The stop with LIMIT_EXCEEDED is lifted. No row is waiting; the next one goes alone.')
@@ -127,6 +129,6 @@ describe('a page that is kept up to date', () => {
     const allowance = { total: 2_000, used: 540, left: 1_460, source: 'zoho' };
     await scene.engine.store.cell('allowance').change((_, atMs) => ({ atMs, allowance }));
     const { url } = await serve(scene);
-    expect(await (await fetch(url)).text()).toMatch(/Allowance left<\/dt><dd><b>1,460<\/b><small>of 2,000</);
+    expect(await (await fetch(url)).text()).toMatch(/Enrichments left<\/dt><dd><b>1,460<\/b><small>of 2,000</);
   });
 });

@@ -15,22 +15,27 @@ describe('what the dashboard refuses', () => {
   test('is a page with a way back: a file that is gone', async () => {
     const { url } = await serve(await openWorkScene(pages.t));
     const page = await visit(`${url}/files/gone`, { expected });
-    await page.getByText('drop it again to find its rows').waitFor();
+    await page.getByText('add it again, nothing is lost').waitFor();
     await expectAccessible(page);
     await page.getByRole('link', { name: 'Back to the overview' }).click();
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
   });
 
-  test('is a page with the reason, in place of a download: the export of a file without usable columns', () =>
+  test('is told before: a file without usable columns has nothing to download', () =>
     withScratch(async (folder) => {
       const { url } = await serve(await openWorkScene(pages.t));
       const page = await visit(url, { expected });
       const path = join(folder, 'accounts.csv');
       await writeFile(path, 'Alpha,Beta\nAcme Ltd,1\n');
       await page.getByLabel('Drop a CSV file here').setInputFiles(path);
-      await page.getByRole('link', { name: 'Download the export' }).click();
+      await page
+        .getByText(
+          'No column for name, email or website was found among the headers "Alpha", "Beta": choose one below.',
+        )
+        .waitFor();
+      expect(await page.getByRole('button', { name: 'Download everything' }).isDisabled()).toBe(true);
+      await page.goto(`${page.url()}/export`);
       await page.getByRole('heading', { name: 'That did not work' }).waitFor();
-      await page.getByText('No column for name, email or website was found').waitFor();
     }));
 
   test.each([

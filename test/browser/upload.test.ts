@@ -61,9 +61,7 @@ describe('dropping files on the overview', () => {
       const sent: string[] = [];
       await page.route('**/files?name=*', (route) => void sent.push(route.request().url()));
       await drop(page, box(page), [first, second]);
-      expect(await told(page).innerText()).toBe(
-        'One file at a time is taken: drop accounts.csv alone, then the others.',
-      );
+      expect(await told(page).innerText()).toBe('Please drop one file at a time: accounts.csv first, then the others.');
       await drop(page, box(page), [first]);
       await waitFor(() => sent.length === 1);
       await drop(page, box(page), [second]);

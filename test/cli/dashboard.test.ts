@@ -26,7 +26,7 @@ test('run serves the dashboard too, on another port when the configured one is t
         what: 'the address',
       });
       expect(url).not.toContain(`:${port}`);
-      await waitFor(async () => (await (await fetch(url)).text()).includes('of 60 rows through'), {
+      await waitFor(async () => (await (await fetch(url)).text()).includes('of 60 rows sent'), {
         timeoutMs: 20_000,
         what: 'the rows on the overview',
       });

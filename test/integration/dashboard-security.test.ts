@@ -39,7 +39,6 @@ describe('dashboard access', () => {
 
   const FILES = () => ({
     actions: createFileActions({ engine, work: loadConfig({}).work, allowance: async () => null }),
-    module: 'Accounts',
   });
   const STOP = { code: 'LIMIT_EXCEEDED', message: 'Quota spent.', sinceMs: 1_750_000_000_000, key: null, line: null };
   const LOGIN = { user: 'ops', password: 'pässword:1' };
@@ -416,7 +415,7 @@ describe('dashboard access', () => {
     expect(page).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:/i);
   });
 
-  describe('read-only', () => {
+  describe('view-only', () => {
     test('changes nothing and offers nothing to change', async () => {
       const { url } = await start({ readOnly: true, files: FILES() });
       await engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
@@ -424,11 +423,11 @@ describe('dashboard access', () => {
         (await fetch(url + path, { method, headers: { 'sec-fetch-site': 'same-origin' }, body: 'Company\nAcme Ltd\n' }))
           .status;
       expect(await post('/resume')).toBe(403);
-      expect(await post('/files?name=a.csv')).toBe(404);
+      expect(await post('/files?name=a.csv')).toBe(403);
       expect(await post(`/queues/api/queues/${engine.queueName}/pause`, 'PUT')).toBe(405);
       expect((await engine.store.control.read()).value?.mode).toBe('stopped');
       const page = await (await fetch(url)).text();
-      expect(page).toContain('read-only');
+      expect(page).toContain('view-only');
       expect(page).not.toMatch(/<form|<dialog|<button/);
     });
 
@@ -469,7 +468,7 @@ describe('dashboard access', () => {
     const { url } = await start({
       ...LOGIN,
       engine: guarded,
-      files: { actions, module: 'Accounts' },
+      files: { actions },
       allowChanges: true,
     });
     const headers = { authorization: authorization(LOGIN.user, LOGIN.password) };

@@ -43,7 +43,7 @@ describe('uploads', () => {
       port: 0,
       engine,
       log,
-      files: { actions, module: 'Accounts' },
+      files: { actions },
     });
     return t.closing(dashboard, (opened) => opened.close());
   }
@@ -152,7 +152,7 @@ describe('uploads', () => {
     const reused = await folder(`zia-dashboard-${host}-${process.pid}-01234567-reused`);
     const alive = await folder(`${folderPrefix(process.ppid)}alive`);
     const elsewhere = await folder('zia-dashboard-00000000-4999999-01234567-elsewhere');
-    const store = createUploadStore(1_000);
+    const store = createUploadStore({ maxBytes: 1_000 });
     await store.close();
     expect([dead, reused, alive, elsewhere].map((path) => existsSync(path))).toEqual([false, false, true, true]);
   });

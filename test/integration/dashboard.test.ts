@@ -49,7 +49,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
   }
 
   const figure = (page: string, label: string) =>
-    new RegExp(`${label}(?:<small>[\\s\\S]*?</small>)?</dt><dd[^>]*>(?:<b>)?([^<]*)<`).exec(page)?.[1];
+    new RegExp(`${label}(?:<small>[\\s\\S]*?</small>)?</dt><dd[^>]*>(?:<b>|<a [^>]*>)?([^<]*)<`).exec(page)?.[1];
   const pageOf = async ({ url }: Dashboard) => (await fetch(url)).text();
   const stop = (reason: Partial<StopReason> = {}) =>
     engine.store.control.change(() => stopped(INITIAL_CONTROL, { ...STOP, ...reason }));
@@ -60,10 +60,10 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     const page = await pageOf(await start({ limits: { ratePerSecond: 7, maxInFlight: 3 } }));
     expect(page).toContain(engine.description.replaceAll('"', '&quot;'));
     expect(figure(page, 'Waiting')).toBe('1');
-    expect(figure(page, 'Workers alive')).toBe('1');
+    expect(figure(page, 'Workers running')).toBe('1');
     expect(page).toContain('limit 7');
     expect(page).toContain('at most 3');
-    expect(page).toContain('0 of 1 row through (0%)');
+    expect(page).toContain('0 of 1 row sent (0%)');
     expect(page).toContain('Nothing was measured yet.');
   });
 
@@ -77,7 +77,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     });
     expect(page).toContain('Quota &lt;spent&gt;.');
     expect(page).toContain('2025-06-15 15:06:40 UTC');
-    expect(page).toContain(`<a href="/queues/queue/zia-enrich/${KEY}">line 1,234</a>`);
+    expect(page).toContain(`<a href="/rows/${KEY}">line 1,234</a>`);
     expect(page).toContain('Wait for new allowance');
     expect(page).toContain('<form method="post" action="/resume" id="resume">');
   });
@@ -104,7 +104,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     const answer = await resume(dashboard, epochOn(page));
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/']);
     expect((await engine.store.control.read()).value?.mode).toBe('probing');
-    await waitFor(async () => (await pageOf(dashboard)).includes('One row goes first'));
+    await waitFor(async () => (await pageOf(dashboard)).includes('Testing with one row first'));
     expect((await resume(dashboard, epochOn(page))).status).toBe(303);
   });
 
@@ -139,11 +139,11 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       maxInFlight: 2,
     }));
     await waitFor(async () =>
-      /Zoho asked for a pause[\s\S]*waiting, 2 of 5 calls at once/.test(await pageOf(dashboard)),
+      /Zoho is limiting us[\s\S]*waiting, 2 of 5 requests at once/.test(await pageOf(dashboard)),
     );
   });
 
-  test('lists the latest failures with line, code and reason, and links to the job', async () => {
+  test('groups failed rows by code, with the reason, their number, and what can be done', async () => {
     await enqueueOne();
     const worker = engine.openWorker(
       () => {
@@ -153,11 +153,28 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     );
     await waitFor(async () => (await engine.counts()).failed === 1);
     await worker.close();
-    const page = await pageOf(await start());
+    const dashboard = await start();
+    const page = await pageOf(dashboard);
     expect(figure(page, 'Failed')).toBe('1');
-    expect(page).toContain('<code>INVALID_DATA</code>');
+    expect(page).toContain('<code>INVALID_DATA</code> <span class="count">1</span>');
     expect(page).toContain('Zoho does not accept &lt;this&gt; name.');
-    expect(page).toContain(`/queues/queue/zia-enrich/${KEY}">Line 7</a>`);
+    expect(page).toContain('<a class="button" href="/rows?filter=failed&code=INVALID_DATA">Show 1 row</a>');
+    const rows = await (await fetch(`${dashboard.url}/rows?filter=failed&code=INVALID_DATA`)).text();
+    expect(rows).toContain(`<a href="/rows/${KEY}">Acme Ltd</a>`);
+    expect(await (await fetch(`${dashboard.url}/rows?filter=failed&code=OTHER`)).text()).not.toContain('Acme Ltd');
+    const csv = await (await fetch(`${dashboard.url}/problems/INVALID_DATA.csv`)).text();
+    expect(csv).toMatch(
+      /^\uFEFF?Company,Email,Website,Record Id,zia_status[^\n]*\r\nAcme Ltd,,,,failed,,,INVALID_DATA,/,
+    );
+    const retried = await fetch(`${dashboard.url}/problems/retry`, {
+      method: 'POST',
+      headers: OWN_PAGE,
+      body: new URLSearchParams({ code: 'INVALID_DATA' }),
+      redirect: 'manual',
+    });
+    expect([retried.status, retried.headers.get('location')]).toEqual([303, '/?retried=1']);
+    expect(await engine.counts()).toMatchObject({ failed: 0, waiting: 1 });
+    expect(await (await fetch(`${dashboard.url}/?retried=1`)).text()).toContain('1 row back in the queue.');
   });
 
   test('counts and lists rows that Zoho accepted and then failed, among the others', async () => {
@@ -168,13 +185,14 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     await engine.store.finish(OTHER_KEY, 'DATA_NOT_FOUND', null);
     await submitted(engine, LATER_KEY, '3');
     await engine.store.finish(LATER_KEY, 'FAILED', null);
-    const page = await pageOf(await start());
+    const dashboard = await start();
+    const page = await pageOf(dashboard);
     expect(figure(page, 'Failed')).toBe('2');
-    expect(figure(page, 'Finished without data')).toBe('1');
-    expect(page).toContain('<code>ENRICHMENT_FAILED</code>');
-    expect(page).toContain(`/queues/queue/zia-enrich/${KEY}">Line 7</a>`);
-    // Its job is not kept any more.
-    expect(page).toContain(`<p>Row ${LATER_KEY} <code>ENRICHMENT_FAILED</code>`);
+    expect(figure(page, 'No data found')).toBe('1');
+    expect(page).toContain('<code>ENRICHMENT_FAILED</code> <span class="count">2</span>');
+    const rows = await (await fetch(`${dashboard.url}/rows?filter=failed`)).text();
+    expect([rows.includes(`/rows/${KEY}"`), rows.includes(`/rows/${LATER_KEY}"`)]).toEqual([true, true]);
+    expect(await (await fetch(`${dashboard.url}/rows?filter=notfound`)).text()).toContain(`/rows/${OTHER_KEY}"`);
   });
 
   test('tells open pages what changed', async () => {
@@ -228,7 +246,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
 
     async function startWithFiles(options: Partial<DashboardOptions> = {}): Promise<Dashboard> {
       const actions = createFileActions({ engine, work: loadConfig({}).work, allowance: async () => null });
-      return start({ files: { actions, module: 'Accounts' }, ...options });
+      return start({ files: { actions }, ...options });
     }
 
     const upload = ({ url }: Dashboard, body: string | Buffer | ReadableStream, name = 'accounts.csv') =>
@@ -255,7 +273,8 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       return submit(`${file}/enqueue`, Object.fromEntries(hidden.map(([, name, value]) => [name, value])));
     };
 
-    const textOf = async (file: string) => (await fetch(file)).text();
+    /** The page with the question before sending. */
+    const asking = async (file: string) => (await fetch(`${file}?ask=send&take=all`)).text();
 
     const namesQueued = async () => {
       const queue = engine.openQueue();
@@ -288,7 +307,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       await until(file, 'stage', '4 new rows');
       await submit(`${file}/columns`, { name: 'Firm', email: 'Email' });
       await until(file, 'stage', '2 new rows');
-      const page = await textOf(file);
+      const page = await asking(file);
       expect((await enqueueFrom(file, page)).status).toBe(303);
       expect((await enqueueFrom(file, page)).status).toBe(303);
       await until(file, 'stage', '2 rows queued.');
@@ -304,7 +323,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     test('queues by the columns on the page, whatever is remembered meanwhile for the same header row', async () => {
       const file = await fileUrl(await startWithFiles());
       await until(file, 'stage', '2 new rows');
-      const page = await textOf(file);
+      const page = await asking(file);
       await resolveColumns({ headers: ['Customer', 'Firm', 'Email'] }, ['name=Customer', 'email='], engine.store);
       expect((await enqueueFrom(file, page)).status).toBe(303);
       await until(file, 'stage', '2 rows queued.');
@@ -316,7 +335,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     test('queues nothing by other columns than those on the page, and shows the page anew', async () => {
       const file = await fileUrl(await startWithFiles());
       await until(file, 'stage', '2 new rows');
-      const seen = await textOf(file);
+      const seen = await asking(file);
       await submit(`${file}/columns`, { name: 'Customer' });
       await until(file, 'stage', '4 new rows');
       const answer = await enqueueFrom(file, seen);
@@ -326,7 +345,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       expect(page).toMatch(/<option value="Customer" selected>/);
       expect(await namesQueued()).toEqual([]);
       expect((await submit(`${file}/enqueue`)).status).toBe(409);
-      expect((await enqueueFrom(file, page)).status).toBe(303);
+      expect((await enqueueFrom(file, await asking(file))).status).toBe(303);
       await until(file, 'stage', '4 rows queued.');
     });
 
@@ -349,9 +368,8 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     test('asks before it queues with the columns and the number of rows', async () => {
       const file = await fileUrl(await startWithFiles());
       await until(file, 'stage', '2 new rows');
-      const dialog = /<dialog[\s\S]*<\/dialog>/.exec(await textOf(file))?.[0] ?? '';
+      const dialog = /<dialog[\s\S]*<\/dialog>/.exec(await asking(file))?.[0] ?? '';
       expect(dialog).toContain('Company name from <b>Firm</b>, Email from <b>Email</b>');
-      expect((await parts(file))['enqueue-rows']).toContain('2 rows');
       expect(dialog).toContain('2 rows');
     });
 
@@ -359,10 +377,10 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       const file = await fileUrl(await startWithFiles());
       await submit(`${file}/columns`, { name: 'Customer' });
       await until(file, 'stage', '4 new rows');
-      await until(file, 'outcomes', 'Not enqueued');
+      await until(file, 'outcomes', 'Not queued');
       await (await fetch(`${file}/export`)).text();
       expect(await remembered()).toBeNull();
-      await enqueueFrom(file, await textOf(file));
+      await enqueueFrom(file, await asking(file));
       await until(file, 'stage', '4 rows queued.');
       expect(await remembered()).toMatchObject([{ overrides: { name: 'Customer', email: null } }]);
     });
@@ -370,7 +388,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     test('asks for columns when none can be used', async () => {
       const file = await fileUrl(await startWithFiles(), 'Alpha,Beta\nAcme Ltd,1\n');
       expect(await (await fetch(file)).text()).toMatch(/role="alert">[^<]*Alpha/);
-      expect((await enqueueFrom(file, await textOf(file))).status).toBe(303);
+      expect((await enqueueFrom(file, await asking(file))).status).toBe(303);
       expect((await parts(file)).stage).toContain('Choose at least one');
       await submit(`${file}/columns`, { name: 'Alpha' });
       await until(file, 'stage', '1 new row');

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FileActions, MappedFile } from '../../src/dashboard/file-actions.js';
-import { createFileCases, type FileCases } from '../../src/dashboard/file-cases.js';
+import { createFileCases, type FileCase, type FileCases } from '../../src/dashboard/file-cases.js';
 import { type FilePreview, mappingText } from '../../src/dashboard/file-preview.js';
 import type { Upload } from '../../src/dashboard/upload-store.js';
 import type { InputCheck } from '../../src/lib/core/input-check.js';
 import { UsageError } from '../../src/lib/errors.js';
+import type { NotedFile } from '../../src/lib/store/files.js';
 import type { Plan } from '../../src/producers/plan-within.js';
-import type { FileCounts } from '../../src/reports/file-counts.js';
+import { FileRows } from '../../src/reports/file-rows.js';
 import { quietLog } from '../support/engines.js';
 import { waitFor } from '../support/wait.js';
 
@@ -39,17 +40,19 @@ const PLAN: Plan = {
   seconds: 1,
 };
 const REPORT = { rows: 1, enqueued: 1, duplicates: 0, known: 0, rejected: 0 };
-const OUTCOMES: FileCounts = {
-  rows: 1,
-  enriched: 0,
-  notFound: 0,
-  submitted: 0,
-  waiting: 0,
-  uncertain: 0,
-  failed: 0,
-  rejected: 0,
-  notEnqueued: 1,
-};
+
+const noted = ({ upload, preview }: FileCase): NotedFile => ({
+  id: upload.id,
+  name: upload.name,
+  path: null,
+  bytes: upload.bytes,
+  atMs: 1,
+  by: 'dashboard',
+  module: 'Accounts',
+  columns: preview.columns ?? {},
+  headers: {},
+  counts: null,
+});
 
 /** A promise that the test settles. */
 function gate(): { readonly passed: Promise<void>; open(): void } {
@@ -84,6 +87,7 @@ describe('file cases', () => {
       columns: { name },
       problem: null,
       rows: [],
+      samples: {},
     };
   }
 
@@ -100,7 +104,7 @@ describe('file cases', () => {
       const none = { replaced: 0, knownUnderOtherColumns: 0, fieldsLeftOut: 0, rejectsFile: null };
       return { ...REPORT, ...none, input: INPUT, file: 'a.csv' };
     },
-    outcomes: async () => OUTCOMES,
+    rows: async () => new FileRows(),
     exportTo: async (_file, _out, signal) => {
       await exporting;
       signal.throwIfAborted();
@@ -115,8 +119,9 @@ describe('file cases', () => {
     enqueued = [];
     previewed = planning = queueing = exporting = Promise.resolve();
     const log = { ...quietLog, info: (event: string, fields: unknown) => void logged.push([event, fields]) };
-    const uploads = { remove: async ({ id }: Upload) => void removed.push(id) };
-    cases = createFileCases({ actions, uploads, preview, log });
+    const uploads = { remove: async ({ id }: Upload) => void removed.push(id), keep: async (kept: Upload) => kept };
+    const note = async (file: FileCase) => noted(file);
+    cases = createFileCases({ actions, uploads, preview, note, log });
   });
   afterEach(() => cases.close());
 

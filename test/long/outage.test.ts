@@ -23,15 +23,15 @@ describe('an open page, when what is behind it goes away', () => {
     const engine = pages.t.closing(await openEngine(settings, quietLog), (opened) => opened.close());
     const { url } = await serve({ engine, sandbox: await openSandbox(pages.t) });
     const page = await visit(url);
-    await page.getByRole('heading', { name: 'Nothing to send' }).waitFor();
+    await page.getByRole('heading', { name: 'Nothing is queued yet' }).waitFor();
     for (let times = 0; times < 2; times += 1) {
       await redis.end('SIGKILL');
-      await page.getByRole('alert').getByText('The queue cannot be read').waitFor({ timeout: 10_000 });
-      expect(await page.getByText('No rows yet.').isVisible()).toBe(true);
+      await page.getByRole('alert').getByText('Can’t reach the queue').waitFor({ timeout: 10_000 });
+      expect(await page.getByRole('heading', { name: 'Add a file' }).isVisible()).toBe(true);
       await page.reload();
-      await page.getByRole('alert').getByText('The queue cannot be read').waitFor({ timeout: 10_000 });
+      await page.getByRole('alert').getByText('Can’t reach the queue').waitFor({ timeout: 10_000 });
       await redis.start();
-      await page.getByRole('heading', { name: 'Nothing to send' }).waitFor({ timeout: 15_000 });
+      await page.getByRole('heading', { name: 'Nothing is queued yet' }).waitFor({ timeout: 15_000 });
       expect(await page.getByRole('alert').innerText()).toBe('');
     }
   });

@@ -57,7 +57,7 @@ export function useDashboardPages(): DashboardPages {
         engine,
         log: quietLog,
         limits: { ratePerSecond: 40, maxInFlight: 10 },
-        files: { actions: createFileActions({ engine, work: loadConfig({}).work, allowance }), module: 'Accounts' },
+        files: { actions: createFileActions({ engine, work: loadConfig({}).work, allowance }) },
         allowance,
       });
       return t.closing(dashboard, (opened) => opened.close());
@@ -109,7 +109,8 @@ function allowanceOf({ engine, sandbox }: Pick<WorkScene, 'engine' | 'sandbox'>,
 
 /** The number that a page shows beside a label. */
 export async function numberAfter(page: Page, label: string): Promise<number> {
-  const text = await page.locator(`dt:has-text("${label}") + dd`).first().innerText();
+  const term = page.locator('dt').filter({ hasText: new RegExp(`^\\s*${label}`) });
+  const text = await term.first().locator('xpath=following-sibling::dd').innerText();
   return Number.parseFloat(text.replaceAll(',', ''));
 }
 

@@ -1,7 +1,7 @@
 // Keeps a page up to date: the server renders its parts, this puts them in place.
 
 /**
- * @typedef {{ readonly parts: Readonly<Record<string, string>>, readonly points?: readonly (readonly number[])[] }} Update
+ * @typedef {{ readonly tab?: { readonly title: string, readonly icon: string }, readonly parts: Readonly<Record<string, string>>, readonly points?: readonly (readonly number[])[] }} Update
  */
 
 /** Times are rendered in UTC; readers have a clock of their own. @param {ParentNode} root */
@@ -15,13 +15,21 @@ function showLocalTimes(root) {
 }
 
 /** @param {Update} update */
-function show({ parts, points = [] }) {
+function show({ tab, parts, points = [] }) {
+  if (tab !== undefined) showTab(tab);
   for (const [id, content] of Object.entries(parts)) {
     const element = document.getElementById(id);
     if (element !== null) fill(element, content);
   }
   latestPoint = points.at(-1)?.[0] ?? latestPoint;
   if (points.length > 0) document.dispatchEvent(new CustomEvent('chart-points', { detail: points }));
+}
+
+/** Title and icon tell the state also to those who look at another tab. @param {{ title: string, icon: string }} tab */
+function showTab({ title, icon }) {
+  if (document.title !== title) document.title = title;
+  const link = document.getElementById('icon');
+  if (link instanceof HTMLLinkElement && link.getAttribute('href') !== icon) link.setAttribute('href', icon);
 }
 
 /**
@@ -90,21 +98,40 @@ function untilNext() {
   });
 }
 
-document.addEventListener('click', ({ target }) => {
+document.addEventListener('click', (event) => {
+  const { target } = event;
   const id = target instanceof Element ? target.closest('[data-opens]')?.getAttribute('data-opens') : null;
   const dialog = id ? document.getElementById(id) : null;
-  if (dialog instanceof HTMLDialogElement) dialog.showModal();
+  if (!(dialog instanceof HTMLDialogElement)) return;
+  // Without a script the button asks for the page with the dialog open.
+  event.preventDefault();
+  dialog.showModal();
 });
+
+// A dialog that came open, as it does without a script, becomes one that holds the focus, and gives it back.
+for (const dialog of document.querySelectorAll('dialog[open]')) {
+  if (!(dialog instanceof HTMLDialogElement)) continue;
+  dialog.close();
+  dialog.showModal();
+  dialog.addEventListener('close', () => {
+    const from = document.getElementById(dialog.dataset.from ?? 'resume-open');
+    from?.focus();
+    history.replaceState(null, '', location.pathname);
+  });
+}
+
+// A page that leads to one of its parts puts the focus there.
+if (location.hash !== '') document.getElementById(location.hash.slice(1))?.focus();
 
 // Columns that were chosen and are not yet used hold queueing back: rows are queued by those in use.
 document.addEventListener('change', ({ target }) => {
   const form = target instanceof Element ? target.closest('form.mapping') : null;
-  const stage = document.getElementById('stage');
+  const stage = document.getElementById('details');
   const hint = document.getElementById('columns-unused');
   if (form === null || stage === null || hint === null) return;
   const isUnused = [...form.querySelectorAll('select')].some((select) => !select.selectedOptions[0]?.defaultSelected);
   stage.inert = isUnused;
-  hint.textContent = isUnused ? 'Use these columns first: rows are queued by the columns in use.' : '';
+  hint.textContent = isUnused ? 'Press “Use these columns” to apply your change.' : '';
 });
 
 showLocalTimes(document);

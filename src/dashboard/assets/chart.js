@@ -1,4 +1,4 @@
-// The chart of the overview: submissions per second and calls in flight over the last half hour.
+// The chart of the overview: rows sent per second and open requests over the last half hour.
 
 /** @typedef {typeof import('uplot')} UPlot */
 
@@ -41,14 +41,14 @@ function draw(place) {
       scales: { y: { range: fromZero }, calls: { range: fromZero } },
       axes: [
         { ...axis, size: 30, space: 90, values: (_chart, times, _at, _space, step) => times.map(timeText(step)) },
-        { ...axis, size: 44, label: 'Submissions per second', labelSize: 18, labelFont },
+        { ...axis, size: 44, label: 'Rows sent per second', labelSize: 18, labelFont },
         {
           ...axis,
           scale: 'calls',
           side: 1,
           size: 36,
           grid: { show: false },
-          label: 'Calls in flight',
+          label: 'Open requests',
           labelSize: 18,
           labelFont,
         },
@@ -56,7 +56,7 @@ function draw(place) {
       series: [
         { value: (_chart, at) => (at === null ? '–' : CLOCK.format(at * 1000)) },
         {
-          label: 'Submissions per second',
+          label: 'Rows sent per second',
           stroke: color(place, '--submitted'),
           fill: color(place, '--submitted-wash'),
           width: 2,
@@ -64,7 +64,7 @@ function draw(place) {
           value: (_chart, value) => value?.toFixed(1) ?? '–',
         },
         {
-          label: 'Calls in flight',
+          label: 'Open requests',
           scale: 'calls',
           stroke: color(place, '--uncertain'),
           width: 1.5,

@@ -18,7 +18,7 @@ function take(files) {
   const [file, ...others] = files ?? [];
   if (file === undefined) return;
   if (sending !== null) tell(`${sending} is still being sent: drop ${file.name} again after that.`);
-  else if (others.length > 0) tell(`One file at a time is taken: drop ${file.name} alone, then the others.`);
+  else if (others.length > 0) tell(`Please drop one file at a time: ${file.name} first, then the others.`);
   else send(file);
 }
 
@@ -41,7 +41,13 @@ function send(file) {
   };
   request.onload = () => {
     if (request.status === 201) location.assign(request.response.url);
-    else failed(request.response?.message ?? `The dashboard answered ${request.status}.`);
+    else
+      failed(
+        request.response?.message ??
+          (request.status === 503
+            ? 'The queue can’t be reached right now: try again in a moment.'
+            : `The dashboard answered ${request.status}.`),
+      );
   };
   request.onerror = () => failed('The connection to the dashboard is lost; try again.');
   request.send(file);

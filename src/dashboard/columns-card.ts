@@ -1,0 +1,128 @@
+import { html } from 'hono/html';
+import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
+import { count } from '../lib/core/wording.js';
+import { FIELD_NAMES } from './field-names.js';
+import type { FileCase } from './file-cases.js';
+import type { ColumnSample, FilePreview, PreviewRow } from './file-preview.js';
+import type { Frame } from './frame.js';
+import type { Html } from './markup.js';
+import { filePath } from './paths.js';
+import { PROBLEM_WORDS } from './row-words.js';
+import { shortened } from './rows-page.js';
+
+/** A page with more would take the browser seconds. */
+const MAX_COLUMNS_SHOWN = 200;
+/** Below this share of usable values a column is probably another one. */
+const DOUBTFUL_SHARE = 0.7;
+
+/** Which column holds what, with its values: what cannot be sent is struck through, with the reason. */
+export function columnsCard(file: FileCase, { readOnly }: Frame): Html {
+  const { preview, upload, noted } = file;
+  const base = filePath(upload.id);
+  const content = html`${preview.problem === null ? '' : html`<p class="problem" role="alert">${inBrowserWords(preview.problem)}</p>`}
+    ${doubtfulColumns(preview)}
+    <form method="post" action="${base}/columns" class="mapping" autocomplete="off">
+      ${MAPPED_FIELDS.map((field) => columnChoice(field, file))}
+      ${readOnly ? '' : html`<button>Use these columns</button>`}
+    </form>
+    <p id="columns-unused" role="status"></p>
+    ${previewTable(preview)}`;
+  return html`<section class="card" aria-labelledby="columns-title">
+    <h2 id="columns-title">Columns</h2>
+    ${noted === null ? content : html`<details ${preview.problem === null ? '' : html`open`}><summary>${chosenWords(preview)}</summary>${content}</details>`}
+  </section>`;
+}
+
+function chosenWords({ headers, columns }: FilePreview): string {
+  const named = MAPPED_FIELDS.flatMap((field) => {
+    const at = columns?.[field];
+    return at === undefined ? [] : [`${FIELD_NAMES[field]} from ${headers[at] ?? ''}`];
+  });
+  return named.length === 0 ? 'No columns are chosen' : named.join(', ');
+}
+
+/** A page has no flags. */
+function inBrowserWords(problem: string): string {
+  return problem
+    .replace(/: name one with --map.*$/, ': choose one below.')
+    .replace(/--map (\w+)=/g, '$1: ')
+    .replaceAll('`', '');
+}
+
+function doubtfulColumns({ samples, headers, columns }: FilePreview): Html {
+  const doubtful = MAPPED_FIELDS.flatMap((field) => {
+    const sample = samples[field];
+    return sample !== undefined && sample.filled > 0 && sample.usable / sample.filled < DOUBTFUL_SHARE
+      ? [{ field, sample }]
+      : [];
+  });
+  const words = ({ field, sample }: (typeof doubtful)[number]) =>
+    html`<li><b>${headers[columns?.[field] ?? -1] ?? ''}</b> does not look like ${{ name: 'company names', email: 'email addresses', website: 'websites', recordId: 'record ids' }[field]}: ${count(sample.filled - sample.usable)} of ${count(sample.filled)} values cannot be sent.</li>`;
+  return doubtful.length === 0
+    ? html``
+    : html`<div class="hint" role="note"><p><b>Is this the right choice of columns?</b></p><ul>${doubtful.map(words)}</ul></div>`;
+}
+
+function columnChoice(field: MappedField, file: FileCase): Html {
+  const { headers, samples } = file.preview;
+  const chosen = chosenColumn(field, file);
+  const seen = new Set<string>();
+  const option = (header: string, at: number) =>
+    html`<option value="${header}" ${at === chosen ? 'selected' : ''}>${header}</option>`;
+  // Of several columns with one name only the first can be asked for.
+  const options = headers.slice(0, MAX_COLUMNS_SHOWN).flatMap((header, at) => {
+    if (header.trim() === '' || seen.has(header)) return [];
+    seen.add(header);
+    return [option(header, at)];
+  });
+  const far = chosen !== undefined && chosen >= MAX_COLUMNS_SHOWN ? option(headers[chosen] ?? '', chosen) : '';
+  return html`<div class="choice"><label for="column-${field}">${FIELD_NAMES[field]}</label>
+    <select id="column-${field}" name="${field}"><option value="" ${chosen === undefined ? 'selected' : ''}>– none –</option>${options}${far}</select>
+    ${samples[field] === undefined ? '' : sampleOf(samples[field])}</div>`;
+}
+
+function sampleOf({ rows, filled, usable, values }: ColumnSample): Html {
+  const percent = rows === 0 ? 0 : Math.round((usable / rows) * 100);
+  return html`<p class="sample"><meter min="0" max="${Math.max(1, rows)}" value="${usable}" aria-label="Usable values">${percent}%</meter>
+    <small>${percent}% of ${count(rows)} rows usable${filled === usable ? '' : html`, ${count(filled - usable)} values cannot be sent`}</small>
+    <small>${values.length === 0 ? 'empty' : values.map(shortened).join(' · ')}</small></p>`;
+}
+
+/** Which column is used for a field, or was asked for when the choice cannot be used. */
+function chosenColumn(field: MappedField, { preview: { headers, columns }, mapFlags }: FileCase): number | undefined {
+  if (columns !== null) return columns[field];
+  const asked = parseMapFlags(mapFlags);
+  return asked.ok ? headers.findIndex((header) => header.trim() === asked.overrides[field]) : undefined;
+}
+
+/** The line, the mapped columns and what is sent come first; the others can be scrolled to. */
+function previewTable({ headers, rows: first, columns }: FilePreview): Html {
+  const mapped = MAPPED_FIELDS.flatMap((field) =>
+    columns?.[field] === undefined ? [] : [{ field, at: columns[field] }],
+  );
+  const isMapped = new Set(mapped.map(({ at }) => at));
+  const others = [...headers.keys()].filter((at) => !isMapped.has(at)).slice(0, MAX_COLUMNS_SHOWN - mapped.length);
+  const hidden = headers.length - mapped.length - others.length;
+  const row = (line: PreviewRow) => html`<tr><th scope="row">${count(line.line)}</th>
+    ${mapped.map(({ field, at }) => mappedCell(line, field, at))}<td>${sendsOf(line, columns !== null)}</td>
+    ${others.map((at) => html`<td>${shortened(line.cells[at] ?? '')}</td>`)}</tr>`;
+  return html`<div class="scroll" role="region" aria-label="First rows" tabindex="0"><table class="preview">
+    <thead><tr><th scope="col">Line</th>${mapped.map(({ field, at }) => html`<th scope="col" class="mapped">${headers[at] ?? ''}<small>${FIELD_NAMES[field]}</small></th>`)}<th scope="col">Sends</th>${others.map((at) => html`<th scope="col">${headers[at] ?? ''}</th>`)}</tr></thead>
+    <tbody>${first.map(row)}</tbody>
+  </table></div>
+  ${hidden > 0 ? html`<p class="quiet">${count(hidden)} more columns are not shown.</p>` : ''}`;
+}
+
+function mappedCell({ cells, problems }: PreviewRow, field: MappedField, at: number): Html {
+  const text = shortened(cells[at] ?? '');
+  const problem = problems[field];
+  if (problem === undefined) return html`<td class="mapped">${text}</td>`;
+  const reason = problem === 'BAD_RECORD_ID' ? 'no record id of Zoho’s' : (PROBLEM_WORDS[problem] ?? problem);
+  return html`<td class="mapped"><s>${text}</s> <small>${reason}: will not be sent</small></td>`;
+}
+
+function sendsOf({ rejected, sends }: PreviewRow, hasColumns: boolean): string {
+  if (!hasColumns) return '–';
+  if (rejected !== null) return rejected;
+  return sends.map((field) => FIELD_NAMES[field].toLowerCase()).join(', ');
+}

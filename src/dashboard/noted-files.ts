@@ -1,0 +1,106 @@
+import { stat } from 'node:fs/promises';
+import { MAPPED_FIELDS } from '../lib/core/columns.js';
+import { UsageError } from '../lib/errors.js';
+import {
+  contentId,
+  dropNotedFile,
+  type NotedCounts,
+  type NotedFile,
+  notedFiles,
+  noteFile,
+} from '../lib/store/files.js';
+import type { Store } from '../lib/store/store.js';
+import { mappedHeaders } from '../producers/note-queued.js';
+import type { FileCase, FileCases } from './file-cases.js';
+import type { UploadStore } from './upload-store.js';
+
+/** The store's list of files, and the way from an entry of it back to the file. */
+export interface FileList {
+  all(): Promise<readonly NotedFile[]>;
+  /** Notes that rows of a file were queued; `counts` is null while they are. */
+  note(file: FileCase, counts: NotedCounts | null): Promise<NotedFile>;
+  /** Notes what became of the rows of a file; only when that changed. */
+  noteOutcomes(file: FileCase): Promise<void>;
+  /** A file that is open, or that the store notes and that is still on this machine as it was; else what is noted. */
+  find(id: string): Promise<{ readonly open: FileCase | null; readonly noted: NotedFile | null }>;
+  drop(id: string): Promise<void>;
+}
+
+export interface FileListOptions {
+  readonly store: Pick<Store, 'cell'>;
+  readonly cases: () => FileCases;
+  readonly uploads: UploadStore;
+  readonly module: string;
+}
+
+export function createFileList({ store, cases, uploads, module }: FileListOptions): FileList {
+  const opening = new Map<string, Promise<FileCase | null>>();
+
+  /** The content decides: a file that was changed is another one, whose rows nobody asked for. */
+  async function reopen(noted: NotedFile): Promise<FileCase | null> {
+    for (const path of [uploads.keptPath(noted.id), noted.path]) {
+      if (path === null || !(await isFile(path, noted))) continue;
+      const { id, name, bytes } = noted;
+      const upload = await uploads.reopen({ id, name, bytes, path });
+      try {
+        return await cases().add(upload, { noted, mapFlags: mapFlagsOf(noted) });
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+      }
+    }
+    return null;
+  }
+
+  return {
+    all: () => notedFiles(store),
+    note: async ({ upload, preview, noted }, counts) => {
+      const columns = preview.columns ?? {};
+      const file: NotedFile = {
+        id: upload.id,
+        name: upload.name,
+        path: noted?.path ?? null,
+        bytes: upload.bytes,
+        atMs: Date.now(),
+        by: 'dashboard',
+        module,
+        columns,
+        headers: mappedHeaders(preview.headers, columns),
+        counts: counts ?? noted?.counts ?? null,
+        ...(noted?.outcomes !== undefined && { outcomes: noted.outcomes }),
+      };
+      await noteFile(store, file);
+      return file;
+    },
+    noteOutcomes: async ({ rows, noted }) => {
+      if (rows === null || noted === null) return;
+      const outcomes = { counts: rows.counts(), used: rows.enrichmentsUsed() };
+      if (JSON.stringify(outcomes) === JSON.stringify(noted.outcomes)) return;
+      await noteFile(store, { ...noted, outcomes }, { keepPlace: true });
+    },
+    find: async (id) => {
+      const open = cases().find(id);
+      if (open !== undefined) return { open, noted: open.noted };
+      const noted = (await notedFiles(store)).find((file) => file.id === id) ?? null;
+      if (noted === null) return { open: null, noted };
+      const reopened = opening.get(id) ?? reopen(noted).finally(() => opening.delete(id));
+      opening.set(id, reopened);
+      return { open: await reopened, noted };
+    },
+    drop: async (id) => {
+      await cases().remove(id);
+      await uploads.discard(id);
+      await dropNotedFile(store, id);
+    },
+  };
+}
+
+async function isFile(path: string, { id, bytes }: NotedFile): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  if (found === null || !found.isFile() || found.size !== bytes) return false;
+  return (await contentId(path).catch(() => null)) === id;
+}
+
+/** The values of `--map` for the columns that a file was queued by. */
+function mapFlagsOf({ headers }: NotedFile): readonly string[] {
+  return MAPPED_FIELDS.map((field) => `${field.toLowerCase()}=${headers[field] ?? ''}`);
+}

@@ -1,0 +1,58 @@
+import { html } from 'hono/html';
+import { count, rows } from '../lib/core/wording.js';
+import type { Frame } from './frame.js';
+import { type Html, time } from './markup.js';
+import type { Picture } from './monitor.js';
+import type { ProblemGroup } from './problems.js';
+import { companyOf } from './row-words.js';
+
+/** Everything that needs a person, grouped by what is to be done. */
+export function problemsCard({ sample }: Picture, frame: Frame): Html {
+  const { problems, ledger } = sample;
+  const { groups, held, isPartial } = problems;
+  if (groups.length === 0 && ledger.held === 0 && ledger.uncertain === 0)
+    return html`<p class="quiet">No problems.</p>`;
+  return html`${ledger.held === 0 ? '' : heldRows(held, ledger.held, frame)}
+    ${
+      ledger.uncertain === 0
+        ? ''
+        : html`<section class="problem-group"><h3>Checking with Zoho <span class="count">${count(ledger.uncertain)}</span></h3>
+      <p>The reply got lost, so we look at Zoho before sending again. Nothing to do. <a href="/rows?filter=uncertain">Show</a></p></section>`
+    }
+    ${groups.map((group) => groupOf(group, frame))}
+    ${isPartial ? html`<p class="quiet">More rows failed than are counted here: these are the latest.</p>` : ''}`;
+}
+
+function heldRows(held: Picture['sample']['problems']['held'], total: number, { readOnly }: Frame): Html {
+  return html`<section class="problem-group"><h3>Needs your decision <span class="count">${count(total)}</span></h3>
+    <p>Zoho may or may not have ${total === 1 ? 'this row' : 'these rows'}: look in Zoho CRM, then say what you found. Sending a row that Zoho has pays for it twice.</p>
+    <ul class="plain">${held.map(
+      ([
+        key,
+        { sent, sentAtMs },
+      ]) => html`<li class="decision"><span><a href="/rows/${key}">${companyOf(sent)}</a> <small>sent ${time(sentAtMs)}</small></span>
+        ${readOnly ? '' : html`<form method="post" action="/rows/${key}/decide"><button name="answer" value="there">Zoho has it</button> <button name="answer" value="again">Not there: send again</button></form>`}</li>`,
+    )}</ul>
+    ${total > held.length ? html`<p><a href="/rows?filter=held">Show all ${count(total)}</a></p>` : ''}
+  </section>`;
+}
+
+function groupOf({ code, rows: many, message, isPaid }: ProblemGroup, { readOnly }: Frame): Html {
+  const query = encodeURIComponent(code);
+  return html`<section class="problem-group"><h3><code>${code}</code> <span class="count">${count(many)}</span></h3>
+    <p>${message} ${adviceFor(code, isPaid)}</p>
+    <div class="actions">
+      <a class="button" href="/rows?filter=failed&code=${query}">Show ${rows(many)}</a>
+      <a class="button" href="/problems/${query}.csv">Download them</a>
+      ${readOnly || isPaid ? '' : html`<form method="post" action="/problems/retry"><input type="hidden" name="code" value="${code}" /><button>Retry ${rows(many)}</button></form>`}
+    </div>
+  </section>`;
+}
+
+function adviceFor(code: string, isPaid: boolean): string {
+  if (isPaid)
+    return 'Sending them again costs an enrichment each: download them, correct them where you can, and add that file.';
+  if (code === 'INVALID_DATA')
+    return 'Download them, correct the value and add that file; Zoho took nothing, so nothing was paid.';
+  return 'Zoho took nothing, so a retry costs what a first try does.';
+}

@@ -1,0 +1,112 @@
+import { type Context, Hono } from 'hono';
+import { html } from 'hono/html';
+import { parseFailure } from '../lib/core/failure.js';
+import type { IdentityKey } from '../lib/core/ids.js';
+import type { Engine } from '../lib/engine/engine.js';
+import type { Logger } from '../lib/logger.js';
+import type { EnrichQueue } from '../lib/queues.js';
+import { retryRows } from '../producers/retry-rows.js';
+import { type RowRecord, rowRecords } from '../reports/row-record.js';
+import { allRowsPage, findAllRows, parseAllRowsQuery } from './all-rows-page.js';
+import type { Frame } from './frame.js';
+import type { Monitor } from './monitor.js';
+import { ROWS_PATH } from './paths.js';
+import { failedJobs } from './problems.js';
+import { problemRecords, problemsCsv } from './problems-csv.js';
+import { formOf, viewOnly } from './request-rules.js';
+import { rowPage } from './row-page.js';
+
+export interface RowsRoutesOptions {
+  readonly engine: Engine;
+  readonly queue: EnrichQueue;
+  readonly frame: Frame;
+  readonly monitor: Monitor;
+  readonly log: Logger;
+}
+
+const KEY = /^r\d{1,2}[\w-]{10,80}$/;
+
+/** All rows, one row, and what can be done with rows that failed or wait for a decision. */
+export function rowsRoutes({ engine, queue, frame, monitor, log }: RowsRoutesOptions): Hono {
+  const app = new Hono();
+
+  async function recordOf(c: Context): Promise<RowRecord | null> {
+    const key = c.req.param('key') ?? '';
+    if (!KEY.test(key)) return null;
+    const [record] = await rowRecords(engine, queue, [key as IdentityKey]); // of that form
+    return record === undefined || (record.entry === undefined && !record.hasJob) ? null : record;
+  }
+
+  app.get(ROWS_PATH, async (c) => {
+    const query = parseAllRowsQuery(c.req.query());
+    const [found, picture] = await Promise.all([findAllRows(engine, queue, query), monitor.latest()]);
+    return c.html(allRowsPage(frame, picture, query, found));
+  });
+
+  app.get(`${ROWS_PATH}/:key`, async (c) => {
+    const [record, picture] = await Promise.all([recordOf(c), monitor.latest()]);
+    if (record === null) return c.notFound();
+    const done = DONE[c.req.query('done') ?? ''];
+    const notice = done === undefined ? null : html`<p class="hint" role="status">${done}</p>`;
+    return c.html(rowPage(frame, picture, { record, inFile: null, notice }));
+  });
+
+  app.post(`${ROWS_PATH}/:key/retry`, viewOnly(frame), async (c) => {
+    const record = await recordOf(c);
+    if (record === null) return c.notFound();
+    const { outcome, entry, key } = record;
+    if (outcome.status !== 'failed' || entry?.state === 'scheduled')
+      return c.text('This row cannot be retried now.\n', 409);
+    const job = await queue.getJob(key);
+    await job?.retry('failed', { resetAttemptsMade: true });
+    log.info('dashboard.retried', { rows: 1 });
+    return c.redirect(`${ROWS_PATH}/${key}?done=retry`, 303);
+  });
+
+  app.post(`${ROWS_PATH}/:key/decide`, viewOnly(frame), async (c) => {
+    const record = await recordOf(c);
+    if (record === null) return c.notFound();
+    const { answer } = await formOf(c);
+    const { entry, key } = record;
+    if (entry?.state !== 'held' || (answer !== 'there' && answer !== 'again')) {
+      return c.text('This row needs no decision any more.\n', 409);
+    }
+    const job = await queue.getJob(key);
+    if (answer === 'again') {
+      await engine.store.clear(key, entry.callId);
+      await job?.retry('failed', { resetAttemptsMade: true }).catch(() => undefined);
+    } else {
+      await engine.store.markTaken(key, entry.callId);
+      await job?.remove().catch(() => undefined);
+    }
+    log.info('dashboard.decided', { answer });
+    return c.redirect(`${ROWS_PATH}/${key}?done=${answer}`, 303);
+  });
+
+  app.post('/problems/retry', viewOnly(frame), async (c) => {
+    const { code } = await formOf(c);
+    if (!code) return c.text('No code is named.\n', 400);
+    const { retried } = await retryRows({ engine, queue, code, uncertain: false, signal: c.req.raw.signal });
+    log.info('dashboard.retried', { code, rows: retried });
+    return c.redirect(`/?retried=${retried}`, 303);
+  });
+
+  app.get('/problems/:file{.+\\.csv}', async (c) => {
+    const code = c.req.param('file').replace(/\.csv$/, '');
+    const jobs = (await failedJobs(queue)).filter(({ failedReason }) => parseFailure(failedReason ?? '').code === code);
+    const records = await problemRecords(engine, queue, code, jobs);
+    if (records.length === 0) return c.notFound();
+    return c.body(problemsCsv(records), 200, {
+      'content-type': 'text/csv',
+      'content-disposition': `attachment; filename="problems.csv"; filename*=UTF-8''${encodeURIComponent(`${code.replace(/\W/g, '_')}.csv`)}`,
+    });
+  });
+
+  return app;
+}
+
+const DONE: Readonly<Partial<Record<string, string>>> = {
+  retry: 'The row is back in the queue.',
+  again: 'The row is sent again.',
+  there: 'The row counts as sent; it is never sent again.',
+};

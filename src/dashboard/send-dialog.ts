@@ -1,0 +1,91 @@
+import { html } from 'hono/html';
+import { MAPPED_FIELDS } from '../lib/core/columns.js';
+import { count, rows } from '../lib/core/wording.js';
+import type { Plan } from '../producers/plan-within.js';
+import { FIELD_NAMES } from './field-names.js';
+import type { FileCase } from './file-cases.js';
+import { type FilePreview, mappingText } from './file-preview.js';
+import { type Frame, orgWords } from './frame.js';
+import type { Html } from './markup.js';
+import type { Picture } from './monitor.js';
+import { filePath } from './paths.js';
+
+/** How many of the new rows are to be sent. */
+export type SendChoice = { readonly take: 'first'; readonly rows: number } | { readonly take: 'covered' | 'all' };
+
+const FIRST_ROWS = 10;
+
+export function parseSendChoice(query: Readonly<Record<string, string>>): SendChoice {
+  if (query.take === 'covered' || query.take === 'all') return { take: query.take };
+  const wanted = Number(query.rows ?? FIRST_ROWS);
+  return { take: 'first', rows: Number.isSafeInteger(wanted) && wanted > 0 ? wanted : FIRST_ROWS };
+}
+
+/** How many rows a choice comes to. */
+export function rowsToSend(choice: SendChoice, { enqueued, covered }: Plan): number {
+  switch (choice.take) {
+    case 'first':
+      return Math.min(choice.rows, enqueued);
+    case 'covered':
+      return covered ?? enqueued;
+    case 'all':
+      return enqueued;
+  }
+}
+
+/** First ten, as many as the allowance covers, or all. A file that was never sent begins with ten. */
+export function sendForm({ upload, noted }: FileCase, plan: Plan): Html {
+  const { enqueued, covered } = plan;
+  const isFirst = noted === null && enqueued > FIRST_ROWS;
+  const choice = (take: string, label: Html, isChecked: boolean) =>
+    html`<p><label><input type="radio" name="take" value="${take}" ${isChecked ? html`checked` : ''} /> ${label}</label></p>`;
+  const isCut = covered !== null && covered < enqueued;
+  return html`<form method="get" action="${filePath(upload.id)}" class="send" autocomplete="off">
+    ${
+      enqueued <= FIRST_ROWS
+        ? html`<input type="hidden" name="take" value="all" />`
+        : html`<fieldset><legend>How many?</legend>
+      ${choice('first', html`the first <input type="number" name="rows" min="1" max="${enqueued}" value="${FIRST_ROWS}" aria-label="How many rows first" /> rows, to see what comes back`, isFirst)}
+      ${isCut ? choice('covered', html`as many as the allowance covers (${count(covered)})`, !isFirst && covered > 0) : ''}
+      ${choice('all', html`all ${rows(enqueued)}`, !isFirst && !(isCut && covered > 0))}</fieldset>`
+    }
+    <button id="send-open" class="primary" name="ask" value="send">${noted === null ? 'Send to Zia …' : 'Send the rest …'}</button></form>`;
+}
+
+/** The question before money is spent: what is used, of what is left, in which org. */
+export function sendDialog(
+  { upload, preview, stage }: FileCase,
+  frame: Frame,
+  picture: Picture,
+  choice: SendChoice,
+): Html {
+  if (stage.kind !== 'planned' || stage.plan.enqueued === 0) return html``;
+  const many = rowsToSend(choice, stage.plan);
+  const isAll = many === stage.plan.enqueued;
+  const left = picture.allowance;
+  const uses = `${count(many)} ${many === 1 ? 'enrichment' : 'enrichments'}`;
+  return html`<dialog id="send-dialog" aria-labelledby="send-title" data-modal data-from="send-open" open>
+    <h2 id="send-title">Send ${rows(many)} to Zia?</h2>
+    <dl class="facts">
+      <div><dt>Uses</dt><dd><b>${uses}</b> ${left === null ? '; how many are left is not known' : `of ${left.source === 'estimate' ? 'an estimated ' : ''}${count(left.left)} left`}</dd></div>
+      <div><dt>Org</dt><dd>${orgWords(frame)}, module ${frame.module}</dd></div>
+      <div><dt>Columns</dt><dd>${columnNames(preview)}</dd></div>
+      ${isAll ? '' : html`<div><dt>Rows</dt><dd>the first ${count(many)} of ${count(stage.plan.enqueued)} new ones</dd></div>`}
+      ${stage.plan.withRecordId === 0 ? '' : html`<div><dt>Records</dt><dd>${rows(stage.plan.withRecordId)} of the file ${stage.plan.withRecordId === 1 ? 'has' : 'have'} a record id: Zia may write what it finds to those records.</dd></div>`}
+    </dl>
+    ${left !== null && many > left.left ? html`<p class="problem">Only ${count(left.left)} are left: sending stops by itself when they are used up, and no row is lost.</p>` : ''}
+    <div class="actions">
+      <form method="dialog"><button>Not yet</button></form>
+      <form method="post" action="${filePath(upload.id)}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><input type="hidden" name="limit" value="${isAll ? '' : many}" /><button class="primary">Send ${rows(many)}</button></form>
+    </div>
+  </dialog>`;
+}
+
+/** `Company name from Firm, Email from Mail` */
+function columnNames({ headers, columns }: FilePreview): Html {
+  const named = MAPPED_FIELDS.flatMap((field) => {
+    const at = columns?.[field];
+    return at === undefined ? [] : [{ field, header: headers[at] ?? '' }];
+  });
+  return html`${named.map(({ field, header }, at) => html`${at === 0 ? '' : ', '}${FIELD_NAMES[field]} from <b>${header}</b>`)}`;
+}

@@ -1,0 +1,339 @@
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { UnrecoverableError } from 'bullmq';
+import { createFileActions } from '../../src/dashboard/file-actions.js';
+import { type Dashboard, type DashboardOptions, startDashboard } from '../../src/dashboard/server.js';
+import { loadConfig } from '../../src/lib/config.js';
+import { identityKey } from '../../src/lib/core/identity.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import type { Engine } from '../../src/lib/engine/engine.js';
+import { type EnrichQueue, jobOptions } from '../../src/lib/queues.js';
+import { notedFiles } from '../../src/lib/store/files.js';
+import { enqueueFile } from '../../src/producers/enqueue-file.js';
+import { ENGINES_IN_TURN, openTestEngine, quietLog } from '../support/engines.js';
+import { setup, type TestScope } from '../support/setup.js';
+import { waitFor } from '../support/wait.js';
+
+const OWN_PAGE = { 'sec-fetch-site': 'same-origin' };
+const CSV = `Company,Website
+Acme Ltd,www.acme.example
+Harbour & Sons,harbour.example
+Northwind,northwind.example
+x,
+Acme Ltd,www.acme.example
+Bluestone <b>Textiles</b>,bluestone.example
+`;
+const COLUMNS = { module: 'Accounts' };
+
+describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine', (kind) => {
+  let t: TestScope;
+  let engine: Engine;
+  let queue: EnrichQueue;
+  let folder: string;
+  beforeEach(async () => {
+    t = setup();
+    engine = t.closing(await openTestEngine(kind), (opened) => opened.close()).engine;
+    queue = t.closing(engine.openQueue(), (opened) => opened.close());
+    folder = t.closing(await mkdtemp(join(tmpdir(), 'zia-rows-')), (made) =>
+      rm(made, { recursive: true, force: true }),
+    );
+  });
+  afterEach(() => t.close());
+
+  const keepDir = () => join(folder, 'kept');
+
+  async function start(options: Partial<DashboardOptions> = {}): Promise<Dashboard> {
+    const actions = createFileActions({ engine, work: loadConfig({}).work, allowance: async () => null });
+    const dashboard = await startDashboard({
+      host: '127.0.0.1',
+      port: 0,
+      engine,
+      log: quietLog,
+      files: { actions, keepDir: keepDir() },
+      ...options,
+    });
+    return t.closing(dashboard, (opened) => opened.close());
+  }
+
+  async function upload({ url }: Dashboard, csv = CSV, name = 'accounts.csv'): Promise<string> {
+    const to = `${url}/files?name=${encodeURIComponent(name)}`;
+    const answer = await fetch(to, { method: 'POST', headers: OWN_PAGE, body: csv });
+    return ((await answer.json()) as { url: string }).url;
+  }
+
+  const text = async (url: string) => (await fetch(url)).text();
+  const post = (url: string, form: Record<string, string> = {}) =>
+    fetch(url, { method: 'POST', headers: OWN_PAGE, body: new URLSearchParams(form), redirect: 'manual' });
+  const part = async (file: string, name: string) =>
+    ((await (await fetch(`${file}/parts`)).json()) as { parts: Record<string, string> }).parts[name] ?? '';
+  const until = (file: string, name: string, words: string) =>
+    waitFor(async () => (await part(file, name)).includes(words), { timeoutMs: 15_000, what: `${words} in ${name}` });
+
+  /** Queues the file as its page does. */
+  async function send(file: string, limit = ''): Promise<Response> {
+    await until(file, 'stage', 'new rows');
+    return post(`${file}/enqueue`, { mapping: 'name=0,website=1', limit });
+  }
+
+  const keyOf = (name: string, website: string) => identityKey({ ...COLUMNS, name, website });
+  const ACME = keyOf('Acme Ltd', 'www.acme.example');
+  const HARBOUR = keyOf('Harbour & Sons', 'harbour.example');
+  const NORTHWIND = keyOf('Northwind', 'northwind.example');
+  const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
+
+  async function claim(key: IdentityKey, name: string): Promise<void> {
+    await engine.store.admit({ key, callId: `c-${key}`, sent: { ...COLUMNS, name }, limits, claimLostAfterMs: 60_000 });
+  }
+
+  async function enrich(key: IdentityKey, name: string, id: string, data: object | null): Promise<void> {
+    await claim(key, name);
+    await engine.store.settle(key, `c-${key}`, id as EnrichmentId);
+    await engine.store.finish(key, data === null ? 'DATA_NOT_FOUND' : 'COMPLETED', data as Record<string, unknown>);
+  }
+
+  /** The companies in the first table of a page, in order. */
+  const companies = (page: string) =>
+    [...page.matchAll(/<th scope="row"><a href="[^"]*">([^<]*)<\/a>/g)].map(([, name]) => name);
+
+  test('a file’s rows can be filtered, searched and opened, escaped as they are', async () => {
+    const dashboard = await start();
+    const file = dashboard.url + (await upload(dashboard));
+    expect((await send(file)).status).toBe(303);
+    await until(file, 'stage', '4 rows queued.');
+    await enrich(ACME, 'Acme Ltd', '11', { name: 'Acme', revenue: '$1B' });
+    await enrich(HARBOUR, 'Harbour & Sons', '12', null);
+    await until(file, 'outcomes', '3 of 6 rows sent');
+    const rows = `${file}/rows`;
+    expect(companies(await text(rows))).toEqual([
+      'Acme Ltd',
+      'Harbour &amp; Sons',
+      'Northwind',
+      'x',
+      'Acme Ltd',
+      'Bluestone &lt;b&gt;Textiles&lt;/b&gt;',
+    ]);
+    expect(companies(await text(`${rows}?status=enriched`))).toEqual(['Acme Ltd', 'Acme Ltd']);
+    expect(companies(await text(`${rows}?status=not_found`))).toEqual(['Harbour &amp; Sons']);
+    expect(companies(await text(`${rows}?code=NO_USABLE_FIELD`))).toEqual(['x']);
+    expect(companies(await text(`${rows}?search=HARBOUR`))).toEqual(['Harbour &amp; Sons']);
+    expect(companies(await text(`${rows}?search=northwind.ex`))).toEqual(['Northwind']);
+    expect(companies(await text(`${rows}?without=zia_phone`))).toEqual(['Acme Ltd', 'Acme Ltd']);
+    expect(companies(await text(`${rows}?without=zia_revenue`))).toEqual([]);
+    expect(await text(`${rows}?search=%3Cscript%3E`)).not.toContain('<script>');
+    const acme = await text(`${rows}/2`);
+    for (const words of [
+      '<h1>Acme Ltd</h1>',
+      '$1B',
+      '<dd>11</dd>',
+      'Accepted by Zoho',
+      'Result received',
+      'www.acme.example',
+    ]) {
+      expect([words, acme.includes(words)]).toEqual([words, words !== 'www.acme.example']);
+    }
+    expect(await text(`${rows}/5`)).toContain('NO_USABLE_FIELD');
+    expect((await fetch(`${rows}/99`)).status).toBe(404);
+    expect(await part(file, 'bought')).toContain('2 enrichments used, 1 company with data (50%)');
+    expect(await part(file, 'bought')).toMatch(/revenue<\/th>[\s\S]*?<td>1 \(100%\)<\/td>/);
+  });
+
+  test('pages hold fifty rows, and lead to the others', async () => {
+    const dashboard = await start();
+    const lines = Array.from({ length: 120 }, (_, at) => `Company ${at},c${at}.example`);
+    const file = dashboard.url + (await upload(dashboard, `Company,Website\n${lines.join('\n')}\n`));
+    await until(file, 'outcomes', '120');
+    const third = await text(`${file}/rows?page=3`);
+    expect(companies(third)).toEqual(Array.from({ length: 20 }, (_, at) => `Company ${100 + at}`));
+    expect(third).toContain('Page 3 of 3');
+    expect(third).toContain(`/rows?page=2">Previous</a>`);
+  });
+
+  test('the first rows alone are sent, then the rest', async () => {
+    const dashboard = await start();
+    const file = dashboard.url + (await upload(dashboard));
+    await send(file, '1');
+    await until(file, 'stage', '1 row queued.');
+    await until(file, 'details', 'Send the rest');
+    expect((await engine.counts()).waiting).toBe(1);
+    await send(file);
+    await until(file, 'stage', '3 rows queued.');
+    expect((await engine.counts()).waiting).toBe(4);
+    expect((await post(`${file}/enqueue`, { mapping: 'name=0,website=1', limit: '-1' })).status).toBe(400);
+  });
+
+  test('the question before sending names what is used, of what is left, and the org, without a script too', async () => {
+    const allowance = { total: 500, used: 202, left: 298, source: 'zoho' } as const;
+    await engine.store.cell('allowance').change((_, atMs) => ({ atMs, allowance }));
+    const account = { dataCenter: 'EU', isSandbox: false, org: () => 'Acme <Holding>' };
+    const dashboard = await start({ account });
+    const file = dashboard.url + (await upload(dashboard));
+    await until(file, 'stage', 'new rows');
+    expect(await text(file)).not.toContain('<dialog');
+    const page = await text(`${file}?ask=send&take=first&rows=2`);
+    const dialog = /<dialog[^>]* open>[\s\S]*<\/dialog>/.exec(page)?.[0] ?? '';
+    expect(dialog).toContain('<b>2 enrichments</b> of 298 left');
+    expect(dialog).toContain('Acme &lt;Holding&gt; (EU, live), module Accounts');
+    expect(dialog).toContain('Company name from <b>Company</b>, Website from <b>Website</b>');
+    expect(dialog).toContain('<input type="hidden" name="limit" value="2" />');
+    expect(page).toMatch(/LIVE<\/b>/);
+    expect(page).not.toContain('SANDBOX');
+  });
+
+  test('files are listed after a restart, with their rows, and those of commands too', async () => {
+    const first = await start();
+    const path = await upload(first);
+    const file = first.url + path;
+    await send(file);
+    await until(file, 'stage', '4 rows queued.');
+    await until(file, 'outcomes', 'different ones');
+    const own = join(folder, 'leads.csv');
+    await writeFile(own, 'Firm\nHillside Bakery\n');
+    const report = await enqueueFile({
+      path: own,
+      mapFlags: ['name=Firm'],
+      engine,
+      queue,
+      module: 'Accounts',
+      maxAttempts: 5,
+    });
+    expect(report.enqueued).toBe(1);
+    await first.close();
+    expect((await stat(keepDir())).mode & 0o077).toBe(0);
+    expect(await readdir(keepDir())).toHaveLength(1);
+
+    const second = await start();
+    const list = await text(`${second.url}/files`);
+    expect([...list.matchAll(/<th scope="row"><a href="\/files\/[\w-]+">([^<]*)</g)].map(([, name]) => name)).toEqual([
+      'leads.csv',
+      'accounts.csv',
+    ]);
+    expect(list).toContain('by command');
+    await waitFor(async () => companies(await text(`${second.url}${path}/rows?search=acme`)).length === 2);
+    const [{ id = '' } = {}] = await notedFiles(engine.store);
+    await waitFor(async () => companies(await text(`${second.url}/files/${id}/rows`))[0] === 'Hillside Bakery');
+    // A file that was changed is another one.
+    await second.close();
+    await writeFile(own, 'Firm\nHillside Brewery\n');
+    const third = await start();
+    const missing = await text(`${third.url}/files/${id}`);
+    expect(missing).toContain('add it again to see its rows');
+    expect(missing).not.toContain('Brewery');
+    expect((await post(`${third.url}/files/${id}/drop`)).status).toBe(303);
+    expect((await fetch(`${third.url}/files/${id}`)).status).toBe(404);
+  });
+
+  test('the same file is one entry, under whatever name it comes', async () => {
+    const dashboard = await start();
+    const first = await upload(dashboard, CSV, 'a.csv');
+    expect(await upload(dashboard, CSV, 'b.csv')).toBe(first);
+    const list = await text(`${dashboard.url}/files`);
+    expect([list.includes('a.csv'), list.includes('b.csv')]).toEqual([false, true]);
+  });
+
+  test('all rows are listed by what became of them, and found by what was sent', async () => {
+    const dashboard = await start();
+    await enrich(ACME, 'Acme Ltd', '11', { name: 'Acme' });
+    await enrich(HARBOUR, 'Harbour & Sons', '12', null);
+    await queue.add('enrich', { v: 1, ...COLUMNS, name: 'Northwind', line: 4 }, jobOptions(NORTHWIND, 5));
+    const list = async (query: string) => companies(await text(`${dashboard.url}/rows?${query}`));
+    expect(await list('')).toEqual(['Acme Ltd']);
+    expect(await list('filter=notfound')).toEqual(['Harbour &amp; Sons']);
+    expect(await list('filter=waiting')).toEqual(['Northwind']);
+    expect(await list('filter=nonsense')).toEqual(['Acme Ltd']);
+    expect(await list('search=harb')).toEqual(['Harbour &amp; Sons']);
+    expect(await list('search=nobody')).toEqual([]);
+    const page = await text(`${dashboard.url}/rows/${NORTHWIND}`);
+    expect(page).toContain('<h1>Northwind</h1>');
+    for (const path of ['r1nobodyhasthiskey00000', '..%2f..%2fetc', 'x'.repeat(300)]) {
+      expect((await fetch(`${dashboard.url}/rows/${path}`)).status).toBe(404);
+    }
+  });
+
+  test('a failed row is retried from its page, once', async () => {
+    const dashboard = await start();
+    await queue.add('enrich', { v: 1, ...COLUMNS, name: 'Acme Ltd' }, jobOptions(ACME, 5));
+    const worker = engine.openWorker(
+      () => {
+        throw new UnrecoverableError('INVALID_DATA: Zoho does not accept this name.');
+      },
+      { autorun: true },
+    );
+    await waitFor(async () => (await engine.counts()).failed === 1);
+    await worker.close();
+    const row = `${dashboard.url}/rows/${ACME}`;
+    expect(await text(row)).toContain('Retry (costs 1 enrichment)');
+    expect((await post(`${row}/retry`)).status).toBe(303);
+    expect(await engine.counts()).toMatchObject({ failed: 0, waiting: 1 });
+    expect((await post(`${row}/retry`)).status).toBe(409);
+  });
+
+  test.each([
+    ['there', 'scheduled'],
+    ['again', 'cleared'],
+  ])('a person decides on a held row: %s', async (answer, state) => {
+    const dashboard = await start();
+    await claim(ACME, 'Acme Ltd');
+    await engine.store.doubt(ACME, `c-${ACME}`, 'ECONNRESET');
+    await engine.store.hold(ACME, `c-${ACME}`, 'NOT_FOUND');
+    await waitFor(async () => (await text(dashboard.url)).includes('Needs your decision <span class="count">1</span>'));
+    const row = `${dashboard.url}/rows/${ACME}`;
+    expect((await post(`${row}/decide`, { answer: 'perhaps' })).status).toBe(409);
+    expect((await post(`${row}/decide`, { answer })).status).toBe(303);
+    expect((await engine.store.entries([ACME])).get(ACME)?.state).toBe(state);
+    expect((await post(`${row}/decide`, { answer })).status).toBe(409);
+    const again = { key: ACME, callId: 'c-new', sent: COLUMNS, limits, claimLostAfterMs: 60_000 };
+    expect((await engine.store.admit(again)).kind).toBe(answer === 'there' ? 'scheduled' : 'go');
+  });
+
+  test('the example is taken as a file, and a form without a script sends one', async () => {
+    const dashboard = await start();
+    const example = await post(`${dashboard.url}/files/example`);
+    expect(example.status).toBe(303);
+    expect(await text(dashboard.url + example.headers.get('location'))).toContain('<h1>example.csv</h1>');
+    const form = new FormData();
+    form.append('file', new Blob([CSV]), 'accounts.csv');
+    const sent = await fetch(`${dashboard.url}/files/form`, {
+      method: 'POST',
+      headers: OWN_PAGE,
+      body: form,
+      redirect: 'manual',
+    });
+    expect(sent.status).toBe(303);
+    expect(await text(dashboard.url + sent.headers.get('location'))).toContain('<h1>accounts.csv</h1>');
+  });
+
+  test('a header row of 60,000 columns is shown at once, two hundred of them, and a million are refused', async () => {
+    const dashboard = await start();
+    const wide = (columns: number) => `Company${','.repeat(columns - 1)}\nAcme Ltd\n`;
+    const file = dashboard.url + (await upload(dashboard, wide(60_000)));
+    const startedAtMs = performance.now();
+    const page = await text(file);
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    expect(page.match(/<th scope="col"/g)?.length).toBeLessThan(250);
+    expect(page).toContain('59,800 more columns are not shown.');
+    const refused = await fetch(`${dashboard.url}/files?name=a.csv`, {
+      method: 'POST',
+      headers: OWN_PAGE,
+      body: wide(1_000_000),
+    });
+    expect(refused.status).toBe(422);
+    expect(((await refused.json()) as { message: string }).message).toMatch(/^a\.csv has 1,000,000 columns, more than/);
+  });
+
+  test('a pause is raised and lifted, and is no alarm', async () => {
+    const dashboard = await start({ user: 'ops', password: 'secret' });
+    const headers = { ...OWN_PAGE, authorization: `Basic ${Buffer.from('ops:secret').toString('base64')}` };
+    const paused = await fetch(`${dashboard.url}/pause`, { method: 'POST', headers, redirect: 'manual' });
+    expect(paused.status).toBe(303);
+    const page = await (await fetch(dashboard.url, { headers })).text();
+    expect(page).toMatch(/<div id="alarm" role="alert"><\/div>/);
+    expect(page).toContain('<h2>Paused</h2>');
+    expect(page).toContain('Paused by ops in the browser.');
+    expect(page).toMatch(/<dt>User<\/dt><dd>ops <a href="\/logout">Log out<\/a>/);
+    expect(page).toContain('<title>Paused · Overview · zia-bulk-enrich</title>');
+    expect(page).toContain('/assets/icon-paused.svg');
+    expect((await fetch(`${dashboard.url}/logout`, { headers })).status).toBe(401);
+  });
+});
