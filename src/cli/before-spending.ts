@@ -1,4 +1,5 @@
 import { rows } from '../lib/core/wording.js';
+import { checkText } from '../producers/check-text.js';
 import { planLine, recordIdLine } from '../producers/plan-within.js';
 import { makePlan, type PlanFlags } from './plan.js';
 import { canAsk, confirmed } from './prompt.js';
@@ -20,6 +21,7 @@ export async function maySpend(session: Session, path: string, flags: SpendingFl
   if (flags.yes || path === '-' || !canAsk()) return true;
   const plan = await makePlan(session, path, flags);
   if (plan.enqueued === 0) return true;
+  note(checkText(plan, session.config.work.module));
   note(planLine(plan));
   if (plan.withRecordId > 0) note(recordIdLine(plan));
   const question = `Send ${rows(plan.enqueued)} to Zia?`;

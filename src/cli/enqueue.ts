@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { count, rows } from '../lib/core/wording.js';
 import type { Priority } from '../lib/queues.js';
+import { checkText } from '../producers/check-text.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import { enqueueFile } from '../producers/enqueue-file.js';
 import { maySpend, type SpendingFlags } from './before-spending.js';
@@ -55,7 +56,7 @@ async function run(session: Session, file: string, flags: Flags): Promise<number
   if (!(await maySpend(session, path, flags))) return EXIT.failed;
   const report = await enqueue(session, path, flags);
   const { fieldsLeftOut: _told, ...document } = report;
-  printResult(flags.json ?? false, document, () => enqueueSummary(report));
+  printResult(flags.json ?? false, document, () => enqueueSummary(report, session.config.work.module));
   return EXIT.done;
 }
 
@@ -88,12 +89,12 @@ export async function enqueue(
   }
 }
 
-export function enqueueSummary(report: EnqueueReport): string {
-  const { file, enqueued, duplicates, known, rejected, rejectsFile, fieldsLeftOut } = report;
-  const lines = [
-    `${file}: ${rows(report.rows)}, ${count(enqueued)} enqueued, ${count(duplicates)} repeated in the file, ${count(known)} known already, ${count(rejected)} rejected.`,
-  ];
-  if (rejectsFile !== null) lines.push(`The rejected records and why: ${rejectsFile}`);
-  if (fieldsLeftOut > 0) lines.push(`${count(fieldsLeftOut)} unusable values were left out of rows that had others.`);
+export function enqueueSummary(report: EnqueueReport, module: string): string {
+  const { file, rejectsFile, fieldsLeftOut } = report;
+  const lines = [`${file}: ${rows(report.rows)}, ${count(report.enqueued)} enqueued`, checkText(report, module)];
+  if (rejectsFile !== null) lines.push(`Rejected rows, with reasons: ${rejectsFile}`);
+  if (fieldsLeftOut === 1) lines.push('1 value could not be used; its row is sent without it.');
+  if (fieldsLeftOut > 1)
+    lines.push(`${count(fieldsLeftOut)} values could not be used; their rows are sent without them.`);
   return lines.join('\n');
 }

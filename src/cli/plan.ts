@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { checkText } from '../producers/check-text.js';
 import { planFile } from '../producers/plan-file.js';
 import { type Plan, planLine, planWithin, recordIdLine } from '../producers/plan-within.js';
 import { allowanceLine } from './allowance-line.js';
@@ -67,13 +68,9 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
 function planText(plan: Plan, session: Session): string {
   return [
     plan.file,
+    checkText(plan, session.config.work.module),
     table([
-      ['  rows', plan.rows],
-      ['  new', plan.enqueued],
-      ['  repeated in the file', plan.duplicates],
-      ['  known already', plan.known],
-      ['  rejected', plan.rejected],
-      ...Object.entries(plan.rejects).map(([code, records]) => [`    ${code}`, records] as const),
+      ...Object.entries(plan.rejects).map(([code, records]) => [`  rejected: ${code}`, records] as const),
       ['  unusable values left out', plan.fieldsLeftOut],
       ['  with a record id', plan.withRecordId],
       ['  ahead in the queue', plan.ahead],

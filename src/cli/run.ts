@@ -78,7 +78,7 @@ export async function runFile(
   signs = createWorkerSigns(),
 ): Promise<RunReport> {
   const enqueued = await enqueue(session, path, flags);
-  note(enqueueSummary(enqueued));
+  note(enqueueSummary(enqueued, session.config.work.module));
   const worked = await workOff(session, flags.wait ?? true, signs);
   const exported = worked.ended === 'signal' ? null : await writeExport(session, path, flags);
   return { enqueue: enqueued, work: worked, export: exported };

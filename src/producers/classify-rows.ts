@@ -108,10 +108,17 @@ export async function* classifyRows(options: ClassifyOptions, check: InputChecke
     signal?.throwIfAborted();
     const rows = upToLimit(classified, limit - soFar.enqueued);
     soFar = counted(soFar, rows);
-    for (const { row, kind } of rows) check.add(row, kind === 'duplicate');
+    for (const row of rows) takeIn(row, check);
     yield { rows, soFar };
     if (soFar.enqueued >= limit) return;
   }
+}
+
+function takeIn({ row, kind, elsewhere }: ClassifiedRow, check: InputChecker): void {
+  check.add(row, kind === 'duplicate');
+  if (elsewhere?.kind === 'several') check.note('SENT_BY_NAME', row.lineNumber);
+  if (kind !== 'known' || elsewhere?.kind !== 'sent') return;
+  if (elsewhere.gotRecordId) check.note('SENT_WITHOUT_RECORD_ID', row.lineNumber);
 }
 
 /** The rows up to the one with which the limit of new rows is full. */

@@ -3,6 +3,7 @@ import { wasSent } from '../lib/csv/paid-rows.js';
 import { noteQueuedAs } from '../lib/csv/queued-as.js';
 import { rememberColumns } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
+import { UsageError } from '../lib/errors.js';
 import { type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions, type Priority } from '../lib/queues.js';
 import {
   type ClassifiedRow,
@@ -49,6 +50,7 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
     let counts = NO_ROWS;
     let late = 0;
     const check = checkOf(options);
+    assertNotSwapped(options);
     for await (const { rows, soFar } of classifyRows(options, check)) {
       const isNew = rows.filter(({ kind }) => kind === 'new');
       if (counts.enqueued === 0 && isNew.length > 0) await remember(options);
@@ -66,6 +68,16 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
     await rejects.discard();
     throw error;
   }
+}
+
+function assertNotSwapped({ source, choice }: EnqueueOptions): void {
+  const swapped = choice?.findings.find((finding) => finding.swapped);
+  if (choice === undefined || swapped === undefined || Object.values(choice.origins).includes('flag')) return;
+  const fields = (swapped.fields ?? []).join(' and ');
+  throw new UsageError(
+    'SWAPPED_COLUMNS',
+    `The columns of ${fields} in ${source.path} look swapped, so nothing was queued: say which is which with --map, for example --map name="Firm".`,
+  );
 }
 
 /** Notes how the file is read, before its first row is queued: for the next file with its header row, and for other columns. */

@@ -44,7 +44,11 @@ export type FindingCode =
   | 'NEAR_DUPLICATE'
   | 'UNLIKELY_COLUMN'
   | 'REMEMBERED_MAPPING'
-  | 'DUPLICATE_HEADER';
+  | 'DUPLICATE_HEADER'
+  /** Known rows that have a record id, and were sent under other columns without it. */
+  | 'SENT_WITHOUT_RECORD_ID'
+  /** New rows of which nothing but the name was sent, where several companies have that name. */
+  | 'SENT_BY_NAME';
 
 /** What the check of a file noticed. */
 export interface Finding {
@@ -59,6 +63,8 @@ export interface Finding {
   readonly companies?: number;
   /** What tells the companies of ONE_COMPANY apart: `website` where most rows have one. */
   readonly by?: 'website' | 'name';
+  /** UNLIKELY_COLUMN only: the values of these columns look like each other's fields. Nothing is queued without `--map`. */
+  readonly swapped?: boolean;
 }
 
 export const MAX_LINES_SHOWN = 10;

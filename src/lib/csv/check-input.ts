@@ -1,5 +1,5 @@
 import { MAPPED_FIELDS, type MappedField } from '../core/columns.js';
-import type { ColumnChoice, InputCheck, InputColumn } from '../core/input-check.js';
+import type { ColumnChoice, FindingCode, InputCheck, InputColumn } from '../core/input-check.js';
 import type { CsvSource } from './csv-source.js';
 import { createFindings } from './findings.js';
 import type { FileRow } from './row-reader.js';
@@ -8,6 +8,8 @@ import type { FileRow } from './row-reader.js';
 export interface InputChecker {
   /** Takes in the next row; `repeated` when an earlier row of the file is the same. */
   add(row: FileRow, repeated: boolean): void;
+  /** Counts a finding that others made. */
+  note(code: FindingCode, line: number): void;
   /** The check of what was taken in so far. */
   result(): InputCheck;
 }
@@ -26,7 +28,7 @@ export function checkInput(source: CsvSource, choice: ColumnChoice): InputChecke
     >,
     unused: source.headers.filter((header, at) => !used.has(at) && header.trim() !== ''),
   };
-  return { add: findings.add, result: () => ({ ...form, findings: findings.result() }) };
+  return { add: findings.add, note: findings.note, result: () => ({ ...form, findings: findings.result() }) };
 }
 
 function columnOf(field: MappedField, { headers }: CsvSource, { columns, origins }: ColumnChoice): InputColumn | null {

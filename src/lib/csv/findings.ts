@@ -5,6 +5,8 @@ import type { FileRow } from './row-reader.js';
 /** Gathers what is noticed in the rows of a file. */
 export interface Findings {
   add(row: FileRow, repeated: boolean): void;
+  /** Counts a finding that others made. */
+  note(code: FindingCode, line: number): void;
   result(): readonly Finding[];
 }
 
@@ -20,6 +22,7 @@ export function createFindings(source: CsvSource, choice: ColumnChoice): Finding
     add: (row) => {
       if (row.parsed.ok && row.cells.length < source.headers.length) note('SHORT_RECORD', row.lineNumber);
     },
+    note,
     result: () => [...choice.findings, ...[...byCode].map(([code, found]) => ({ code, ...found }))],
   };
 }

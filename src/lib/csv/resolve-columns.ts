@@ -83,7 +83,10 @@ function choiceOf(headers: readonly string[], overrides: ColumnOverrides, said: 
       overrides[field] === undefined ? 'header' : said,
     ]),
   );
-  return { columns, origins, findings: [] };
+  const remembered = MAPPED_FIELDS.filter((field) => said === 'remembered' && overrides[field] !== undefined);
+  if (remembered.length === 0) return { columns, origins, findings: [] };
+  const finding = { code: 'REMEMBERED_MAPPING', count: remembered.length, lines: [], fields: remembered } as const;
+  return { columns, origins, findings: [finding] };
 }
 
 function headersHash(headers: readonly string[]): string {

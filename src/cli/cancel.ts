@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { count, rows } from '../lib/core/wording.js';
+import { type CancelReport, cancelRows } from '../producers/cancel-rows.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { type InputFlags, withInput } from './input.js';
+import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { createProgress } from './progress.js';
+import { type Session, withSession } from './session.js';
+import { printResult } from './terminal.js';
+
+interface Flags extends InputFlags {
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `cancel`: takes the waiting rows of a file out of the queue. */
+export function define(command: Command): Run {
+  command
+    .argument('<file>', 'the CSV file that was enqueued; - reads stdin')
+    .addOption(mapFlag())
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run cancel accounts.csv');
+  return () => {
+    const flags: Flags = command.opts();
+    return withSession({ engine: flags.engine, kind: 'producer' }, async (session) => {
+      const report = await cancel(session, command.args[0] ?? '-', flags);
+      printResult(flags.json ?? false, report, () => summary(report));
+      return EXIT.done;
+    });
+  };
+}
+
+async function cancel(session: Session, file: string, flags: Flags): Promise<CancelReport> {
+  const progress = createProgress('cancel');
+  try {
+    return await withInput(session, file, flags, (input) =>
+      cancelRows({
+        ...input,
+        signal: session.shutdown.signal,
+        onProgress: ({ rows: done, total }) => progress.update(done, total),
+      }),
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+function summary({ file, cancelled, left }: CancelReport): string {
+  const taken = `${file}: ${rows(cancelled)} taken out of the queue.`;
+  if (left === 0) return taken;
+  return `${taken} ${count(left)} stay: a worker has them, or they were sent and are looked up.`;
+}
