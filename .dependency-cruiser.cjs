@@ -42,7 +42,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/lib/core/' },
       to: {
-        pathNot: ['^src/', '^(node:)?(crypto|url)$', '/node_modules/(entities|tldts|tldts-core|email-providers)/'],
+        pathNot: ['^src/', '^(node:)?(crypto|url)$', '^node_modules/(entities|tldts|tldts-core|email-providers)/'],
       },
     },
     only('lib-imports-lib', '^src/lib/', 'lib serves everyone above it and knows none of them.', '^src/lib/'),

@@ -36,4 +36,7 @@ export const PROBLEM_WORDS: Readonly<Record<FieldProblem, string>> = {
   NOT_ENGLISH: 'not in Latin letters',
   CONTROL_CHARACTER: 'has control characters',
   MALFORMED: 'not well formed',
+  NO_LETTER: 'has no letter',
+  PLACEHOLDER: 'a placeholder',
+  SHARED_HOST: 'on a social network, at a mail provider, or the like',
 };

@@ -132,6 +132,9 @@ const PROBLEMS: Readonly<Record<FieldProblem, string>> = {
   NOT_ENGLISH: 'not in English letters',
   CONTROL_CHARACTER: 'holds a control character',
   MALFORMED: 'not well formed',
+  NO_LETTER: 'no letter in it',
+  PLACEHOLDER: 'a placeholder',
+  SHARED_HOST: 'on a host of many, such as a social network or a mail provider',
 };
 
 function fieldNote({ field, problem }: FieldNote): string {

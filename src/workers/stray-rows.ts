@@ -2,7 +2,7 @@ import { identityKey } from '../lib/core/identity.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry, SentFields } from '../lib/core/ledger.js';
 import { isEchoOf, type Orphan as Stray } from '../lib/core/reconcile.js';
-import { parseRow } from '../lib/core/row.js';
+import { KEEPABLE, parseRow } from '../lib/core/row.js';
 import { type StrayFinding, strayFindings, type UnknownRow } from '../lib/core/server-state.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
@@ -93,7 +93,7 @@ async function unknownRows(strays: readonly Stray[], deps: StrayRowsDeps): Promi
 function sentOf(data: unknown): SentFields | undefined {
   const payload = parsePayload(data);
   if (!payload.ok) return undefined;
-  const parsed = parseRow(payload.value);
+  const parsed = parseRow(payload.value, { keep: KEEPABLE });
   return parsed.ok ? parsed.row : undefined;
 }
 

@@ -6,7 +6,7 @@ import { identityKey } from '../lib/core/identity.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
-import { INPUT_FIELDS, type InputField, parseRow } from '../lib/core/row.js';
+import { INPUT_FIELDS, type InputField, KEEPABLE, parseRow } from '../lib/core/row.js';
 import type { Logger } from '../lib/logger.js';
 import type { Store } from '../lib/store/store.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
@@ -48,7 +48,7 @@ const MAX_SENDS = 20;
 export async function submitRow(data: unknown, deps: SubmitDeps): Promise<Outcome> {
   const payload = parsePayload(data);
   if (!payload.ok) return { kind: 'dead', code: payload.code, message: payload.message };
-  const parsed = parseRow(payload.value);
+  const parsed = parseRow(payload.value, { keep: KEEPABLE });
   if (!parsed.ok) return { kind: 'dead', code: parsed.code, message: parsed.reason };
   let submission: Submission = {
     // Recomputed, not read from the job: other producers may write to the queue, and the ledger must know their rows too.

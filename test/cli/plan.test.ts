@@ -9,7 +9,7 @@ const MIXED = [
   'Acme Ltd,info@acme.example,',
   'X,,',
   'Acme Ltd,info@acme.example,',
-  'Beta Inc,not an address,57',
+  'Beta Inc,not an address,5725767000000410057',
   'Gamma GmbH,,5.7E+18',
   '',
   'Delta AG,info@delta.example,',
@@ -165,7 +165,10 @@ describe('the question before spending', () => {
     'shows the last line of the plan, asks once, and queues nothing for any answer but yes',
     () =>
       withScene('redis', { quota: 2 }, async (t) => {
-        await writeFile(join(t.folder, 'a.csv'), 'Company,Record Id\nAcme Ltd,57\nBeta Inc,\nGamma Ltd,\n');
+        await writeFile(
+          join(t.folder, 'a.csv'),
+          'Company,Record Id\nAcme Ltd,5725767000000410057\nBeta Inc,\nGamma Ltd,\n',
+        );
         for (const [answer, code] of [
           ['n\n', 1],
           ['\r', 1],

@@ -22,7 +22,7 @@ describe('parseRow', () => {
 
   test.each<[InputField, string]>([
     ['name', 'IBM'],
-    ['name', '123'],
+    ['name', '123 Ltd'],
     ['name', 'Café Olé & Söhne'],
     ['name', 'Łódź Żółć s.r.o.'],
     ['name', 'O\u02bbahu Surf'],
@@ -33,7 +33,6 @@ describe('parseRow', () => {
     ['website', 'acme.example'],
     ['website', 'WWW.Acme.Example'],
     ['website', 'http://acme.example:8080/path?q=1#x'],
-    ['website', 'https://müller.example/über-uns'],
     ['website', 'xn--mller-kva.example'],
     ['website', 'acme.co.uk/'],
     ['website', `acme.example/${repeat('a', MAX_LENGTHS.website - 13)}`],
@@ -45,7 +44,50 @@ describe('parseRow', () => {
     });
   });
 
+  test('sends an international host in its ASCII form', () => {
+    const parsed = parseRow(candidate({ website: 'https://Müller.example:8080/Über-uns?ä=ß' }));
+    expect(parsed).toMatchObject({ row: { website: 'https://xn--mller-kva.example:8080/Über-uns?ä=ß' } });
+  });
+
+  test.each<[InputField, string, string]>([
+    ['name', '="Fernhill Press"', 'Fernhill Press'],
+    ['name', '="Fernhill ""The"" Press"', 'Fernhill "The" Press'],
+    ['name', "'Quarry Lane", 'Quarry Lane'],
+    ['name', "'Quarry Lane'", 'Quarry Lane'],
+    ['name', "'t Hart Bloemen", "'t Hart Bloemen"],
+    ['name', "'s-Gravenzande BV", "'s-Gravenzande BV"],
+    ['name', "O'Neil Foods", "O'Neil Foods"],
+    ['name', '"Quarry \\"Lane\\""', 'Quarry "Lane"'],
+    ['name', 'Smith &amp; Jones', 'Smith & Jones'],
+    ['name', 'O&#039;Neil Foods', "O'Neil Foods"],
+    ['name', 'L&amp;#039;agap&amp;eacute;', "L'agapé"],
+    ['name', 'AT&T Labs', 'AT&T Labs'],
+    ['name', 'R&D; Labs', 'R&D; Labs'],
+    ['name', '\u200bAcme\u202e.txt\u00ad Ltd\ufeff', 'Acme.txt Ltd'],
+    ['website', '="acme.example"', 'acme.example'],
+    ['website', 'acme.example/a&amp;b?x=1&copy;=2', 'acme.example/a&b?x=1&copy;=2'],
+    ['email', 'mailto:ann@acme.example', 'ann@acme.example'],
+    ['email', '<ann@acme.example>', 'ann@acme.example'],
+    ['email', 'ann@acme.example.', 'ann@acme.example'],
+  ])('cleans the %s %j', (field, value, clean) => {
+    expect(parseRow(candidate({ [field]: value }))).toMatchObject({ ok: true, row: { [field]: clean } });
+  });
+
   test.each<[InputField, string, FieldProblem]>([
+    ['name', '123', 'NO_LETTER'],
+    ['name', '2024-01-01', 'NO_LETTER'],
+    ['name', '€€€', 'NO_LETTER'],
+    ['name', '— –', 'NO_LETTER'],
+    ['name', '#REF!', 'PLACEHOLDER'],
+    ['email', 'n/a@n/a.com', 'PLACEHOLDER'],
+    ['email', 'a@a.com', 'PLACEHOLDER'],
+    ['email', 'email_not_unlocked@domain.com', 'PLACEHOLDER'],
+    ['email', 'ann.able@gmail.com', 'SHARED_HOST'],
+    ['website', 'http://none.com', 'PLACEHOLDER'],
+    ['website', 'https://www.linkedin.com/company/acme', 'SHARED_HOST'],
+    ['website', 'www.na', 'MALFORMED'],
+    ['website', 'http://www.unknown/', 'MALFORMED'],
+    ['website', 'www.com', 'MALFORMED'],
     ['name', 'HP', 'TOO_SHORT'],
     ['name', '  a  ', 'TOO_SHORT'],
     ['name', '🚀🚀', 'TOO_SHORT'],
@@ -70,9 +112,9 @@ describe('parseRow', () => {
     ['email', 'info@-acme.example', 'MALFORMED'],
     ['email', `${repeat('a', 90)}@acme.example`, 'TOO_LONG'],
     ['email', 'инфо@acme.example', 'NOT_ENGLISH'],
-    ['website', 'n/a', 'MALFORMED'],
-    ['website', 'none', 'MALFORMED'],
-    ['website', 'n.a.', 'MALFORMED'],
+    ['website', 'n/a', 'PLACEHOLDER'],
+    ['website', 'none', 'PLACEHOLDER'],
+    ['website', 'n.a.', 'PLACEHOLDER'],
     ['website', 'Acme Inc.', 'MALFORMED'],
     ['website', 'acme. example', 'MALFORMED'],
     ['website', 'info@acme.example', 'MALFORMED'],
@@ -102,7 +144,12 @@ describe('parseRow', () => {
       code: 'NO_USABLE_FIELD',
       reason:
         'No usable field: the name is shorter than 3 characters; the email is shorter than 3 characters; ' +
-        'the website is not a valid web address.',
+        'the website is a placeholder.',
+      notes: [
+        { field: 'name', problem: 'TOO_SHORT' },
+        { field: 'email', problem: 'TOO_SHORT' },
+        { field: 'website', problem: 'PLACEHOLDER' },
+      ],
     });
   });
 
@@ -117,22 +164,50 @@ describe('parseRow', () => {
   test.each([
     ['5725767000000524157', '5725767000000524157'],
     [' zcrm_5725767000000524157 ', '5725767000000524157'],
-    ['ZCRM_42', '42'],
-    ['007', '007'],
+    ['ZCRM_5725767000000524157', '5725767000000524157'],
+    ['1234567890123', '1234567890123'],
+    ['\u200e5725767000000524157\u00a0', '5725767000000524157'],
+    ['="5725767000000524157"', '5725767000000524157'],
+    ["'5725767000000524157", '5725767000000524157'],
   ])('takes the record id %j as %s', (written, recordId) => {
     expect(parseRow(candidate({ name: 'Acme', recordId: written }))).toMatchObject({ ok: true, row: { recordId } });
   });
 
-  test.each(['5.7E+18', '5,7E+18', '12345678901234567890', 'zcrm_', 'zcrm_zcrm_1', '12 34', '-5', '1.0', 'abc', '٣٤٥'])(
-    'rejects the record id %j',
-    (recordId) => {
-      expect(parseRow(candidate({ name: 'Acme', recordId }))).toMatchObject({ ok: false, code: 'BAD_RECORD_ID' });
-    },
-  );
+  test.each([
+    '5.7E+18',
+    '0',
+    '42',
+    '123456789012',
+    '5,725,767,000,000,410,069',
+    '5725767000000410069.0',
+    '0015g00000XyZabAAB',
+    '\u22125725767000000410069',
+    '5,7E+18',
+    '12345678901234567890',
+    'zcrm_',
+    'zcrm_zcrm_1',
+    '12 34',
+    '-5',
+    '1.0',
+    'abc',
+    '٣٤٥',
+  ])('rejects the record id %j', (recordId) => {
+    expect(parseRow(candidate({ name: 'Acme', recordId }))).toMatchObject({ ok: false, code: 'BAD_RECORD_ID' });
+  });
 
   test('tells how to avoid a record id that a spreadsheet rounded', () => {
     const parsed = parseRow(candidate({ name: 'Acme', recordId: '5.72577E+18' }));
     expect(parsed).toMatchObject({ reason: expect.stringContaining('format the column as text') });
+  });
+
+  test('uses placeholders and shared hosts when told to', () => {
+    const fields = { name: 'unknown', email: 'ann@gmail.com', website: 'test.com' };
+    expect(parseRow(candidate(fields))).toMatchObject({ ok: false, code: 'NO_USABLE_FIELD' });
+    expect(parseRow(candidate(fields), { keep: ['placeholders'] })).toMatchObject({
+      row: { name: 'unknown', website: 'test.com' },
+      notes: [{ field: 'email', problem: 'SHARED_HOST' }],
+    });
+    expect(parseRow(candidate(fields), { keep: ['placeholders', 'shared-hosts'] })).toMatchObject({ row: fields });
   });
 
   test('takes an empty record id as none', () => {

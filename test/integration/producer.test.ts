@@ -57,7 +57,7 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
   const table = (lines: readonly string[]) => `Company,Email\n${lines.join('\n')}\n`;
 
   test('makes one job a row: payload, job id, attempts and backoff', async () => {
-    const path = await file('Record Id,Company,Email,Website\nzcrm_57,Acme Ltd,HP,www.acme.example\n');
+    const path = await file('Record Id,Company,Email,Website\nzcrm_5725767000000410057,Acme Ltd,HP,www.acme.example\n');
     expect(await enqueue(path, { module: 'Leads' })).toEqual({
       file: path,
       rows: 1,
@@ -71,7 +71,12 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
       fieldsLeftOut: 1,
       input: expect.objectContaining({ delimiter: ',', encoding: 'utf-8', headerLine: 1, findings: [] }),
     });
-    const row: Row = { module: 'Leads', recordId: '57', name: 'Acme Ltd', website: 'www.acme.example' };
+    const row: Row = {
+      module: 'Leads',
+      recordId: '5725767000000410057',
+      name: 'Acme Ltd',
+      website: 'www.acme.example',
+    };
     const [job] = await waiting();
     expect(job).toMatchObject({
       id: identityKey(row),
@@ -231,7 +236,7 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
 
   test('writes rejects with the original columns, and the mended file is a file again', async () => {
     const text =
-      '\uFEFFCompany;Note;Record Id\r\n"Acme; Ltd";"two\r\nlines";5.7E+18\r\nHP;x\r\n"Open;y;1\r\nBeta Ltd;z;42;more\r\n';
+      '\uFEFFCompany;Note;Record Id\r\n"Acme; Ltd";"two\r\nlines";5.7E+18\r\nHP;x\r\n"Open;y;\r\nBeta Ltd;z;5725767000000410042;\r\n';
     const report = await enqueue(await file(text));
     const rejectsFile = join(folder, 'accounts.rejects.csv');
     expect(report).toMatchObject({ rows: 4, enqueued: 1, rejected: 3, rejectsFile });
@@ -243,9 +248,9 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     expect(records.map((record: CsvRecord) => record.cells.slice(0, 6))).toEqual([
       ['Acme; Ltd', 'two\r\nlines', '5.7E+18', '', '2', 'BAD_RECORD_ID'],
       ['HP', 'x', '', '', '4', 'NO_USABLE_FIELD'],
-      ['"Open', 'y', '1', '', '5', 'UNREADABLE'],
+      ['"Open', 'y', '', '', '5', 'UNREADABLE'],
     ]);
-    await writeFile(rejectsFile, written.replace('5.7E+18', '570'));
+    await writeFile(rejectsFile, written.replace('5.7E+18', '5725767000000410570'));
     expect(await enqueue(rejectsFile)).toMatchObject({ rows: 3, enqueued: 2, rejected: 1 });
     const again = await readFile(join(folder, 'accounts.rejects.rejects.csv'), 'utf8');
     expect(again.split('\r\n')[0]).toBe('\uFEFFCompany;Note;Record Id;;zia_line;zia_error_code;zia_error');

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { domainToASCII } from 'node:url';
 import type { IdentityKey } from './ids.js';
+import { keyEmail, keyName, keyWebsite } from './key-form.js';
 import type { Row } from './row.js';
+
+export { keyEmail, keyName, keyWebsite };
 
 const KEY_VERSION = 'r1';
 const KEY_BYTES = 16;
@@ -28,57 +30,4 @@ export function keyForm(row: Row): Readonly<Record<keyof Row, string | null>> {
     email: row.email === undefined ? null : keyEmail(row.email),
     website: row.website === undefined ? null : keyWebsite(row.website),
   };
-}
-
-/** A name in key form: NFKC, runs of spaces as one, lower case. */
-export function keyName(name: string): string {
-  return name.normalize('NFKC').replace(/\s+/gu, ' ').trim().toLowerCase();
-}
-
-/** An email address in key form: lower case. */
-export function keyEmail(email: string): string {
-  return email.toLowerCase();
-}
-
-/**
- * A web address in key form: lower case, without scheme, leading `www.`, the scheme's default port, the host's trailing
- * dot, `#...`, an empty `?` and trailing slashes; an international host in its ASCII form.
- */
-export function keyWebsite(website: string): string {
-  const { scheme, host, port, rest } = partsOf(website.toLowerCase());
-  const isDefaultPort = port === '' || Number(port) === DEFAULT_PORTS[scheme] || (scheme === '' && isWebPort(port));
-  return asciiHost(host).replace(/^www\./, '') + (isDefaultPort ? '' : `:${Number(port)}`) + keyRest(rest);
-}
-
-/** A host without its trailing dot, its international letters in Punycode; as it is when Punycode cannot write it. */
-export function asciiHost(host: string): string {
-  const bare = host.endsWith('.') ? host.slice(0, -1) : host;
-  return BEYOND_ASCII.test(bare) ? domainToASCII(bare) || bare : bare;
-}
-
-interface AddressParts {
-  readonly scheme: string;
-  readonly host: string;
-  readonly port: string;
-  /** Path, query and fragment. */
-  readonly rest: string;
-}
-
-/** Takes a web address that `parseRow` accepts apart; its letters stay as they are. */
-export function partsOf(website: string): AddressParts {
-  const [, scheme = '', host = '', port = '', rest = ''] = ADDRESS.exec(website) ?? [];
-  return { scheme, host, port, rest };
-}
-
-const ADDRESS = /^(https?:\/\/)?([^/?#:]*)(?::(\d*))?(.*)$/is;
-const BEYOND_ASCII = /[^\0-\x7f]/;
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http://': 80, 'https://': 443 };
-
-/** Without a scheme either port says no more than the host alone. */
-function isWebPort(port: string): boolean {
-  return Number(port) === 80 || Number(port) === 443;
-}
-
-function keyRest(rest: string): string {
-  return rest.replace(/#.*$/s, '').replace(/\?$/, '').replace(/\/+$/, '');
 }

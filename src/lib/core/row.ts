@@ -1,6 +1,11 @@
-/** The three fields Zia can enrich from, in the order Zoho documents them. */
-export const INPUT_FIELDS = ['name', 'email', 'website'] as const;
-export type InputField = (typeof INPUT_FIELDS)[number];
+import { cleanField } from './clean-field.js';
+import { INPUT_FIELDS, type InputField } from './input-fields.js';
+import { isPlaceholderEmail, isPlaceholderValue, isPlaceholderWebsite } from './placeholders.js';
+import { badRecordId, parseRecordId } from './record-id.js';
+import { isSharedEmail, isSharedWebsite } from './shared-hosts.js';
+import { asciiHost, partsOf } from './web-address.js';
+
+export { INPUT_FIELDS, type InputField };
 
 /** A validated row: what is sent to Zoho. At least one input field is present; absent fields were unusable or empty. */
 export interface Row {
@@ -20,7 +25,24 @@ export interface Candidate {
   readonly website?: string;
 }
 
-export type FieldProblem = 'TOO_SHORT' | 'TOO_LONG' | 'NOT_ENGLISH' | 'CONTROL_CHARACTER' | 'MALFORMED';
+export type FieldProblem =
+  | 'TOO_SHORT'
+  | 'TOO_LONG'
+  | 'NOT_ENGLISH'
+  | 'CONTROL_CHARACTER'
+  | 'MALFORMED'
+  | 'NO_LETTER'
+  | 'PLACEHOLDER'
+  | 'SHARED_HOST';
+
+/** Values to use although they seem to say nothing: the flag `--keep`. */
+export const KEEPABLE = ['placeholders', 'shared-hosts'] as const;
+export type Keepable = (typeof KEEPABLE)[number];
+
+export interface ParseOptions {
+  /** Default none. A worker keeps all: whoever queued the row has decided. */
+  readonly keep?: readonly Keepable[] | undefined;
+}
 
 /** A field that was present but could not be used; the row went on without it. */
 export interface FieldNote {
@@ -28,11 +50,24 @@ export interface FieldNote {
   readonly problem: FieldProblem;
 }
 
-export type RejectCode = 'NO_USABLE_FIELD' | 'BAD_RECORD_ID' | 'UNREADABLE';
+export type RejectCode =
+  | 'NO_USABLE_FIELD'
+  | 'BAD_RECORD_ID'
+  | 'SHARED_RECORD_ID'
+  | 'UNREADABLE'
+  | 'TOO_MANY_CELLS'
+  | 'TOO_FEW_CELLS'
+  | 'REPEATED_HEADER';
 
 export type ParsedRow =
   | { readonly ok: true; readonly row: Row; readonly notes: readonly FieldNote[] }
-  | { readonly ok: false; readonly code: RejectCode; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly code: RejectCode;
+      readonly reason: string;
+      /** What is wrong with each field of NO_USABLE_FIELD. */
+      readonly notes?: readonly FieldNote[];
+    };
 
 /**
  * The longest value of each field, in UTF-16 units. Name: the larger of the two limits Zoho's API descriptions give for an
@@ -42,7 +77,6 @@ export type ParsedRow =
 export const MAX_LENGTHS: Readonly<Record<InputField, number>> = { name: 255, email: 100, website: 450 };
 
 const MIN_CHARACTERS = 3;
-const MAX_RECORD_ID_DIGITS = 19;
 
 /** Control characters, and U+FFFD: the mark of bytes that could not be read, so the text is not what the user wrote. */
 const CONTROL = /[\p{Cc}\uFFFD]/u;
@@ -52,16 +86,16 @@ const DOMAIN = String.raw`(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\
 const ATOM = String.raw`[\p{L}\p{N}!#$%&'*+/=?^_\x60{|}~-]+`;
 const EMAIL = new RegExp(String.raw`^${ATOM}(?:\.${ATOM})*@${DOMAIN}$`, 'iu');
 const HOST_AND_PORT = new RegExp(String.raw`^${DOMAIN}\.?(?::\d{1,5})?$`, 'iu');
-const HTTP_SCHEME = /^https?:\/\//i;
-const RECORD_ID = new RegExp(String.raw`^\d{1,${MAX_RECORD_ID_DIGITS}}$`);
-const ZOHO_ID_PREFIX = /^zcrm_/i;
+const LETTER = /\p{L}/u;
+const LEADING_WWW = /^www\./i;
 
 /**
- * Validates a record's mapped values. Values of the row are as the user wrote them, trimmed; a record id loses Zoho's
- * `zcrm_`. Empty fields are absent, unusable ones are left out and noted. Never throws, whatever the types at run time,
- * and parsing a parsed row gives the same row. Reasons never contain row content.
+ * Validates a record's mapped values. Values of the row are as the user wrote them, cleaned (see `cleanField`); a web
+ * address has its host in ASCII, a record id loses Zoho's `zcrm_`. Empty fields are absent, unusable ones are left out and
+ * noted. Never throws, whatever the types at run time, and parsing a parsed row gives the same row. Reasons never contain
+ * row content.
  */
-export function parseRow(candidate: Candidate): ParsedRow {
+export function parseRow(candidate: Candidate, { keep = [] }: ParseOptions = {}): ParsedRow {
   if (typeof candidate.module !== 'string' || candidate.module.trim() === '') {
     return { ok: false, code: 'UNREADABLE', reason: 'The row names no CRM module.' };
   }
@@ -74,17 +108,29 @@ export function parseRow(candidate: Candidate): ParsedRow {
   if (recordId !== '') row.recordId = recordId;
   for (const field of INPUT_FIELDS) {
     const raw: unknown = candidate[field];
-    const value = typeof raw === 'string' ? raw.trim() : raw;
-    if (value === '' || value === undefined || value === null) continue;
-    const problem = typeof value === 'string' ? problemOf(field, value) : 'MALFORMED';
+    if (raw === undefined || raw === null || raw === '') continue;
+    const value = typeof raw === 'string' ? usableForm(field, raw) : null;
+    if (value === '') continue;
+    const problem = value === null ? 'MALFORMED' : problemOf(field, value, row.name, keep);
     if (problem !== null) notes.push({ field, problem });
     else row[field] = value as string; // problemOf saw it, so it is a string
   }
   if (INPUT_FIELDS.every((field) => row[field] === undefined)) {
-    return { ok: false, code: 'NO_USABLE_FIELD', reason: noUsableField(notes) };
+    return { ok: false, code: 'NO_USABLE_FIELD', reason: noUsableField(notes), notes };
   }
   return { ok: true, row, notes };
 }
+
+/** A value as it would be sent. */
+function usableForm(field: InputField, raw: string): string {
+  const value = cleanField(field, raw);
+  if (field !== 'website' || PLAIN_ASCII.test(value)) return value;
+  const { scheme, host, port, rest } = partsOf(value);
+  // A host of another script is refused for its letters; Punycode would hide them.
+  return FOREIGN_LETTER.test(host) ? value : scheme + asciiHost(host) + (port === '' ? '' : `:${port}`) + rest;
+}
+
+const PLAIN_ASCII = /^[ -~]*$/;
 
 /** What is wrong with a field, for people: `the name is shorter than 3 characters`. */
 function describeNote(note: FieldNote): string {
@@ -96,43 +142,51 @@ const DESCRIPTIONS: Readonly<Record<FieldProblem, (field: InputField) => string>
   TOO_LONG: (field) => `is longer than ${MAX_LENGTHS[field]} characters`,
   NOT_ENGLISH: () => 'has letters outside the Latin script',
   CONTROL_CHARACTER: () => 'contains control characters or line breaks',
+  NO_LETTER: () => 'has no letter in it',
+  PLACEHOLDER: () => 'is a placeholder',
+  SHARED_HOST: (field) =>
+    field === 'email' ? 'is at a free-mail provider' : 'is a page on a social network or another host of many',
   MALFORMED: (field) => (field === 'email' ? 'is not a valid email address' : 'is not a valid web address'),
 };
 
-function problemOf(field: InputField, value: string): FieldProblem | null {
+function problemOf(
+  field: InputField,
+  value: string,
+  name: string | undefined,
+  keep: readonly Keepable[],
+): FieldProblem | null {
   if (CONTROL.test(value) || !value.isWellFormed()) return 'CONTROL_CHARACTER';
   if (value.length > MAX_LENGTHS[field]) return 'TOO_LONG';
   if (value.length < MIN_CHARACTERS || (value.length < 2 * MIN_CHARACTERS && [...value].length < MIN_CHARACTERS)) {
     return 'TOO_SHORT';
   }
   if (FOREIGN_LETTER.test(value)) return 'NOT_ENGLISH';
-  if (field === 'email' && !EMAIL.test(value)) return 'MALFORMED';
-  if (field === 'website' && !isWebAddress(value)) return 'MALFORMED';
-  return null;
+  const keepsPlaceholders = keep.includes('placeholders');
+  if (field === 'name') {
+    if (!LETTER.test(value)) return 'NO_LETTER';
+    return !keepsPlaceholders && isPlaceholderValue(value) ? 'PLACEHOLDER' : null;
+  }
+  if (!(field === 'email' ? EMAIL.test(value) : isWebAddress(value))) {
+    return isPlaceholderValue(value) || (field === 'email' && isPlaceholderEmail(value)) ? 'PLACEHOLDER' : 'MALFORMED';
+  }
+  if (!keepsPlaceholders && (field === 'email' ? isPlaceholderEmail : isPlaceholderWebsite)(value))
+    return 'PLACEHOLDER';
+  if (keep.includes('shared-hosts')) return null;
+  return (field === 'email' ? isSharedEmail : isSharedWebsite)(value, name) ? 'SHARED_HOST' : null;
 }
 
-/** A host with a dot and a top-level domain of letters, with or without http(s), port and path; no login, no spaces. */
+/**
+ * A host with a dot, also without its `www.`, and a top-level domain of letters, with or without http(s), port and path; no
+ * login, no spaces.
+ */
 function isWebAddress(value: string): boolean {
   if (/\s/.test(value)) return false;
-  const bare = value.replace(HTTP_SCHEME, '');
+  const { scheme, host } = partsOf(value);
+  const bare = value.slice(scheme.length);
   const end = bare.search(/[/?#]/);
   if (!HOST_AND_PORT.test(end === -1 ? bare : bare.slice(0, end))) return false;
+  if (!HOST_AND_PORT.test(host.replace(LEADING_WWW, ''))) return false;
   return URL.canParse(`http://${bare}`);
-}
-
-/** The digits of a record id, '' when there is none, null when it is none of Zoho's. */
-function parseRecordId(value: unknown): string | null {
-  if (value === undefined || value === null) return '';
-  if (typeof value !== 'string') return null;
-  const digits = value.trim().replace(ZOHO_ID_PREFIX, '');
-  return value.trim() === '' || RECORD_ID.test(digits) ? digits : null;
-}
-
-function badRecordId(value: unknown): string {
-  const inExponentForm = typeof value === 'string' && /^\s*\d[.,]?\d*e\+?\d+\s*$/i.test(value);
-  return inExponentForm
-    ? 'The record id was rounded by a spreadsheet (it has the form 5.7E+18): export it again and format the column as text.'
-    : `The record id is not one of Zoho's: at most ${MAX_RECORD_ID_DIGITS} digits, with or without zcrm_ before them.`;
 }
 
 function noUsableField(notes: readonly FieldNote[]): string {
