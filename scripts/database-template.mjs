@@ -1,5 +1,17 @@
 // Makes an empty database for the embedded engine, with all its tables, so that a first start only copies it.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -25,8 +37,41 @@ export function packFolder(folder) {
   return gzipSync(Buffer.concat([length, text, ...contents]), { level: 9 });
 }
 
-/** Writes `template.gz` beside the compiled engine in `dist`. */
+/** Making one takes most of a build's time, so it is kept for builds from the same engine, tables and packages. */
+const CACHE = 'node_modules/.cache/zia-database-template';
+const MADE_FROM = [
+  'src/lib/engine/embedded',
+  'src/lib/store/postgres',
+  'scripts/database-template.mjs',
+  'package-lock.json',
+];
+
+/** Writes `template.gz` beside the compiled engine in `dist`: as it was made before from the same sources, or anew. */
 export async function makeTemplate(dist) {
+  const target = join(dist, 'lib/engine/embedded/template.gz');
+  const kept = join(CACHE, `${sourcesHash()}.gz`);
+  if (!existsSync(kept)) {
+    await makeAnew(dist, target);
+    rmSync(CACHE, { recursive: true, force: true });
+    mkdirSync(CACHE, { recursive: true });
+    copyFileSync(target, `${kept}.tmp`);
+    renameSync(`${kept}.tmp`, kept);
+    return;
+  }
+  copyFileSync(kept, target);
+}
+
+function sourcesHash() {
+  const hash = createHash('sha256').update(process.version);
+  const add = (path) => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
+    else hash.update(path).update(readFileSync(path));
+  };
+  for (const path of MADE_FROM) add(path);
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function makeAnew(dist, target) {
   const engine = join(dist, 'lib/engine/embedded');
   const { startDatabaseHost } = await import(pathToFileURL(join(engine, 'database-host.js')).href);
   const directory = mkdtempSync(join(tmpdir(), 'zia-template-'));
@@ -35,7 +80,7 @@ export async function makeTemplate(dist) {
     const nobody = { serve: () => {}, refuse: () => {}, close: async () => {} };
     const host = await startDatabaseHost(directory, nobody, quiet, () => {});
     await host.close();
-    writeFileSync(join(engine, 'template.gz'), packFolder(join(directory, 'data')));
+    writeFileSync(target, packFolder(join(directory, 'data')));
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
