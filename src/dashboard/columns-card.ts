@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
 import { count } from '../lib/core/wording.js';
 import { FIELD_NAMES } from './field-names.js';
-import type { FileCase } from './file-cases.js';
+import { type FileCase, isSent } from './file-cases.js';
 import type { ColumnSample, FilePreview, PreviewRow } from './file-preview.js';
 import type { Frame } from './frame.js';
 import type { Html } from './markup.js';
@@ -17,7 +17,7 @@ const DOUBTFUL_SHARE = 0.7;
 
 /** Which column holds what, with its values: what cannot be sent is struck through, with the reason. */
 export function columnsCard(file: FileCase, { readOnly }: Frame): Html {
-  const { preview, upload, noted } = file;
+  const { preview, upload } = file;
   const base = filePath(upload.id);
   const content = html`${preview.problem === null ? '' : html`<p class="problem" role="alert">${inBrowserWords(preview.problem)}</p>`}
     ${doubtfulColumns(preview)}
@@ -29,7 +29,7 @@ export function columnsCard(file: FileCase, { readOnly }: Frame): Html {
     ${previewTable(preview)}`;
   return html`<section class="card" aria-labelledby="columns-title">
     <h2 id="columns-title">Columns</h2>
-    ${noted === null ? content : html`<details ${preview.problem === null ? '' : html`open`}><summary>${chosenWords(preview)}</summary>${content}</details>`}
+    ${isSent(file) ? html`<details ${preview.problem === null ? '' : html`open`}><summary>${chosenWords(preview)}</summary>${content}</details>` : content}
   </section>`;
 }
 

@@ -39,6 +39,11 @@ export interface FileCase {
   readonly noted: NotedFile | null;
 }
 
+/** Whether rows of the file were queued, or are being queued now: the page is then about them, and no longer about columns. */
+export function isSent({ noted, stage }: FileCase): boolean {
+  return noted !== null || stage.kind === 'enqueueing' || stage.kind === 'enqueued';
+}
+
 export interface FileCasesOptions {
   readonly actions: FileActions;
   readonly uploads: Pick<UploadStore, 'remove' | 'keep'>;

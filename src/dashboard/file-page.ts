@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
+import { findingLines, findingWords } from '../lib/core/finding-words.js';
 import { count, rows } from '../lib/core/wording.js';
 import { type Plan, planLine, recordIdLine } from '../producers/plan-within.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { columnsCard } from './columns-card.js';
-import type { FileCase } from './file-cases.js';
+import { type FileCase, isSent } from './file-cases.js';
 import { fleetState } from './fleet-state.js';
 import type { Frame } from './frame.js';
 import { headerFacts, page } from './layout.js';
@@ -39,11 +40,11 @@ export interface FilePageOptions {
 
 /** The page of one file. What became of its rows comes first once they are queued, its columns before that. */
 export function filePage(file: FileCase, frame: Frame, picture: Picture, { notice, asks }: FilePageOptions): Html {
-  const { upload, preview, noted } = file;
+  const { upload, preview } = file;
   const parts = fileParts(file, frame, picture);
   const base = filePath(upload.id);
   const progress = html`<section class="card" aria-labelledby="stage-title">
-        <h2 id="stage-title" tabindex="-1">${noted === null ? 'Send to Zia' : 'Progress'}</h2>
+        <h2 id="stage-title" tabindex="-1">${isSent(file) ? 'Progress' : 'Send to Zia'}</h2>
         <p id="stage" class="stage" role="status">${parts.stage}</p>
         <div id="details">${parts.details}</div>
       </section>`;
@@ -65,7 +66,7 @@ export function filePage(file: FileCase, frame: Frame, picture: Picture, { notic
       <p class="quiet">${rows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, ${delimiterName(preview.delimiter)}</p>
       <div id="alarm" role="alert" data-poll="${base}/parts">${parts.alarm}</div>
       ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
-      ${noted === null ? html`${columnsCard(file, frame)} ${progress} ${outcomes}` : html`${progress} ${outcomes} ${columnsCard(file, frame)}`}
+      ${isSent(file) ? html`${progress} ${outcomes} ${columnsCard(file, frame)}` : html`${columnsCard(file, frame)} ${progress} ${outcomes}`}
       ${frame.readOnly || asks === null ? '' : sendDialog(file, frame, picture, asks)}`,
   );
 }
@@ -128,15 +129,23 @@ function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload
 }
 
 function planned(file: FileCase, plan: Plan, upload: Upload): Html {
-  const { enqueued, duplicates, known, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
+  const { enqueued, duplicates, known, knownUnderOtherColumns, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
+  const elsewhere = knownUnderOtherColumns === 0 ? '' : `${count(knownUnderOtherColumns)} paid under other columns`;
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
   return html`<dl class="legend">
-      ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Already done or waiting', known)}
+      ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Already done or waiting', known, elsewhere)}
       ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Values that will not be sent', fieldsLeftOut)}
     </dl>
     ${withRecordId === 0 ? '' : html`<p>${recordIdLine(plan)}</p>`}
+    ${findings(plan)}
     ${enqueued === 0 ? '' : sendForm(file, plan)}
     <div class="actions">${rejectsLink(plan, upload)}</div>`;
+}
+
+/** What the check of the file noticed. */
+function findings({ input }: Plan): Html {
+  if (input.findings.length === 0) return html``;
+  return html`<div class="hint" role="note"><p><b>Look at</b></p><ul>${input.findings.map((finding) => html`<li>${findingWords(finding)}${findingLines(finding)}</li>`)}</ul></div>`;
 }
 
 function figure(label: string, value: number, remark = ''): Html {
