@@ -3,6 +3,7 @@ import { openCsv } from '../lib/csv/csv-source.js';
 import type { Input } from '../lib/csv/with-input.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
+import { type CancelReport, cancelRows } from '../producers/cancel-rows.js';
 import { type EnqueueReport, enqueueRows } from '../producers/csv-producer.js';
 import { planRows } from '../producers/plan-file.js';
 import { type Plan, planWithin } from '../producers/plan-within.js';
@@ -35,6 +36,8 @@ export interface FileActions {
   enqueue(file: MappedFile, signal: AbortSignal, onProgress: OnProgress, limit?: number): Promise<EnqueueReport>;
   /** The rows with their outcomes; `before` is an earlier answer for the same file. */
   rows(file: MappedFile, signal: AbortSignal, before?: FileRows): Promise<FileRows>;
+  /** Takes the waiting rows out of the queue. */
+  cancel(file: MappedFile, signal: AbortSignal): Promise<CancelReport>;
   /** Writes the export to `out`: the rows with these outcomes, all when absent. */
   exportTo(file: MappedFile, out: string, signal: AbortSignal, only?: readonly RowStatus[]): Promise<void>;
   /** Writes the rejects to `out`; false, and no file, when nothing is rejected. */
@@ -75,6 +78,7 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
     enqueue: (file, signal, onProgress, limit) =>
       withFile(file, (input) => enqueue({ ...input, mapFlags: file.mapFlags }, signal, onProgress, limit)),
     rows: (file, signal, before) => withFile(file, (input) => FileRows.read(input, signal, before)),
+    cancel: (file, signal) => withFile(file, (input) => cancelRows({ ...input, signal })),
     exportTo: (file, out, signal, only) =>
       withFile(file, async (input) => void (await exportFile({ ...input, out, signal, only }))),
     rejectsTo: (file, out, signal) => withFile(file, (input) => writeRejects({ ...input, out, signal })),

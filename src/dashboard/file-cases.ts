@@ -73,6 +73,8 @@ export interface FileCases {
    * started, and nothing needs to be: it is being done, or the page says what is missing.
    */
   enqueue(id: string, mapping: string, limit?: number): 'started' | 'not-planned' | 'other-columns';
+  /** Takes the waiting rows out of the queue and plans anew; how many they were. Null while rows are being queued. */
+  cancel(id: string): Promise<number | null>;
   /** The rows as last counted; the first count is waited for, but not longer than this. Null while there is none. */
   rows(id: string, waitMs: number): Promise<FileRows | null>;
   /** Counts the rows again in the background, if that is due. */
@@ -320,6 +322,18 @@ export function createFileCases({ actions, uploads, preview, note, log }: FileCa
       return 'started';
     },
     refresh,
+    cancel: async (id) => {
+      const file = cases.get(id);
+      const columns = file?.preview.columns ?? null;
+      if (file === undefined || columns === null || file.stage.kind === 'enqueueing') return null;
+      const { cancelled } = await inSlot(slots, file.gone.signal, () =>
+        actions.cancel(mappedFile(file, columns), file.gone.signal),
+      );
+      log.info('dashboard.cancelled', { rows: cancelled });
+      file.countAtMs = 0;
+      plan(file);
+      return cancelled;
+    },
     rows: async (id, waitMs) => {
       const file = cases.get(id);
       if (file === undefined) return null;

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
-import { findingLines, findingWords } from '../lib/core/finding-words.js';
 import { count, rows } from '../lib/core/wording.js';
+import { findingTexts } from '../producers/check-text.js';
 import { type Plan, planLine, recordIdLine } from '../producers/plan-within.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { columnsCard } from './columns-card.js';
@@ -24,15 +24,15 @@ export function fileParts(file: FileCase, frame: Frame, picture: Picture): Reado
     facts: headerFacts(frame, picture),
     alarm: alarm(picture, frame),
     stage: stageSentence(file),
-    details: stageDetails(file, picture),
-    outcomes: outcomeTable(file, picture),
+    details: stageDetails(file, picture, frame),
+    outcomes: outcomeTable(file, picture, frame),
     downloads: downloads(file),
     bought: bought(file),
   };
 }
 
 export interface FilePageOptions {
-  /** What was refused; null when nothing was. */
+  /** What was refused or done; null when there is nothing to tell. */
   readonly notice: string | null;
   /** The question before sending is open. */
   readonly asks: SendChoice | null;
@@ -95,7 +95,7 @@ function allKnown({ enqueued, known }: Plan): boolean {
   return enqueued === 0 && known > 0;
 }
 
-function stageDetails(file: FileCase, picture: Picture): Html {
+function stageDetails(file: FileCase, picture: Picture, frame: Frame): Html {
   const { stage, upload } = file;
   switch (stage.kind) {
     case 'mapping':
@@ -109,7 +109,7 @@ function stageDetails(file: FileCase, picture: Picture): Html {
       return html`<p class="problem" role="alert">${stage.message}</p>
         <form method="post" action="${filePath(upload.id)}/plan"><button>Try again</button></form>`;
     case 'planned':
-      return html`${stage.report === undefined ? '' : fleetHint(picture)} ${planned(file, stage.plan, upload)}`;
+      return html`${stage.report === undefined ? '' : fleetHint(picture)} ${planned(file, stage.plan, frame)}`;
     case 'enqueued':
       return html`${fleetHint(picture)}<div class="actions"><a class="button" href="/">Watch them on the overview</a>
         ${rejectsLink(stage.report, upload)}</div>`;
@@ -128,7 +128,7 @@ function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload
   return html`<a class="button" href="${filePath(id)}/rejects">Download the rejects (${count(rejected)})</a>`;
 }
 
-function planned(file: FileCase, plan: Plan, upload: Upload): Html {
+function planned(file: FileCase, plan: Plan, { readOnly }: Frame): Html {
   const { enqueued, duplicates, known, knownUnderOtherColumns, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
   const elsewhere = knownUnderOtherColumns === 0 ? '' : `${count(knownUnderOtherColumns)} paid under other columns`;
   const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
@@ -138,21 +138,21 @@ function planned(file: FileCase, plan: Plan, upload: Upload): Html {
     </dl>
     ${withRecordId === 0 ? '' : html`<p>${recordIdLine(plan)}</p>`}
     ${findings(plan)}
-    ${enqueued === 0 ? '' : sendForm(file, plan)}
-    <div class="actions">${rejectsLink(plan, upload)}</div>`;
+    ${enqueued === 0 || readOnly ? '' : sendForm(file, plan)}
+    <div class="actions">${rejectsLink(plan, file.upload)}</div>`;
 }
 
 /** What the check of the file noticed. */
 function findings({ input }: Plan): Html {
   if (input.findings.length === 0) return html``;
-  return html`<div class="hint" role="note"><p><b>Look at</b></p><ul>${input.findings.map((finding) => html`<li>${findingWords(finding)}${findingLines(finding)}</li>`)}</ul></div>`;
+  return html`<div class="hint" role="note"><p><b>Look at</b></p><ul>${findingTexts(input).map((text) => html`<li>${text}</li>`)}</ul></div>`;
 }
 
 function figure(label: string, value: number, remark = ''): Html {
   return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${count(value)}</dd></div>`;
 }
 
-function outcomeTable(file: FileCase, { sample }: Picture): Html {
+function outcomeTable(file: FileCase, { sample }: Picture, { readOnly }: Frame): Html {
   const { rows: counted, preview, counting } = file;
   if (counted === null) {
     return html`<p class="quiet">${preview.columns === null ? 'Choose columns to see this.' : 'Counting …'}</p>`;
@@ -171,7 +171,14 @@ function outcomeTable(file: FileCase, { sample }: Picture): Html {
     ${companies === counts.rows ? '' : html`<p class="quiet">${rows(counts.rows)} of the file are ${count(companies)} different ones: each is sent once.</p>`}
     ${noWorker ? html`<p class="hint">No worker is running to collect the results.</p>` : ''}
     ${codesOf(file)}
+    ${readOnly ? '' : cancelForm(counts.waiting, file)}
     <p class="actions"><a class="button" href="${filePath(file.upload.id)}/rows">Show the rows</a> ${counting ? html`<small>counting again …</small>` : ''}</p>`;
+}
+
+/** Rows that wait were not paid for: they can be taken back, and sent again later. */
+function cancelForm(waiting: number, { upload }: FileCase): Html {
+  if (waiting === 0) return html``;
+  return html`<form method="post" action="${filePath(upload.id)}/cancel" class="actions"><button>Take waiting rows out of the queue (${count(waiting)})</button></form>`;
 }
 
 function codesOf({ rows: counted, upload }: FileCase): Html {

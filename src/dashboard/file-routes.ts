@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { type Context, Hono } from 'hono';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
+import { rows } from '../lib/core/wording.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { EnrichQueue } from '../lib/queues.js';
@@ -113,7 +114,9 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
       return noted === null ? c.notFound() : c.html(missingFilePage(frame, picture, noted, shownMaxBytes));
     refresh(file);
     const asks = c.req.query('ask') === 'send' ? parseSendChoice(c.req.query()) : null;
-    return c.html(filePage(file, frame, picture, { notice: null, asks }));
+    const taken = Number(c.req.query('cancelled') ?? Number.NaN);
+    const notice = Number.isSafeInteger(taken) && taken >= 0 ? `${rows(taken)} taken out of the queue.` : null;
+    return c.html(filePage(file, frame, picture, { notice, asks }));
   });
 
   app.get('/:id/parts', async (c) => {
@@ -150,15 +153,23 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     const file = await openFile(c);
     if (file === null) return c.notFound();
     const { mapping = '', limit = '' } = await formOf(c);
-    const rows = Number(limit);
-    if (limit !== '' && !(Number.isSafeInteger(rows) && rows > 0))
+    const wanted = Number(limit);
+    if (limit !== '' && !(Number.isSafeInteger(wanted) && wanted > 0))
       return c.text('How many rows is not a number.\n', 400);
-    if (cases.enqueue(file.upload.id, mapping, limit === '' ? undefined : rows) === 'other-columns') {
+    if (cases.enqueue(file.upload.id, mapping, limit === '' ? undefined : wanted) === 'other-columns') {
       const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and send again.';
       return c.html(filePage(file, frame, await monitor.latest(), { notice, asks: null }), 409);
     }
     // A second click finds the first one's work under way: both lead to the page that shows it.
     return c.redirect(`${filePath(file.upload.id)}#stage-title`, 303);
+  });
+
+  app.post('/:id/cancel', viewOnly(frame), async (c) => {
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    const cancelled = await cases.cancel(file.upload.id);
+    if (cancelled === null) return c.text('Wait until the rows are queued, then take them out again.\n', 409);
+    return c.redirect(`${filePath(file.upload.id)}?cancelled=${cancelled}`, 303);
   });
 
   app.post('/:id/plan', viewOnly(frame), async (c) => {

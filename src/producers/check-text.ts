@@ -25,6 +25,15 @@ export function checkLines(report: ClassifyReport, module: string): readonly Che
   ];
 }
 
+/** What was noticed, one sentence each, for a page: without the flags of the command line, which it has no use for. */
+export function findingTexts(input: InputCheck): readonly string[] {
+  return input.findings.map((finding) =>
+    findingText(finding, input)
+      .replace(/[\s:;,(]*--[a-z-]+[^()]*\)?/, ' ')
+      .trim(),
+  );
+}
+
 /** The check of a file as text, one line each with its label in front. */
 export function checkText(report: ClassifyReport, module: string): string {
   return checkLines(report, module)

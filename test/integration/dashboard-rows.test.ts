@@ -163,6 +163,20 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     expect((await post(`${file}/enqueue`, { mapping: 'name=0,website=1', limit: '-1' })).status).toBe(400);
   });
 
+  test('waiting rows are taken out of the queue, and can be sent again', async () => {
+    const dashboard = await start();
+    const file = dashboard.url + (await upload(dashboard));
+    await send(file);
+    await until(file, 'stage', '4 rows queued.');
+    await until(file, 'outcomes', 'Take waiting rows out of the queue (5)');
+    const cancelled = await post(`${file}/cancel`);
+    expect([cancelled.status, cancelled.headers.get('location')?.split('?')[1]]).toEqual([303, 'cancelled=4']);
+    expect((await engine.counts()).waiting).toBe(0);
+    expect(await text(`${file}?cancelled=4`)).toContain('4 rows taken out of the queue.');
+    await send(file);
+    await until(file, 'stage', '4 rows queued.');
+  });
+
   test('the question before sending names what is used, of what is left, and the org, without a script too', async () => {
     const allowance = { total: 500, used: 202, left: 298, source: 'zoho' } as const;
     await engine.store.cell('allowance').change((_, atMs) => ({ atMs, allowance }));

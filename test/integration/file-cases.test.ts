@@ -105,6 +105,7 @@ describe('file cases', () => {
       return { ...REPORT, ...none, input: INPUT, file: 'a.csv' };
     },
     rows: async () => new FileRows(),
+    cancel: async () => ({ file: 'a.csv', rows: 1, cancelled: 0, left: 0 }),
     exportTo: async (_file, _out, signal) => {
       await exporting;
       signal.throwIfAborted();
