@@ -1,11 +1,22 @@
 import type { TokenState } from '../lib/core/token-lease.js';
 import type { CallMetrics } from '../lib/metrics/call-metrics.js';
+import { createNotifier, type Notifier } from '../lib/notify.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
 import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import { lookAround } from './ask-account.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
+
+/** Whom this configuration tells of what; nothing without a webhook. */
+function noticesOf({ notify, profile, zoho }: Session['config']): Pick<RunWorkerOptions, 'notices'> {
+  if (notify.url === undefined) return {};
+  return { notices: { notifier: openNotifier(notify.url, zoho), events: notify.events, profile: profile ?? null } };
+}
+
+export function openNotifier(url: string, { proxy }: Session['config']['zoho']): Notifier {
+  return createNotifier(url, { userAgent: `zia-bulk-enrich/${version()}`, ...(proxy === undefined ? {} : { proxy }) });
+}
 
 /** Runs one worker of this session until `options` or a signal end it. */
 export async function work(
@@ -28,6 +39,7 @@ export async function work(
     settings: config.work,
     log,
     stopSignal: shutdown.signal,
+    ...noticesOf(config),
     ...options,
   });
 }

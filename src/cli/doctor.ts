@@ -27,6 +27,7 @@ import { version } from './version.js';
 interface Flags {
   readonly json?: boolean;
   readonly engine?: EngineKind;
+  readonly notify?: boolean;
 }
 
 const ASK_TIMEOUT_MS = 10_000;
@@ -34,11 +35,11 @@ const PLACE_LEASE_MS = 30_000;
 
 /** `doctor`: looks at everything a worker needs, and says what to do about it. Changes nothing and submits nothing. */
 export function define(command: Command): Run {
-  command.addOption(jsonFlag()).addOption(engineFlag());
-  example(command, 'npm run doctor');
+  command.option('--notify', 'send a test message to ZIA_NOTIFY_URL too').addOption(jsonFlag()).addOption(engineFlag());
+  example(command, 'npm run doctor', 'npm run doctor -- --notify');
   return async () => {
-    const { json = false, engine }: Flags = command.opts();
-    const checks = await examine(engine);
+    const { json = false, engine, notify = false }: Flags = command.opts();
+    const checks = [...(await examine(engine)), ...(notify ? [await notifyCheck()] : [])];
     const works = checks.every(({ status }) => status !== 'failed');
     printResult(json, { works, checks }, () => text(checks, works));
     return works ? EXIT.done : EXIT.usage;
@@ -75,6 +76,31 @@ export async function sessionChecks({ engine, config, account, log }: Session): 
   if (account !== null) return [...own, ...(await accountChecks(account, config, engine, log))];
   const credentials = await attempt('credentials', async () => accountOf(config.zoho, true));
   return credentials.ok ? own : [...own, credentials.check];
+}
+
+/** Sends a message that says it is a test. */
+async function notifyCheck(): Promise<Check> {
+  const name = 'notification';
+  const { notify, zoho, profile = null } = loadConfig(readEnvironment());
+  if (notify.url === undefined) {
+    return { name, status: 'failed', message: 'ZIA_NOTIFY_URL is not set, so nobody is told.' };
+  }
+  const { openNotifier } = await import('./compose.js');
+  const delivery = await openNotifier(notify.url, zoho).deliver({
+    text: 'zia-bulk-enrich: this is a test message; stops and ends will be told here.',
+    event: 'test',
+    code: null,
+    counts: {},
+    profile,
+    at: new Date().toISOString(),
+  });
+  return delivery.kind === 'delivered'
+    ? { name, status: 'ok', message: 'A test message was sent.' }
+    : {
+        name,
+        status: 'failed',
+        message: `The webhook did not take the test message (${delivery.code}); check ZIA_NOTIFY_URL.`,
+      };
 }
 
 async function engineChecks(engine: Engine): Promise<readonly Check[]> {

@@ -84,7 +84,9 @@ export function openLog(config: Config, kind: CommandKind): Promise<Logger> {
   return createLogger({
     level: config.logLevel ?? LOG_LEVELS[kind],
     pretty: isWatched(),
-    secrets: [config.zoho.clientSecret, config.zoho.refreshToken, config.dashboard.password].filter(isText),
+    secrets: [config.zoho.clientSecret, config.zoho.refreshToken, config.dashboard.password, config.notify.url].filter(
+      isText,
+    ),
   });
 }
 

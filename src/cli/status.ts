@@ -61,7 +61,7 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
   } = session;
   const allowanceOf = quickAllowance(session);
   do {
-    const queue = await queueStatus(engine, await allowanceOf());
+    const queue = await queueStatus(engine, await allowanceOf(), session.config.work.resumeAfterLimitMs);
     const status: Status = input === null ? queue : { ...queue, file: await fileStatus(input) };
     if (flags.watch) process.stdout.write(process.stdout.isTTY ? CLEAR_SCREEN : '\n');
     printResult(flags.json ?? false, status, () => textOf(status, input?.source.path));
@@ -82,6 +82,7 @@ function textOf({ queue, uncertain, held, stop, allowance, file }: Status, name:
       ['  held', held],
     ])}`,
     stop === null ? 'Not stopped.' : `STOPPED since ${stop.since} (${stop.code}): ${stop.message}`,
+    ...(stop?.nextTry === undefined ? [] : [`The workers try again by themselves at ${stop.nextTry}, one row first.`]),
   ];
   if (allowance !== null) parts.push(allowanceLine(allowance));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigError, type ConfigProblem, shown, unknownName } from './config/problems.js';
 import { type DATA_CENTERS, type LOG_LEVELS, SCHEMA, type Variables } from './config/variables.js';
+import type { NoticeEvent } from './core/notices.js';
 import { UsageError } from './errors.js';
 
 export { ConfigError } from './config/problems.js';
@@ -57,8 +58,17 @@ export interface WorkSettings {
   readonly onUncertain: 'resend' | 'hold';
   readonly resultPollMs: number;
   readonly resultMaxAgeHours: number;
+  /** After LIMIT_EXCEEDED the fleet resumes by itself after so long; 0 is never. */
+  readonly resumeAfterLimitMs: number;
   /** Logos and long texts of results are kept too. */
   readonly keepLargeResults: boolean;
+}
+
+/** Who is told of what. */
+export interface NotifyConfig {
+  /** A secret; absent: nobody is told. */
+  readonly url?: string;
+  readonly events: readonly NoticeEvent[];
 }
 
 export interface DashboardConfig {
@@ -81,6 +91,7 @@ export interface Config {
   readonly engine: EngineConfig;
   readonly zoho: ZohoConfig;
   readonly work: WorkSettings;
+  readonly notify: NotifyConfig;
   readonly dashboard: DashboardConfig;
   readonly metrics: { readonly host: string; readonly port: number };
   /** Absent: the command's own default. */
@@ -171,6 +182,7 @@ function configOf(values: Variables, cwd: string): Config {
       apiVersion: values.ZOHO_API_VERSION,
     }),
     work: Object.freeze(workOf(values)),
+    notify: Object.freeze({ ...present({ url: values.ZIA_NOTIFY_URL }), events: values.ZIA_NOTIFY_EVENTS }),
     dashboard: Object.freeze({
       host: values.ZIA_DASHBOARD_HOST,
       port: values.ZIA_DASHBOARD_PORT,
@@ -202,6 +214,7 @@ function workOf(values: Variables): WorkSettings {
     onUncertain: values.ZIA_ON_UNCERTAIN,
     resultPollMs: values.ZIA_RESULT_POLL_MS,
     resultMaxAgeHours: values.ZIA_RESULT_MAX_AGE_HOURS,
+    resumeAfterLimitMs: values.ZIA_RESUME_AFTER_LIMIT_HOURS * 3_600_000,
     keepLargeResults: values.ZIA_RESULT_KEEP_LARGE === 'yes',
   };
 }

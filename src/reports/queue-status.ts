@@ -1,3 +1,4 @@
+import { nextTryMs } from '../lib/core/next-try.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
 
@@ -23,10 +24,16 @@ export interface StopStatus {
   readonly message: string;
   readonly since: string;
   readonly epoch: number;
+  /** When the workers try again by themselves, ISO 8601; absent when only a person resumes. */
+  readonly nextTry?: string;
 }
 
 /** The queue and the stop as they are now: three reads, changes nothing. */
-export async function queueStatus(engine: Engine, allowance: Allowance | null = null): Promise<QueueStatus> {
+export async function queueStatus(
+  engine: Engine,
+  allowance: Allowance | null = null,
+  resumeAfterLimitMs = 0,
+): Promise<QueueStatus> {
   const [queue, ledger, control] = await Promise.all([
     engine.counts(),
     engine.store.counts(),
@@ -38,11 +45,21 @@ export async function queueStatus(engine: Engine, allowance: Allowance | null = 
     queue: { ...queue, completed: ledger.scheduled },
     stop:
       mode === 'stopped' && stop !== null
-        ? { code: stop.code, message: stop.message, since: new Date(stop.sinceMs).toISOString(), epoch }
+        ? {
+            code: stop.code,
+            message: stop.message,
+            since: new Date(stop.sinceMs).toISOString(),
+            epoch,
+            ...nextTry(nextTryMs({ mode, stop }, resumeAfterLimitMs)),
+          }
         : null,
     allowance,
     uncertain: ledger.uncertain,
     held: ledger.held,
     pending: ledger.pending,
   };
+}
+
+function nextTry(ms: number | null): Pick<StopStatus, 'nextTry'> {
+  return ms === null ? {} : { nextTry: new Date(ms).toISOString() };
 }

@@ -11,6 +11,8 @@ import type { ZohoClient } from '../lib/zoho/client.js';
 import { createFleet } from './fleet.js';
 import { createLookAtZoho } from './look-at-zoho.js';
 import { createSigns, type Readiness } from './readiness.js';
+import { resumeByItself } from './resume-by-itself.js';
+import { type NoticeSettings, sendNotices, tellLast } from './send-notices.js';
 import { createServerWatch } from './server-change.js';
 import { admitWithStrays } from './stray-rows.js';
 import { submitRow } from './submit-row.js';
@@ -35,6 +37,8 @@ export interface WorkerSettings {
   readonly resultMaxAgeHours: number;
   /** Keep logos and long texts of results too; default false. */
   readonly keepLargeResults?: boolean;
+  /** After LIMIT_EXCEEDED the fleet resumes by itself after so long; 0, the default, is never. */
+  readonly resumeAfterLimitMs?: number;
   /** Time for calls in flight to finish after `stopSignal`; then the worker ends anyway. */
   readonly shutdownDeadlineMs: number;
 }
@@ -57,6 +61,8 @@ export interface RunWorkerOptions {
   /** Drain: finish what is in flight, start nothing, return. */
   readonly stopSignal: AbortSignal;
   readonly onProgress?: (progress: WorkerProgress) => void;
+  /** Tells people of stops and ends; absent: nobody is told. */
+  readonly notices?: NoticeSettings;
   /** Called once, at the start, with what tells at any time whether this worker takes rows, and why not. */
   readonly onReadiness?: (readiness: () => Readiness) => void;
 }
@@ -128,6 +134,17 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     },
     sweepEnd.signal,
   );
+  const unattended = {
+    engine,
+    store: engine.store,
+    workerId: fleet.workerId,
+    everyMs: timing.unattendedEveryMs,
+    afterLimitMs: settings.resumeAfterLimitMs ?? 0,
+    log,
+  };
+  const { notices } = options;
+  const resuming = resumeByItself(unattended, sweepEnd.signal);
+  const telling = notices === undefined ? undefined : sendNotices({ ...unattended, ...notices }, sweepEnd.signal);
   const crash = crashOf(worker, log);
   signs.enter('running');
   log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
@@ -146,8 +163,10 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     sweepEnd.abort();
     await Promise.all([
       drain(worker, settings.shutdownDeadlineMs, log),
-      within(Promise.all([sweeping, watching]), settings.shutdownDeadlineMs),
+      within(Promise.all([sweeping, watching, resuming, telling]), settings.shutdownDeadlineMs),
     ]);
+    // What happened last, such as the end of all work, would else be told by the next worker only.
+    if (notices !== undefined) await tellLast({ ...unattended, ...notices });
     await queue.close();
     await fleet.close();
     log.info('worker.ended', { workerId: fleet.workerId });

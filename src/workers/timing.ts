@@ -35,6 +35,9 @@ export interface Timing {
   /** A worker that holds rows and ends none for so long, beyond their wait for the pace, does not send them. */
   readonly rowsLateMs: number;
 
+  /** How often it is looked whether people are to be told of something, and whether a stop has lasted long enough. */
+  readonly unattendedEveryMs: number;
+
   /** How often the sweep looks for something to do, and at the server behind the store. */
   readonly sweepEveryMs: number;
   readonly serverEveryMs: number;
@@ -82,6 +85,7 @@ const DEFAULTS = {
   heartbeatLateMs: 4_000,
   // The loop waits up to 4 s for a row, and 12 s before it gives a silent connection up.
   fetchLateMs: 15_000,
+  unattendedEveryMs: 1_000,
   sweepEveryMs: 1_000,
   serverEveryMs: 250,
   leaderLeaseMs: 15_000,

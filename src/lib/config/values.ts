@@ -69,5 +69,34 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
 }
 
+/** The address of a webhook; plain http for this machine only. */
+export function webhook() {
+  return z.string().transform((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url !== null && isTrustworthy(url) && url.username === '') return url.href;
+    context.addIssue('an https:// address (http:// only for this machine)');
+    return z.NEVER;
+  });
+}
+
+/** Some of these words, separated by commas. */
+export function someOf<const T extends readonly [string, ...string[]]>(words: T) {
+  return z.string().transform((text, context): readonly T[number][] => {
+    const given = text
+      .toLowerCase()
+      .split(',')
+      .map((word) => word.trim());
+    const known = words.filter((word) => given.includes(word));
+    if (known.length === new Set(given).size) return known;
+    context.addIssue(`one or more of ${words.join(', ')}, separated by commas`);
+    return z.NEVER;
+  });
+}
+
+/** A number of at least 0, at most `max`; fractions are fine. */
+export function amount(max: number) {
+  return numeric(/^\d{1,15}(\.\d{1,6})?$/, 0, max, `a number from 0 to ${max}`);
+}
+
 /** A profile becomes part of file names and keys. */
 export const PROFILE_NAME = /^[a-z0-9-]{1,40}$/;

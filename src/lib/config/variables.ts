@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { NOTICE_EVENTS } from '../core/notices.js';
 import {
+  amount,
   ipAddress,
   matching,
   oneOf,
@@ -7,6 +9,8 @@ import {
   PROFILE_NAME,
   positiveNumber,
   proxyAddress,
+  someOf,
+  webhook,
   wholeNumber,
 } from './values.js';
 
@@ -35,6 +39,7 @@ const about = <T extends z.ZodType>(schema: T, description: string, meta: Meta):
 const ZOHO = { group: 'Zoho account' };
 const ENGINE = { group: 'Engine' };
 const WORK = { group: 'Work' };
+const UNATTENDED = { group: 'Unattended' };
 const WATCH = { group: 'Dashboard, metrics, log' };
 
 /** Every variable the program reads; an absent one parses as `undefined`. */
@@ -147,6 +152,22 @@ export const SCHEMA = z.object({
     oneOf(['no', 'yes']).default('no'),
     'Keep logos and long texts of results too: no or yes.',
     WORK,
+  ),
+
+  ZIA_RESUME_AFTER_LIMIT_HOURS: about(
+    amount(8_760).default(0),
+    'After LIMIT_EXCEEDED, hours until the workers try again by themselves, one row first; 0 is never.',
+    UNATTENDED,
+  ),
+  ZIA_NOTIFY_URL: about(
+    webhook().optional(),
+    'Webhook that is told of stops and ends: Slack, Mattermost, Google Chat, Zoho Cliq or your own.',
+    { ...UNATTENDED, secret: true },
+  ),
+  ZIA_NOTIFY_EVENTS: about(
+    someOf(NOTICE_EVENTS).default([...NOTICE_EVENTS]),
+    `What it is told of: ${NOTICE_EVENTS.join(', ')}.`,
+    UNATTENDED,
   ),
 
   ZIA_DASHBOARD_HOST: about(

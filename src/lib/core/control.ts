@@ -148,6 +148,15 @@ export function stopped(control: Control, stop: StopReason): Control {
   return { ...INITIAL_CONTROL, epoch: control.epoch + 1, mode: 'stopped', stop, maxInFlight: control.maxInFlight };
 }
 
+/** A stop by hand. One that was raised for another reason becomes one: then nothing lifts it but a person. */
+export function paused(control: Control, message: string, sinceMs: number): Control {
+  const { mode, stop } = control;
+  if (mode === 'stopped' && stop?.code === 'PAUSED') return control;
+  const before = mode === 'stopped' && stop !== null ? ` It was stopped before (${stop.code}): ${stop.message}` : '';
+  const reason = { code: 'PAUSED', message: message + before, sinceMs, key: null, line: null };
+  return mode === 'stopped' ? { ...control, epoch: control.epoch + 1, stop: reason } : stopped(control, reason);
+}
+
 /** Lifts a stop: one row goes first, the rest when Zoho has accepted it. Unchanged when nothing is stopped. */
 export function resumed(control: Control): Control {
   if (control.mode !== 'stopped') return control;

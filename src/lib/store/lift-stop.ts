@@ -1,4 +1,4 @@
-import { type Control, INITIAL_CONTROL, resumed, stopped } from '../core/control.js';
+import { type Control, INITIAL_CONTROL, paused, resumed } from '../core/control.js';
 import type { Cell } from './store.js';
 
 /** What became of a resume; `control` is the state after it. */
@@ -26,14 +26,17 @@ function outcomeOf({ mode, epoch: current }: Control, epoch: number | undefined)
   return epoch === undefined || epoch === current ? 'lifted' : 'other-stop';
 }
 
-/** Raises a stop on a person's word, for everybody: what is on its way goes through, and no other row is sent. False when the fleet was stopped already. */
+/**
+ * Raises a stop on a person's word, for everybody: what is on its way goes through, and no other row is sent. A stop of another kind
+ * becomes this one, so that nothing but a person lifts it. Not changed when the fleet was paused already.
+ */
 export async function raisePause(
   cell: Cell<Control>,
   message: string,
 ): Promise<{ readonly changed: boolean; readonly control: Control }> {
   const { value, changed } = await cell.change((control, nowMs) => {
     const before = control ?? INITIAL_CONTROL;
-    const after = stopped(before, { code: 'PAUSED', message, sinceMs: nowMs, key: null, line: null });
+    const after = paused(before, message, nowMs);
     return after === before ? undefined : after;
   });
   return { changed, control: value ?? INITIAL_CONTROL };

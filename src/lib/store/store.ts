@@ -143,7 +143,8 @@ export type CellName =
   | 'allowance'
   | 'pulled'
   | 'files'
-  | 'limits';
+  | 'limits'
+  | 'notices';
 
 export interface LedgerCounts {
   readonly scheduled: number;
