@@ -2,6 +2,7 @@ import { type InputOptions, withInput } from '../lib/csv/with-input.js';
 import { assertPulledModule } from '../lib/pulled-files.js';
 import { type EnqueueOptions, type EnqueueReport, enqueueRows } from './csv-producer.js';
 import { noteQueued } from './note-queued.js';
+import { ownRejects } from './own-rejects.js';
 import { createRejectWriter, rejectsPathOf } from './reject-writer.js';
 
 export interface EnqueueFileOptions
@@ -21,7 +22,11 @@ export async function enqueueFile(options: EnqueueFileOptions): Promise<EnqueueR
   await assertPulledModule(store, path, options.module);
   return withInput(options, async (input) => {
     const noteDone = await noteQueued({ ...input, store });
-    const report = await enqueueRows({ ...options, ...input, rejects: createRejectWriter(rejectsPath, input.source) });
+    const report = await enqueueRows({
+      ...options,
+      ...input,
+      rejects: createRejectWriter(rejectsPath, input.source, ownRejects(input.engine.store)),
+    });
     await noteDone(report);
     return report;
   });

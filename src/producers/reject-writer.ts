@@ -6,6 +6,7 @@ import type { CsvRecord, CsvSource } from '../lib/csv/csv-source.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
+import type { OwnRejects } from './own-rejects.js';
 
 /** A record that did not become a job, and why. */
 export interface Reject {
@@ -43,9 +44,10 @@ export function rejectsAmong(rows: readonly FileRow[]): readonly Reject[] {
 /**
  * A writer of the records of `source` to `path`: the original columns in their order, then `zia_line`, `zia_error_code` and
  * `zia_error`, in UTF-8 with the file's own delimiter and line end. The file appears complete or not at all, and only
- * when something is rejected. Throws UsageError when its folder cannot be written to.
+ * when something is rejected. With `own`, a file that somebody corrected is left alone and the new one gets a number.
+ * Throws UsageError when its folder cannot be written to.
  */
-export function createRejectWriter(path: string, source: CsvSource): RejectWriter {
+export function createRejectWriter(path: string, source: CsvSource, own?: OwnRejects): RejectWriter {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   const form = formOf(source);
   let file: FileHandle | undefined;
@@ -62,14 +64,16 @@ export function createRejectWriter(path: string, source: CsvSource): RejectWrite
     },
     async finish() {
       await removeLeftovers(path);
+      const final = own === undefined ? path : await own.pathFor(path);
       if (file === undefined) {
-        await rm(path, { force: true });
+        await rm(final, { force: true });
         return null;
       }
       await file.sync();
       await file.close();
-      await rename(temporary, path);
-      return path;
+      await rename(temporary, final);
+      await own?.note(final);
+      return final;
     },
     async discard() {
       if (file === undefined) return;

@@ -256,8 +256,26 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     expect(again.split('\r\n')[0]).toBe('\uFEFFCompany;Note;Record Id;;zia_line;zia_error_code;zia_error');
   });
 
+  test('replaces and removes the rejects of an earlier run, but none that somebody corrected', async () => {
+    const rejects = (name: string) => readFile(join(folder, name), 'utf8');
+    const path = await file('Company\nHP\n');
+    await enqueue(path);
+    await file('Company\nHP\nIBM\nx\n');
+    expect(await enqueue(path)).toMatchObject({ rejectsFile: join(folder, 'accounts.rejects.csv') });
+    expect((await rejects('accounts.rejects.csv')).split('\n')).toHaveLength(4);
+    await file('corrected', 'accounts.rejects.csv');
+    const second = join(folder, 'accounts.rejects-2.csv');
+    expect(await enqueue(path)).toMatchObject({ rejectsFile: second });
+    await file('Company\nHP\n');
+    expect(await enqueue(path)).toMatchObject({ rejectsFile: second });
+    expect((await rejects('accounts.rejects-2.csv')).split('\n')).toHaveLength(3);
+    await enqueue(await file('Company\nAcme Ltd\n'));
+    expect(await readdir(folder)).toEqual(['accounts.csv', 'accounts.rejects.csv']);
+    expect(await rejects('accounts.rejects.csv')).toBe('corrected');
+  });
+
   test('removes the rejects of an earlier run when nothing is rejected, and what a killed run left', async () => {
-    await file('old', 'accounts.rejects.csv');
+    await enqueue(await file('Company\nHP\n'));
     await file('left', '.accounts.rejects.csv.4194999.tmp');
     expect(await enqueue(await file('Company\nAcme Ltd\n'))).toMatchObject({ rejected: 0, rejectsFile: null });
     expect(await readdir(folder)).toEqual(['accounts.csv']);

@@ -138,6 +138,7 @@ export type CellName =
   | 'history'
   | 'mappings'
   | 'queued-as'
+  | 'rejects'
   | 'collector'
   | 'strays'
   | 'allowance'

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { join, parse, resolve } from 'node:path';
+import type { Store } from '../lib/store/store.js';
+
+/** Tells rejects files that are as this program left them from those that somebody corrected. */
+export interface OwnRejects {
+  /** Where rejects go that were meant for `path`: there, or to the first `accounts.rejects-2.csv` that is nobody else's. */
+  pathFor(path: string): Promise<string>;
+  /** Notes a file that was just written. */
+  note(path: string): Promise<void>;
+}
+
+/** The store's `rejects` cell: what this program wrote where, oldest first. */
+type Notes = readonly { readonly path: string; readonly digest: string }[];
+
+/** The cell is one small document, rewritten whole. */
+const MAX_NOTES = 200;
+
+export function ownRejects(store: Pick<Store, 'cell'>): OwnRejects {
+  const cell = () => store.cell<Notes>('rejects');
+  return {
+    pathFor: async (path) => {
+      const { value } = await cell().read();
+      for (let number = 1; ; number += 1) {
+        const candidate = numbered(path, number);
+        const digest = await digestOf(candidate);
+        const isOwn = value?.some((note) => note.path === resolve(candidate) && note.digest === digest) ?? false;
+        if (digest === null || isOwn) return candidate;
+      }
+    },
+    note: async (path) => {
+      const digest = await digestOf(path);
+      if (digest === null) return;
+      const note = { path: resolve(path), digest };
+      await cell().change((value) =>
+        [...(value ?? []).filter((known) => known.path !== note.path), note].slice(-MAX_NOTES),
+      );
+    },
+  };
+}
+
+function numbered(path: string, number: number): string {
+  if (number === 1) return path;
+  const { dir, name, ext } = parse(path);
+  return join(dir, `${name}-${number}${ext}`);
+}
+
+/** Null when there is no such file. */
+async function digestOf(path: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer); // no encoding is set
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null; // other errors have another code, or none
+    throw error;
+  }
+  return hash.digest('base64url');
+}
