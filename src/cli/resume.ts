@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
+import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { liftStop } from '../lib/store/lift-stop.js';
 import type { Run } from './command.js';
@@ -10,6 +11,8 @@ import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 
 interface Flags {
+  readonly without?: readonly InputField[];
+  readonly with?: readonly InputField[];
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
 }
@@ -26,22 +29,42 @@ const WORKER_SHOWS_UP_MS = 3_000;
 
 /** `resume`: lifts a stop and waits a little for what the first row finds. */
 export function define(command: Command): Run {
-  command.addOption(jsonFlag()).addOption(engineFlag());
-  example(command, 'npm run resume');
+  command
+    .addOption(new Option('--without <fields>', 'rows go without these fields from now on (email)').argParser(fieldsOf))
+    .addOption(new Option('--with <fields>', 'rows go with these fields again').argParser(fieldsOf))
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run resume', 'npm run resume -- --without email');
   return () =>
     withSession({ engine: command.opts<Flags>().engine, kind: 'question' }, (session) =>
       resume(session, command.opts()),
     );
 }
 
-async function resume({ engine, shutdown }: Session, { json = false }: Flags): Promise<number> {
-  const { outcome, control } = await liftStop(engine.store.control);
+async function resume({ engine, shutdown }: Session, flags: Flags): Promise<number> {
+  const { json = false } = flags;
+  const choice = { without: flags.without ?? [], with: flags.with ?? [] };
+  const { outcome, control } = await liftStop(engine.store.control, undefined, choice);
+  const { without = [] } = control;
+  if (without.length > 0) note(`Rows go without ${without.join(' and ')}.`);
   const isLifted = outcome === 'lifted';
   const finding = isLifted
     ? await watchCanary(engine, control, shutdown.signal)
     : ({ outcome: 'not-stopped' } as const);
-  printResult(json, { resumed: isLifted, ...finding }, () => sentenceFor(finding));
+  printResult(json, { resumed: isLifted, ...finding, ...(without.length > 0 && { without }) }, () =>
+    sentenceFor(finding),
+  );
   return finding.outcome === 'stopped' ? EXIT.stopped : EXIT.done;
+}
+
+/** `email` or `name,email`. */
+function fieldsOf(text: string): readonly InputField[] {
+  return text.split(',').map((name) => {
+    const field = INPUT_FIELDS.find((known) => known === name.trim());
+    if (field === undefined)
+      throw new InvalidArgumentError(`Expected ${INPUT_FIELDS.join(', ')}, or several with commas.`);
+    return field;
+  });
 }
 
 async function watchCanary(engine: Engine, lifted: Control, signal: AbortSignal): Promise<Finding> {

@@ -70,7 +70,7 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
   return EXIT.done;
 }
 
-function textOf({ queue, uncertain, held, stop, allowance, file }: Status, name: string | undefined): string {
+function textOf({ queue, uncertain, held, stop, without, allowance, file }: Status, name: string | undefined): string {
   const parts = [
     `Queue\n${table([
       ['  waiting', queue.waiting],
@@ -84,6 +84,8 @@ function textOf({ queue, uncertain, held, stop, allowance, file }: Status, name:
     stop === null ? 'Not stopped.' : `STOPPED since ${stop.since} (${stop.code}): ${stop.message}`,
     ...(stop?.nextTry === undefined ? [] : [`The workers try again by themselves at ${stop.nextTry}, one row first.`]),
   ];
+  if (without !== undefined)
+    parts.push(`Rows go without ${without.join(' and ')}, until \`resume --with ${without.join(',')}\`.`);
   if (allowance !== null) parts.push(allowanceLine(allowance));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
   return parts.join('\n\n');

@@ -1,3 +1,4 @@
+import { INITIAL_CONTROL } from '../lib/core/control.js';
 import { nextTryMs } from '../lib/core/next-try.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
@@ -17,6 +18,8 @@ export interface QueueStatus {
   readonly held: number;
   /** Submitted rows whose result is still to be collected. */
   readonly pending: number;
+  /** Fields that rows go without since `resume --without`; absent: none. */
+  readonly without?: readonly string[];
 }
 
 export interface StopStatus {
@@ -39,7 +42,7 @@ export async function queueStatus(
     engine.store.counts(),
     engine.store.control.read(),
   ]);
-  const { mode, stop, epoch } = control.value ?? { mode: 'running', stop: null, epoch: 0 };
+  const { mode, stop, epoch, without = [] } = control.value ?? INITIAL_CONTROL;
   return {
     engine: engine.kind,
     queue: { ...queue, completed: ledger.scheduled },
@@ -57,6 +60,7 @@ export async function queueStatus(
     uncertain: ledger.uncertain,
     held: ledger.held,
     pending: ledger.pending,
+    ...(without.length > 0 && { without }),
   };
 }
 

@@ -4,6 +4,7 @@ import { probeTaken } from '../lib/core/control.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
+import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import type { Store } from '../lib/store/store.js';
 import { hasDoubtsEnough } from './doubts.js';
 import type { Fleet } from './fleet.js';
@@ -15,6 +16,9 @@ export interface Claim {
   readonly sentAtMs: number;
   /** How often the row was sent, this time included. */
   readonly sends: number;
+  /** What is sent: the row's fields without those that the fleet goes without, and a note for each of these. */
+  readonly sent: SentFields;
+  readonly notes: readonly string[];
   /** False once `sendWithinMs` have passed since the claim was asked for, when others may soon treat it as lost, or the fleet was stopped. */
   readonly mayStillSend: () => boolean;
 }
@@ -31,7 +35,7 @@ const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value
  */
 export async function admitRow(
   key: IdentityKey,
-  sent: SentFields,
+  fields: SentFields,
   { store, fleet }: { readonly store: Store; readonly fleet: Fleet },
 ): Promise<Admitted> {
   const callId = fleet.nextCallId();
@@ -41,6 +45,11 @@ export async function admitRow(
     if (fleet.isFull()) {
       await fleet.placeFreed(callId);
       continue;
+    }
+    const { epoch: knownEpoch, without = [] } = fleet.control;
+    const { sent, notes } = leaveOut(fields, without);
+    if (!INPUT_FIELDS.some((field) => sent[field] !== undefined)) {
+      return outcome({ kind: 'dead', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
     }
     const inTime = sendWindow(fleet.timing.sendWithinMs);
     fleet.callStarted(callId);
@@ -59,9 +68,15 @@ export async function admitRow(
       });
     if (admission.kind === 'go') {
       const { epoch, sentAtMs, sends } = admission;
+      // Somebody has stopped or resumed since this worker last heard: the fields to leave out may be others now.
+      if (epoch > knownEpoch) {
+        fleet.callEnded(callId);
+        fleet.observe((await store.release(key, callId)).control);
+        continue;
+      }
       // A stop that this process has learned of since then holds back what has not left yet.
       const mayStillSend = () => inTime() && fleet.control.epoch <= epoch;
-      return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, mayStillSend } };
+      return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, sent, notes, mayStillSend } };
     }
     if (admission.kind === 'busy') {
       slotMs = undefined;
@@ -76,6 +91,7 @@ export async function admitRow(
         break;
       case 'probe-open': {
         const { control: seen } = admission;
+        fleet.observe(seen);
         if (seen.probe?.cause === 'outage' && (await hasDoubtsEnough(store))) {
           return outcome({ kind: 'standby', code: 'DOUBTS_FIRST', waitMs: fleet.timing.shortWaitMs });
         }
@@ -112,6 +128,22 @@ export async function admitRow(
 
 const HELD_MESSAGE =
   'Zoho may or may not have accepted this row and a look-up could not tell; check it in Zoho, then run: npm run retry -- --uncertain';
+
+function leaveOut(
+  fields: SentFields,
+  without: readonly InputField[],
+): { readonly sent: SentFields; readonly notes: readonly string[] } {
+  const leftOut = without.filter((field) => fields[field] !== undefined);
+  const sent = Object.fromEntries(Object.entries(fields).filter(([name]) => !leftOut.some((field) => field === name)));
+  return {
+    sent: { ...sent, module: fields.module },
+    notes: leftOut.map((field) => `${field} left out (resume --without ${field})`),
+  };
+}
+
+function nothingLeft(without: readonly InputField[]): string {
+  return `The fleet goes without ${without.join(' and ')}, and the row has nothing else; resume --with ${without.join(',')}, then retry it.`;
+}
 
 /** Both clocks count: the monotonic one misses a machine's sleep, the wall clock may be set back. */
 function sendWindow(lengthMs: number): () => boolean {

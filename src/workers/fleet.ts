@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   afterAnswer,
   type Control,
+  decisionsKept,
   type FleetCall,
   type FleetEvent,
   type FleetPolicy,
@@ -48,8 +49,8 @@ export interface Fleet {
   readonly heartbeatFailure: string | null;
   /** Whether this worker may fetch rows, as far as the fleet is concerned. */
   readonly working: boolean;
-  /** Members alive at the last heartbeat, this one included; 0 before the first. */
-  readonly workers: number;
+  /** Members alive at the last heartbeat, this one included; none before the first. */
+  readonly members: readonly string[];
   /** Joins the fleet: the first heartbeat has been answered when it resolves. */
   start(): Promise<void>;
   /** Ends the heartbeat and takes this worker off the list. Safe to call twice. */
@@ -82,7 +83,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   const activeCalls = new Set<string>();
   let calls = 0;
   let control: Control = INITIAL_CONTROL;
-  let workers = 0;
+  let members: readonly string[] = [];
   let working = true;
   let notBefore = 0;
   let nap = new AbortController();
@@ -106,29 +107,41 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
 
   async function heartbeat(): Promise<void> {
     try {
-      const { epoch } = control;
+      const known = control;
       const [seen, seenServer] = await Promise.all([
         store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs),
         store.server(),
       ]);
-      workers = seen.workers.length;
+      members = seen.workers;
       server = seenServer;
       heardAt = performance.now();
       heartbeatFailure = null;
-      // Older than what was known when it was asked: the store lost its last writes, and its word counts.
-      if (seen.control.epoch < epoch) control = INITIAL_CONTROL;
-      observe(seen.control);
-      allow(performance.now() >= notBefore && server.state !== 'changed' && mayWork(seen.control, seen.nowMs));
+      const current = seen.control.epoch < known.epoch ? await keepDecisions(known) : seen.control;
+      observe(current);
+      allow(performance.now() >= notBefore && server.state !== 'changed' && mayWork(current, seen.nowMs));
     } catch (error) {
       heartbeatFailure = error instanceof Error ? error.message : String(error);
       log.warn('heartbeat.failed', { message: heartbeatFailure });
     }
   }
 
+  /** The store lost its last writes: its word counts, but for what a person decides. */
+  async function keepDecisions(known: Control): Promise<Control> {
+    const { value } = await store.control.change((current) => {
+      const before = current ?? INITIAL_CONTROL;
+      const kept = decisionsKept(before, known);
+      return kept === before ? undefined : kept;
+    });
+    control = INITIAL_CONTROL;
+    return value ?? INITIAL_CONTROL;
+  }
+
   async function beatUntilClosed(): Promise<void> {
     while (!closed) {
       nap = new AbortController();
-      const napMs = working ? timing.heartbeatMs : timing.standbyHeartbeatMs;
+      // A stop ends when a person says so, who can wait a second.
+      const isPatient = working || control.mode === 'stopped';
+      const napMs = isPatient ? timing.heartbeatMs : timing.standbyHeartbeatMs;
       await sleep(napMs, undefined, { signal: nap.signal }).catch(() => undefined);
       if (!closed) await heartbeat();
     }
@@ -152,8 +165,8 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     get control() {
       return control;
     },
-    get workers() {
-      return workers;
+    get members() {
+      return members;
     },
     get server() {
       return server;

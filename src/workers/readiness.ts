@@ -87,7 +87,7 @@ export interface SignsSettings {
 }
 
 export function createSigns(
-  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'workers' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
+  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'members' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
   { concurrency, ratePerSecond, timing }: SignsSettings,
 ): Signs {
   let phase: WorkerSigns['phase'] = 'starting';
@@ -136,7 +136,7 @@ export function createSigns(
         late: {
           ...timing,
           // Every row that the fleet holds may have its slot before one of this worker's.
-          rowsLateMs: timing.rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.workers),
+          rowsLateMs: timing.rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.members.length),
         },
         serverChanged: fleet.server?.state === 'changed',
         stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,

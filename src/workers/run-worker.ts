@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../lib/engine/engine.js';
 import { logEngineWarnings } from '../lib/engine/engine-warnings.js';
-import { AppError } from '../lib/errors.js';
+import { AppError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichWorker } from '../lib/queues.js';
 import { noteLimits } from '../lib/store/fleet-limits.js';
@@ -74,6 +75,8 @@ export interface RunWorkerOptions {
 export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
   const { engine, settings, log } = options;
   const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
+  // Every row that waits for its slot listens to it, and there may be any number.
+  setMaxListeners(0, options.stopSignal);
   const timing = options.timing ?? timingFor(settings.requestTimeoutMs);
   const random = () => randomInt(2 ** 32) / 2 ** 32;
   const fleet = createFleet(
@@ -99,8 +102,9 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   );
   const signs = createSigns(fleet, { ...settings, timing });
   options.onReadiness?.(signs.readiness);
+  const { refused, onRefused } = refusal(log);
   const store = admitWithStrays(engine.store, () => fleet.server?.runId ?? null);
-  const deps = { store, zoho: options.zoho, tokens: options.tokens, fleet, log };
+  const deps = { store, zoho: options.zoho, tokens: options.tokens, fleet, log, onRefused };
   const worker = createSubmitWorker(
     { concurrency: settings.concurrency, backoff },
     { engine, fleet, log, random, onFetch: signs.fetched, submit: (data) => signs.during(() => submitRow(data, deps)) },
@@ -119,7 +123,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   const watch = await watchQueue(engine);
   const sweepEnd = new AbortController();
   await fleet.start();
-  await noteLimits(engine.store, settings);
+  await noteLimits(engine.store, { ...settings, workerId: fleet.workerId, members: fleet.members }, log);
   await serverWatch.meet();
   void logEngineWarnings(engine, log);
   const watching = serverWatch.run(sweepEnd.signal);
@@ -156,7 +160,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       resultPollMs: settings.resultPollMs,
       watchEveryMs: timing.watchEveryMs,
     });
-    const ended = await Promise.race([done, crash]);
+    const ended = await Promise.race([done, crash, refused]);
     return await watch.report(ended);
   } finally {
     signs.enter('ending');
@@ -171,6 +175,21 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     await fleet.close();
     log.info('worker.ended', { workerId: fleet.workerId });
   }
+}
+
+/** A promise that only rejects, once, and the function that makes it: this worker's credentials are no good, the fleet's are. */
+function refusal(log: Logger) {
+  let reject: (error: Error) => void = () => undefined;
+  const refused = new Promise<never>((_, no) => {
+    reject = no;
+  });
+  refused.catch(() => undefined);
+  const onRefused = ({ code }: { readonly code: string }) => {
+    log.error('worker.refused', { code });
+    const message = `Zoho refuses the credentials of this worker (${code}) while the others' work: it ends, and the fleet goes on; correct ZOHO_REFRESH_TOKEN here (npm run doctor), then start it again.`;
+    reject(new UsageError('CREDENTIALS_REFUSED', message));
+  };
+  return { refused, onRefused };
 }
 
 /** Runs the worker; rejects when its loop breaks, for a process that fetches nothing must not look well. */

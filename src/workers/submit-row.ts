@@ -21,6 +21,8 @@ export interface SubmitDeps {
   readonly tokens: AccessTokens;
   readonly fleet: Fleet;
   readonly log: Logger;
+  /** Zoho refuses this worker's credentials while the fleet's are good: it has to end, and the fleet goes on. */
+  readonly onRefused: (refusal: { readonly code: string }) => void;
 }
 
 /** One row on its way to Zoho: what is sent shrinks when Zoho refuses a field. */
@@ -79,10 +81,11 @@ async function sendOnce(submission: Submission, deps: SubmitDeps): Promise<Step>
   const admitted = await admitRow(submission.key, submission.sent, deps);
   if (admitted.kind === 'outcome') return admitted;
   const { claim } = admitted;
+  const leaving = { ...submission, sent: claim.sent, notes: [...submission.notes, ...claim.notes] };
   try {
-    if (claim.sends > MAX_SENDS) return await answerAlwaysLost(submission, claim, deps);
-    const answer = await deps.zoho.createEnrichment(credentials, submission.sent, claim.mayStillSend);
-    return await judge(submission, claim, answer, credentials, deps);
+    if (claim.sends > MAX_SENDS) return await answerAlwaysLost(leaving, claim, deps);
+    const answer = await deps.zoho.createEnrichment(credentials, leaving.sent, claim.mayStillSend);
+    return await judge(leaving, claim, answer, credentials, deps);
   } finally {
     deps.fleet.callEnded(claim.callId);
   }
@@ -109,6 +112,10 @@ async function credentialsFor(
         outcome: { kind: 'standby', code: answer.code, waitMs: deps.fleet.timing.shortWaitMs },
       };
     case 'permanent':
+      if (answer.alone) {
+        deps.onRefused(answer);
+        return { kind: 'outcome', outcome: { kind: 'standby', code: answer.code, waitMs: null } };
+      }
       await deps.fleet.report(
         { kind: 'stop', code: answer.code, message: answer.message },
         deps.fleet.callWithout(submission),
@@ -141,8 +148,9 @@ async function judge(
     case 'scheduled':
       return accepted(submission, call, verdict.enrichmentId, deps);
     case 'row': {
-      await fleet.reported({ kind: 'row-refused', code: verdict.code }, call, await release());
-      const smaller = verdict.field === null ? null : without(submission, verdict.field, verdict.code);
+      const { code, field } = verdict;
+      await fleet.reported({ kind: 'row-refused', code, isRecordId: field === 'record_id' }, call, await release());
+      const smaller = field === null || field === 'record_id' ? null : without(submission, field, code);
       return smaller === null
         ? outcome({ kind: 'dead', code: verdict.code, message: verdict.message })
         : again(smaller);

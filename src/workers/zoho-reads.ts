@@ -34,9 +34,11 @@ export interface ZohoReadsDeps {
   readonly zoho: ZohoClient;
   readonly tokens: AccessTokens;
   readonly fleet: Fleet;
+  /** As of `SubmitDeps`. */
+  readonly onRefused: (refusal: { readonly code: string }) => void;
 }
 
-export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): ZohoReads {
+export function createZohoReads({ store, zoho, tokens, fleet, onRefused }: ZohoReadsDeps): ZohoReads {
   return {
     list: (page) =>
       read(
@@ -62,7 +64,8 @@ export function createZohoReads({ store, zoho, tokens, fleet }: ZohoReadsDeps): 
     secondTry = false,
   ): Promise<Read<T>> {
     const token = await tokens.get();
-    if (token.kind === 'permanent') return { kind: 'forbidden', code: token.code };
+    if (token.kind === 'permanent' && token.alone) onRefused(token);
+    else if (token.kind === 'permanent') return { kind: 'forbidden', code: token.code };
     if (token.kind !== 'token') return { kind: 'unavailable', code: token.kind === 'wait' ? token.reason : token.code };
     const answer = await paced(() => call(token));
     const meaning = classifyRead(answer);

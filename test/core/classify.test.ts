@@ -66,7 +66,7 @@ describe('documented answers', () => {
     ],
     ['an unknown key', 400, refusal('INVALID_DATA', path('phone')), stop('bug', 'INVALID_DATA')],
     ['an unknown key by index', 400, refusal('INVALID_DATA', { index: 0 }), stop('bug', 'INVALID_DATA')],
-    ['a bad record id', 400, refusal('INVALID_DATA', { param_name: 'record_id' }), row('INVALID_DATA', null)],
+    ['a bad record id', 400, refusal('INVALID_DATA', { param_name: 'record_id' }), row('INVALID_DATA', 'record_id')],
     [
       'an unsupported module',
       400,
@@ -294,7 +294,9 @@ describe('messages for people', () => {
   const messageOf = (verdict: Verdict) => ('message' in verdict ? verdict.message : '');
 
   test('an unmapped field is named, with the flag that leaves it out', () => {
-    expect(messageOf(classifySubmission(answer(400, refusal('NOT_ALLOWED', path('email')))))).toContain('--map email=');
+    expect(messageOf(classifySubmission(answer(400, refusal('NOT_ALLOWED', path('email')))))).toContain(
+      'resume --without email',
+    );
   });
 
   test('the allowance is told when Zoho gives it as a number', () => {

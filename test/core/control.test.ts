@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import {
   afterAnswer,
   type Control,
+  decisionsKept,
   type FleetCall,
   type FleetEvent,
   type FleetPolicy,
+  fieldsChosen,
   INITIAL_CONTROL,
   mayWork,
   probeTaken,
@@ -37,6 +39,53 @@ const THROTTLED: FleetEvent = { kind: 'throttled', code: 'TOO_MANY_REQUESTS', re
 const stoppedByQuota = after(INITIAL_CONTROL, QUOTA);
 const probing = resumed(stoppedByQuota);
 const probed = probeTaken(probing, probing, { key: 'r1a', callId: 'w.1' }, NOW, LEASE_MS);
+
+describe('fields that the fleet goes without', () => {
+  const withoutEmail = fieldsChosen(INITIAL_CONTROL, { without: ['email'], with: [] });
+
+  test('are chosen for good, in a new epoch, and survive stops and resumes', () => {
+    expect(withoutEmail).toMatchObject({ without: ['email'], epoch: 1 });
+    expect(resumed(after(withoutEmail, QUOTA))).toMatchObject({ without: ['email'], epoch: 3 });
+    expect(fieldsChosen(withoutEmail, { without: ['name'], with: [] }).without).toEqual(['name', 'email']);
+    expect(fieldsChosen(withoutEmail, { without: [], with: ['email'] })).toMatchObject({ without: [], epoch: 2 });
+  });
+
+  test('are left as they are by a choice that changes nothing', () => {
+    expect(fieldsChosen(withoutEmail, { without: ['email'], with: ['name'] })).toBe(withoutEmail);
+    expect(fieldsChosen(INITIAL_CONTROL, { without: [], with: [] })).toBe(INITIAL_CONTROL);
+  });
+});
+
+describe('a store that went back in time', () => {
+  test('is told of a stop, which only a person lifts, and of the fields to go without', () => {
+    expect(decisionsKept(INITIAL_CONTROL, stoppedByQuota)).toBe(stoppedByQuota);
+    const chosen = fieldsChosen(INITIAL_CONTROL, { without: ['email'], with: [] });
+    expect(decisionsKept(INITIAL_CONTROL, chosen)).toMatchObject({ mode: 'running', epoch: 1, without: ['email'] });
+  });
+
+  test('is believed in everything else', () => {
+    expect(decisionsKept(INITIAL_CONTROL, probing)).toBe(INITIAL_CONTROL);
+    expect(decisionsKept(probing, stoppedByQuota)).toBe(probing);
+  });
+});
+
+describe('refused record ids', () => {
+  const REFUSED: FleetEvent = { kind: 'row-refused', isRecordId: true, code: 'INVALID_DATA' };
+  const often = (times: number, from = INITIAL_CONTROL) =>
+    Array.from({ length: times }).reduce<Control>((control) => after(control, REFUSED), from);
+
+  test('stop the fleet when there are ten in a row', () => {
+    expect(often(9).mode).toBe('running');
+    expect(often(10)).toMatchObject({ mode: 'stopped', stop: { code: 'RECORD_IDS_REFUSED', key: 'r1a' } });
+  });
+
+  test('are counted anew after a success, and not by other refusals', () => {
+    expect(often(9, after(often(9), ACCEPTED)).mode).toBe('running');
+    const other = after(often(9), { kind: 'row-refused', isRecordId: false, code: 'INVALID_DATA' });
+    expect(other.mode).toBe('running');
+    expect(often(1, other).mode).toBe('stopped');
+  });
+});
 
 describe('the stop', () => {
   test('halts the fleet with code, row, line and time, in a new epoch', () => {
@@ -86,7 +135,7 @@ describe('the probe after a resume', () => {
   });
 
   test.each<FleetEvent>([
-    { kind: 'row-refused', code: 'INVALID_DATA' },
+    { kind: 'row-refused', isRecordId: false, code: 'INVALID_DATA' },
     OUTAGE,
     { kind: 'unreadable', code: 'UNREADABLE' },
     { kind: 'unknown', code: 'ODD' },
@@ -151,7 +200,7 @@ describe('the outage breaker', () => {
     }
   });
 
-  test.each<FleetEvent>([ACCEPTED, { kind: 'row-refused', code: 'INVALID_DATA' }])(
+  test.each<FleetEvent>([ACCEPTED, { kind: 'row-refused', isRecordId: false, code: 'INVALID_DATA' }])(
     'closes when Zoho answers at all: $kind',
     (event) => {
       const taken = probeTaken(open, open, { key: 'k', callId: 'p' }, NOW, LEASE_MS);
@@ -224,7 +273,7 @@ test('whatever answers come, a stop is left only by a resume and the epoch never
     ACCEPTED,
     THROTTLED,
     { kind: 'unsent' },
-    { kind: 'row-refused', code: 'X' },
+    { kind: 'row-refused', isRecordId: false, code: 'X' },
     { kind: 'unknown', code: 'X' },
     { kind: 'unreadable', code: 'X' },
   );

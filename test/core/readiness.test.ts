@@ -52,7 +52,7 @@ describe('the signs of a worker', () => {
     control: INITIAL_CONTROL,
     server: null,
     working: true,
-    workers: 2,
+    members: ['a', 'b'],
     heartbeatAgoMs: () => 10,
     heartbeatFailure: null,
   };

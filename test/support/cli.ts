@@ -50,7 +50,12 @@ function start(file: string, args: readonly string[], { cwd, env, stdin }: CliOp
     output.stderr += text;
   });
   child.stdin.end(stdin ?? '');
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output })); // the event's first argument
+  const ended = once(child, 'close').then(([code]) => {
+    // A warning of Node's own is a fault of the program: no user can do anything about it.
+    const warning = /\(node:\d+\) .*Warning: .*/.exec(output.stderr)?.[0];
+    if (warning !== undefined) throw new Error(`${file} ${args.join(' ')} printed a warning of Node: ${warning}`);
+    return { code: code as number | null, ...output }; // the event's first argument
+  });
   return { child, stdout: () => output.stdout, stderr: () => output.stderr, ended };
 }
 

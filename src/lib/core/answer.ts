@@ -30,8 +30,13 @@ export interface AnswerHeaders {
 /** What the answer to a submission means: the table of the design, section 8. */
 export type Verdict =
   | { readonly kind: 'scheduled'; readonly enrichmentId: EnrichmentId }
-  /** This row's own fault. `field` is set when Zoho named one input field, so the row may go on without it. */
-  | { readonly kind: 'row'; readonly code: string; readonly message: string; readonly field: InputField | null }
+  /** This row's own fault. `field` is what Zoho named: without an input field the row may go on. */
+  | {
+      readonly kind: 'row';
+      readonly code: string;
+      readonly message: string;
+      readonly field: InputField | 'record_id' | null;
+    }
   /** Would fail every row. */
   | {
       readonly kind: 'stop';

@@ -1,4 +1,5 @@
 import { type BackoffPolicy, backoffMs } from './backoff.js';
+import { INPUT_FIELDS, type InputField } from './row.js';
 
 /**
  * The fleet's control state: one small document that every admission reads and only the pure
@@ -27,6 +28,8 @@ export interface Control {
   /** When the lowered number of calls in flight may next go up by one. */
   readonly raiseAtMs: number;
   readonly streaks: Streaks;
+  /** Fields that rows go without, until a person says otherwise; absent: none. */
+  readonly without?: readonly InputField[];
 }
 
 export interface StopReason {
@@ -60,13 +63,15 @@ export interface Streaks {
   /** 2xx answers nobody can read. */
   readonly unreadable: number;
   readonly throttled: number;
+  /** Record ids that Zoho does not know; absent in documents of earlier versions. */
+  readonly recordId?: number;
 }
 
 /** What the answer to one submission says about the fleet. */
 export type FleetEvent =
   | { readonly kind: 'accepted' }
   /** The row's own fault: Zoho is there and the account is in order. */
-  | { readonly kind: 'row-refused'; readonly code: string }
+  | { readonly kind: 'row-refused'; readonly code: string; readonly isRecordId: boolean }
   | { readonly kind: 'stop'; readonly code: string; readonly message: string }
   | { readonly kind: 'throttled'; readonly code: string; readonly retryAfterMs: number | null }
   /** Never sent, or sent and lost: Zoho is away. */
@@ -95,6 +100,7 @@ const NO_STREAKS: Streaks = { outage: 0, unknown: 0, unreadable: 0, throttled: 0
 const OUTAGES_THAT_OPEN_THE_BREAKER = 3;
 const UNKNOWN_ANSWERS_THAT_STOP = 3;
 const UNREADABLE_ANSWERS_THAT_STOP = 2;
+const RECORD_IDS_THAT_STOP = 10;
 const MAX_PROBE_PASSES = 5;
 /** A throttled fleet gets one call in flight back per this time of sending without being throttled. */
 const RAISE_EVERY_MS = 2_000;
@@ -132,7 +138,7 @@ export function afterAnswer(
     case 'unsent':
       return passUncounted(control, call);
     case 'row-refused':
-      return afterRowRefused(control, event.code, call, nowMs);
+      return afterRowRefused(control, event, call, nowMs);
     case 'outage':
       return afterOutage(control, event.code, call, policy, nowMs, random);
     case 'unreadable':
@@ -145,7 +151,35 @@ export function afterAnswer(
 /** Halts the fleet; unchanged when it is stopped already, so the first reason stays. */
 export function stopped(control: Control, stop: StopReason): Control {
   if (control.mode === 'stopped') return control;
-  return { ...INITIAL_CONTROL, epoch: control.epoch + 1, mode: 'stopped', stop, maxInFlight: control.maxInFlight };
+  const { maxInFlight, without } = control;
+  const next: Control = { ...INITIAL_CONTROL, epoch: control.epoch + 1, mode: 'stopped', stop, maxInFlight };
+  return without === undefined ? next : { ...next, without };
+}
+
+/** A choice of fields by a person: rows go without some, or with some again. */
+export interface FieldChoice {
+  readonly without: readonly InputField[];
+  readonly with: readonly InputField[];
+}
+
+/** The choice is kept from now on. It begins an epoch, so that no worker goes on by what it knew before. */
+export function fieldsChosen(control: Control, choice: FieldChoice): Control {
+  const before = control.without ?? [];
+  const without = INPUT_FIELDS.filter(
+    (field) => !choice.with.includes(field) && (choice.without.includes(field) || before.includes(field)),
+  );
+  if (without.length === before.length && without.every((field) => before.includes(field))) return control;
+  return { ...control, epoch: control.epoch + 1, without };
+}
+
+/**
+ * What `known`, seen earlier, adds to a store that went back in time: a stop that only a person may lift, and a choice of
+ * fields. The very object when the store knows more.
+ */
+export function decisionsKept(control: Control, known: Control): Control {
+  if (control.epoch >= known.epoch) return control;
+  if (known.mode === 'stopped') return known;
+  return known.without === undefined ? control : { ...control, epoch: known.epoch, without: known.without };
 }
 
 /** A stop by hand. One that was raised for another reason becomes one: then nothing lifts it but a person. */
@@ -204,7 +238,18 @@ function afterAccepted(control: Control, call: FleetCall, policy: FleetPolicy, n
   return { ...raised, mode: 'running', stop: null, probe: null, holdUntilMs: 0, holdReason: null, streaks: NO_STREAKS };
 }
 
-function afterRowRefused(control: Control, code: string, call: FleetCall, nowMs: number): Control {
+function afterRowRefused(
+  before: Control,
+  { code, isRecordId }: { readonly code: string; readonly isRecordId: boolean },
+  call: FleetCall,
+  nowMs: number,
+): Control {
+  const recordId = (before.streaks.recordId ?? 0) + 1;
+  if (isRecordId && recordId >= RECORD_IDS_THAT_STOP) {
+    const message = `Zoho knew none of ${recordId} record ids in a row; check the module (ZIA_MODULE) and the column of record ids, queue the file again with the right ones, then resume.`;
+    return stopped(before, { code: 'RECORD_IDS_REFUSED', message, ...rowOf(call), sinceMs: nowMs });
+  }
+  const control = isRecordId ? { ...before, streaks: { ...before.streaks, recordId } } : before;
   if (control.mode === 'probing' && control.probe?.cause === 'outage') return outageOver(control);
   if (isProbe(control, call)) return passCounted(control, code, nowMs);
   if (control.streaks.outage === 0) return control;
@@ -336,7 +381,13 @@ function isProbe(control: Control, call: FleetCall): boolean {
 }
 
 function hasNoStreaks({ streaks }: Control): boolean {
-  return streaks.outage === 0 && streaks.unknown === 0 && streaks.unreadable === 0 && streaks.throttled === 0;
+  return (
+    streaks.outage === 0 &&
+    streaks.unknown === 0 &&
+    streaks.unreadable === 0 &&
+    streaks.throttled === 0 &&
+    !streaks.recordId
+  );
 }
 
 function reasonOf(event: { code: string; message: string }, call: FleetCall): Omit<StopReason, 'sinceMs'> {

@@ -12,7 +12,7 @@ interface KnownStop {
 }
 
 const MODULE_MESSAGE =
-  'Zoho cannot enrich this CRM module; set ZIA_MODULE to one that Zia enriches, such as Accounts, enqueue the file again, then resume.';
+  'Zoho cannot enrich this CRM module; set ZIA_MODULE to one that Zia enriches, such as Accounts, queue the file again (its waiting rows are replaced), then resume.';
 const BUG_MESSAGE =
   'Zoho refused the form of the request, which is a mistake in this program and not in your data; please report it with this code.';
 
@@ -27,7 +27,7 @@ const STOPS: Readonly<Record<string, KnownStop>> = {
   REQUIRED_PARAM_MISSING: {
     cause: 'configuration',
     message: ({ param_name }) =>
-      `Zoho misses the parameter${named(param_name)}; check ZIA_MODULE, enqueue the file again, then resume.`,
+      `Zoho misses the parameter${named(param_name)}; check ZIA_MODULE, queue the file again (its waiting rows are replaced), then resume.`,
   },
   INVALID_MODULE: { cause: 'configuration', message: () => MODULE_MESSAGE },
   NOT_SUPPORTED: { cause: 'configuration', message: () => MODULE_MESSAGE },
@@ -81,7 +81,11 @@ function invalidData({ code, details }: Reply): Fault | undefined {
   const field = INPUT_FIELDS.find((name) => name === subject);
   if (field !== undefined) return rowFault(code, field, refusedField(field, details));
   if (subject === 'record_id') {
-    return rowFault(code, null, 'Zoho knows no record with the record id of this row; correct it, or leave it empty.');
+    return rowFault(
+      code,
+      'record_id',
+      'Zoho knows no record with the record id of this row; correct it, or leave it empty.',
+    );
   }
   if (subject === 'module') return { kind: 'stop', cause: 'configuration', code, message: MODULE_MESSAGE };
   return { kind: 'stop', cause: 'bug', code, message: BUG_MESSAGE };
@@ -95,7 +99,7 @@ function subjectOf({ param_name, api_name, param, json_path, index }: Reply['det
   return index === undefined ? undefined : 'index';
 }
 
-function rowFault(code: string, field: InputField | null, message: string): Fault {
+function rowFault(code: string, field: InputField | 'record_id' | null, message: string): Fault {
   return { kind: 'row', code, message, field };
 }
 
@@ -108,8 +112,8 @@ function refusedField(field: InputField, { maximum_length }: Reply['details']): 
 function notMapped(details: Reply['details']): string {
   const field = INPUT_FIELDS.find((name) => name === subjectOf(details));
   return field === undefined
-    ? 'A field of the rows is not mapped in the org’s data enrichment configuration; map name, email and website there (Setup, Zia), or leave the field out (for example --map email=) and enqueue the file again, then resume.'
-    : `The ${field} is not mapped in the org's data enrichment configuration; map it there (Setup, Zia), or leave it out with --map ${field}= and enqueue the file again, then resume.`;
+    ? "A field of the rows is not mapped in the org's data enrichment configuration; map name, email and website there (Setup, Zia), then resume, or go on without the one that is missing: resume --without email."
+    : `The ${field} is not mapped in the org's data enrichment configuration; map it there (Setup, Zia), then resume, or go on without it: resume --without ${field}.`;
 }
 
 /** ` (1500)`, or nothing when it is not a plain number: Zoho's texts may quote the row. */

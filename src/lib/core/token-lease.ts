@@ -21,6 +21,8 @@ export interface TokenState {
   readonly failures: number;
   /** When tokens were refused lately, oldest first. */
   readonly rejectedAtMs: readonly number[];
+  /** The state of other credentials, which these have taken the place of to try a refresh; absent when there is none. */
+  readonly displaced?: TokenState;
 }
 
 export interface StoredToken {
@@ -91,7 +93,7 @@ export function tokenRefreshed(
   granted: { readonly accessToken: string; readonly apiDomain: string; readonly lifeMs: number },
   askedAtMs: number,
 ): TokenState | undefined {
-  const state = stateOf(stored, credentialsId);
+  const { displaced: _others, ...state } = stateOf(stored, credentialsId);
   if (state.token !== null && state.token.issuedAtMs > askedAtMs) return undefined;
   const { accessToken, apiDomain, lifeMs } = granted;
   const token = { accessToken, apiDomain, issuedAtMs: askedAtMs, expiresAtMs: askedAtMs + lifeMs };
@@ -108,9 +110,21 @@ export function refreshFailed(
 ): TokenState | undefined {
   const state = stateOf(stored, credentialsId);
   if (state.lease?.holder !== holder) return undefined;
+  // Refused for good beside credentials that work: the fault is this worker's alone, and the fleet keeps what it had.
+  if (failure.kind === 'permanent' && state.displaced && isUsable(state.displaced, nowMs)) return state.displaced;
   const failures = state.failure?.kind === failure.kind ? state.failures + 1 : 1;
   const notBeforeMs = nowMs + waitAfter(failure, failures, random);
   return { ...state, lease: null, notBeforeMs, failure, failures };
+}
+
+/** Whether the fleet has a good token of other credentials than these. */
+export function othersHaveToken(stored: TokenState | null, credentialsId: string, nowMs: number): boolean {
+  const others = stored?.credentialsId === credentialsId ? stored.displaced : stored;
+  return others != null && isUsable(others, nowMs);
+}
+
+function isUsable({ token }: TokenState, nowMs: number): boolean {
+  return token !== null && token.expiresAtMs > nowMs;
 }
 
 /** Zoho refused this token. Only the current one counts, so however many workers say so it is refreshed once. */
@@ -146,8 +160,11 @@ function refreshDueMs({ issuedAtMs, expiresAtMs }: StoredToken): number {
 }
 
 function stateOf(stored: TokenState | null, credentialsId: string): TokenState {
-  if (stored !== null && stored.credentialsId === credentialsId) return stored;
+  if (stored?.credentialsId === credentialsId) return stored;
+  if (stored?.displaced?.credentialsId === credentialsId) return stored.displaced;
+  const { displaced: _others, ...displaced } = stored ?? {};
   return {
+    ...(stored !== null && { displaced: displaced as TokenState }), // a whole state without what it displaced itself
     credentialsId,
     token: null,
     apiDomain: null,

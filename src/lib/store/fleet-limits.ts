@@ -1,3 +1,4 @@
+import type { Logger } from '../logger.js';
 import type { Store } from './store.js';
 
 /** The limits that the workers of a fleet were started with; the latest to start tells. */
@@ -6,12 +7,29 @@ export interface FleetLimits {
   readonly maxInFlight: number;
 }
 
-/** Notes the limits of a worker that starts, for those who show the fleet's. Safe to repeat. */
+type NotedLimits = FleetLimits & { readonly workerId: string };
+
+/**
+ * Notes the limits of a worker that starts, for those who show the fleet's. Warns when one of `members`, the workers that
+ * live, was started with others: pace and calls in flight hold only while all have the same. Safe to repeat.
+ */
 export async function noteLimits(
   store: Pick<Store, 'cell'>,
-  { ratePerSecond, maxInFlight }: FleetLimits,
+  { workerId, members, ratePerSecond, maxInFlight }: NotedLimits & { readonly members: readonly string[] },
+  log: Logger,
 ): Promise<void> {
-  await store.cell<FleetLimits>('limits').change(() => ({ ratePerSecond, maxInFlight }));
+  const cell = store.cell<NotedLimits>('limits');
+  const { value: other } = await cell.read();
+  await cell.change(() => ({ workerId, ratePerSecond, maxInFlight }));
+  if (other === null || !members.includes(other.workerId)) return;
+  if (other.ratePerSecond === ratePerSecond && other.maxInFlight === maxInFlight) return;
+  log.warn('settings.differ', {
+    ratePerSecond,
+    maxInFlight,
+    otherWorkerId: other.workerId,
+    otherRatePerSecond: other.ratePerSecond,
+    otherMaxInFlight: other.maxInFlight,
+  });
 }
 
 /** The limits of the worker that started last; null when none ever did. */

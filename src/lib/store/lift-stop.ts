@@ -1,4 +1,4 @@
-import { type Control, INITIAL_CONTROL, paused, resumed } from '../core/control.js';
+import { type Control, type FieldChoice, fieldsChosen, INITIAL_CONTROL, paused, resumed } from '../core/control.js';
 import type { Cell } from './store.js';
 
 /** What became of a resume; `control` is the state after it. */
@@ -9,14 +9,17 @@ export interface LiftedStop {
 
 /**
  * Lifts the stop: one row goes first. With `epoch`, only the stop of that epoch; whoever has seen an earlier one has not
- * seen why the fleet stands still now. Calling it twice is safe.
+ * seen why the fleet stands still now. `choice` says which fields rows go
+ * without from now on, also when nothing is stopped. Calling it twice is safe.
  */
-export async function liftStop(cell: Cell<Control>, epoch?: number): Promise<LiftedStop> {
+export async function liftStop(cell: Cell<Control>, epoch?: number, choice?: FieldChoice): Promise<LiftedStop> {
   let outcome: LiftedStop['outcome'] = 'not-stopped';
   const { value } = await cell.change((control) => {
     const before = control ?? INITIAL_CONTROL;
     outcome = outcomeOf(before, epoch);
-    return outcome === 'lifted' ? resumed(before) : undefined;
+    const chosen = choice === undefined ? before : fieldsChosen(before, choice);
+    const next = outcome === 'lifted' ? resumed(chosen) : chosen;
+    return next === before ? undefined : next;
   });
   return { outcome, control: value ?? INITIAL_CONTROL };
 }

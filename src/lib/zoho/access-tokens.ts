@@ -6,8 +6,8 @@ export type TokenAnswer =
   | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: 'refreshing' | 'throttled' }
   /** The accounts host cannot be reached. */
   | { readonly kind: 'outage'; readonly code: string }
-  /** Refreshing cannot help until a person acts. */
-  | { readonly kind: 'permanent'; readonly code: string; readonly message: string };
+  /** Refreshing cannot help until a person acts. `alone`: the fleet has a good token, got with other credentials. */
+  | { readonly kind: 'permanent'; readonly code: string; readonly message: string; readonly alone: boolean };
 
 /** The one access token of the fleet: kept in the store, refreshed by one worker at a time. */
 export interface AccessTokens {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../core/assert-never.js';
 import {
+  othersHaveToken,
   planToken,
   type RefreshFailure,
   refreshFailed,
@@ -75,7 +76,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
           return remember(plan.usable, Math.min(POLL_MS, plan.usable.expiresAtMs - nowMs));
         }
         case 'failed':
-          return answerTo(plan.failure, plan.waitMs);
+          return answerTo(plan.failure, plan.waitMs, false);
         case 'wait':
           if (now() >= deadline) return { kind: 'wait', waitMs: POLL_MS, reason: 'refreshing' };
           await sleep(Math.min(POLL_MS, Math.max(1, plan.waitMs)));
@@ -123,7 +124,8 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
       reason: failure.kind,
       code: failure.code,
     });
-    return answerTo(failure, Math.max(POLL_MS, (value?.notBeforeMs ?? 0) - nowMs));
+    const alone = othersHaveToken(value, credentialsId, nowMs);
+    return answerTo(failure, Math.max(POLL_MS, (value?.notBeforeMs ?? 0) - nowMs), alone);
   }
 
   function remember(token: StoredToken, lookAgainMs: number): TokenAnswer {
@@ -136,14 +138,14 @@ function answerWith({ accessToken, apiDomain }: StoredToken): TokenAnswer {
   return { kind: 'token', accessToken, apiDomain };
 }
 
-function answerTo(failure: RefreshFailure, waitMs: number): TokenAnswer {
+function answerTo(failure: RefreshFailure, waitMs: number, alone: boolean): TokenAnswer {
   switch (failure.kind) {
     case 'throttled':
       return { kind: 'wait', waitMs, reason: 'throttled' };
     case 'outage':
       return { kind: 'outage', code: failure.code };
     case 'permanent':
-      return { kind: 'permanent', code: failure.code, message: failure.message };
+      return { kind: 'permanent', code: failure.code, message: failure.message, alone };
     default:
       return assertNever(failure);
   }
