@@ -51,7 +51,7 @@ async function writeLedger({ engine, shutdown }: Session, file: string, { json =
     counted(lines, (written) => {
       entries += written;
     }),
-    shutdown.signal,
+    { signal: shutdown.signal, mode: 0o600 },
   );
   // What the file is and how many entries it has are lines, too.
   entries -= 2;

@@ -1,11 +1,12 @@
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, parse } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, parse } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import type { RejectCode } from '../lib/core/row.js';
 import type { CsvRecord, CsvSource } from '../lib/csv/csv-source.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
+import { createOutput, type OutputFile, removeLeftovers } from '../lib/output-file.js';
 import type { OwnRejects } from './own-rejects.js';
 
 /** A record that did not become a job, and why. */
@@ -48,37 +49,32 @@ export function rejectsAmong(rows: readonly FileRow[]): readonly Reject[] {
  * Throws UsageError when its folder cannot be written to.
  */
 export function createRejectWriter(path: string, source: CsvSource, own?: OwnRejects): RejectWriter {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   const form = formOf(source);
-  let file: FileHandle | undefined;
+  let file: OutputFile | undefined;
   return {
     async write(rejects) {
       if (rejects.length === 0) return;
       const isNew = file === undefined;
-      file ??= await create(temporary, path);
+      file ??= await create(path, source);
       try {
-        await file.appendFile(`${isNew ? form.header : ''}${form.lines(rejects)}`);
+        await file.append(`${isNew ? form.header : ''}${form.lines(rejects)}`);
       } catch (error) {
         throw writeFailure(error, path);
       }
     },
     async finish() {
-      await removeLeftovers(path);
       const final = own === undefined ? path : await own.pathFor(path);
       if (file === undefined) {
+        await removeLeftovers(path);
         await rm(final, { force: true });
         return null;
       }
-      await file.sync();
-      await file.close();
-      await rename(temporary, final);
+      await file.commit({ to: final });
       await own?.note(final);
       return final;
     },
     async discard() {
-      if (file === undefined) return;
-      await file.close();
-      await rm(temporary, { force: true });
+      await file?.discard();
     },
   };
 }
@@ -100,29 +96,12 @@ function formOf(source: CsvSource): { readonly header: string; lines(rejects: re
   };
 }
 
-async function create(temporary: string, path: string): Promise<FileHandle> {
-  return open(temporary, 'w').catch((cause: unknown) => {
+async function create(path: string, source: CsvSource): Promise<OutputFile> {
+  return createOutput(path, { like: source.path }).catch((cause: unknown) => {
     throw new UsageError(
       'REJECTS_NOT_WRITABLE',
       `The rejected rows cannot be written to ${path}: make its folder writable, or work on a copy elsewhere.`,
       { cause },
     );
   });
-}
-
-/** Temporary files of runs that were killed. */
-async function removeLeftovers(path: string): Promise<void> {
-  const names = await readdir(dirname(path)).catch(() => []);
-  for (const name of names) {
-    const pid = name.startsWith(`.${basename(path)}.`) ? /\.(\d+)\.tmp$/.exec(name)?.[1] : undefined;
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(dirname(path), name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // process.kill throws nothing else
-  }
 }

@@ -1,4 +1,4 @@
-import { RESULT_COLUMNS, resultCells } from './result-columns.js';
+import { RESULT_COLUMNS } from './result-columns.js';
 import type { RowOutcome } from './row-outcome.js';
 
 /** The columns an export adds, in order; those of the result come last. */
@@ -44,8 +44,14 @@ export function headerLine(header: SourceRecord, layout: Layout): string {
   return line(header, ADDED_COLUMNS, layout);
 }
 
-export function outcomeLine(record: SourceRecord, outcome: RowOutcome, layout: Layout): string {
-  const { status, enrichmentId, submittedAtMs, error, notes, data } = outcome;
+/** `found` are the outcome's `resultCells`. */
+export function outcomeLine(
+  record: SourceRecord,
+  outcome: RowOutcome,
+  found: readonly string[],
+  layout: Layout,
+): string {
+  const { status, enrichmentId, submittedAtMs, error, notes } = outcome;
   const cells = [
     status,
     enrichmentId ?? '',
@@ -53,9 +59,9 @@ export function outcomeLine(record: SourceRecord, outcome: RowOutcome, layout: L
     error?.code ?? '',
     error?.message ?? '',
     notes.join('; '),
-    ...resultCells(data),
+    ...found,
   ];
-  return line(record, cells.map(harmless), layout);
+  return line(record, cells.map(escapeFormulas), layout);
 }
 
 function line(record: SourceRecord, added: readonly string[], layout: Layout): string {
@@ -103,7 +109,24 @@ export function cellText(cell: string, delimiter: string): string {
   return cell.includes(delimiter) || /["\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
 
-/** A text of Zoho's that a spreadsheet would run as a formula; the input's own cells are not ours to change. */
-function harmless(cell: string): string {
-  return /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+/** What may end a cell in a program that sets cells apart by another character than this file does. */
+const SEPARATORS = /([,;|\t\r\n])/;
+const MAY_BE_FORMULA = /[=+\-@＝＋－＠\t\r]/;
+const BEGINS_FORMULA = /^["'\s]*[=+\-@＝＋－＠]/;
+/** `+1-555-0137`: a number to whoever reads it, and nothing that a spreadsheet could be made to run. */
+const PHONE_NUMBER = /^[\d\s+\-().x]+$/i;
+
+/**
+ * A text of Zoho's in which a spreadsheet runs nothing as a formula, also when it cuts the text at another separator: an
+ * apostrophe goes before what it would run. The input's own cells are not ours to change.
+ */
+export function escapeFormulas(cell: string): string {
+  if (!MAY_BE_FORMULA.test(cell)) return cell;
+  const parts = cell.split(SEPARATORS).map((part) => (isFormula(part) ? `'${part}` : part));
+  const text = parts.join('');
+  return /^[\t\r]/.test(text) ? `'${text}` : text;
+}
+
+function isFormula(part: string): boolean {
+  return BEGINS_FORMULA.test(part) && !PHONE_NUMBER.test(part);
 }

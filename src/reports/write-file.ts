@@ -1,10 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { lstat, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { addAbortSignal, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
+import { createOutput, type OutputOptions } from '../lib/output-file.js';
 
 /** Where an export goes; `-` as a name means stdout. */
 export type Target =
@@ -14,11 +15,19 @@ export type Target =
   /** A pipe or device: written as it is. */
   | { readonly kind: 'device'; readonly path: string };
 
+/** Where every user may put links and pipes of the system's own, such as /dev/stdout. */
+const DEVICES = /^\/(dev|proc)\//;
+
 /**
- * Looks at where an export is to go, before anything is read. Throws `UsageError` when it is a folder, is in no folder,
- * or is the very file that is read, under whatever name.
+ * Looks at where an export is to go, before anything is read. A link counts as what it leads to only under /dev; elsewhere
+ * the export takes its place. Throws `UsageError` when it is a folder, is in no folder, or is the very file that is read,
+ * under whatever name; also for a pipe or device that nobody `named`.
  */
-export async function resolveTarget(out: string, input: string | null): Promise<Target> {
+export async function resolveTarget(
+  out: string,
+  input: string | null,
+  { named = true }: { readonly named?: boolean } = {},
+): Promise<Target> {
   if (out === '-') return { kind: 'stdout' };
   const found = await stat(out).catch(() => null);
   if (found === null) {
@@ -29,23 +38,35 @@ export async function resolveTarget(out: string, input: string | null): Promise<
   if (found.isDirectory()) {
     throw new UsageError('OUT_IS_FOLDER', `${out} is a folder: give --out the name of a file.`);
   }
-  if (!found.isFile()) return { kind: 'device', path: out };
   const source = input === null ? null : await stat(input).catch(() => null);
   if (source !== null && source.dev === found.dev && source.ino === found.ino) {
     throw new UsageError('OUT_IS_INPUT', `${out} is the input file itself: give --out another name.`);
   }
-  return { kind: 'file', path: await realpath(out) };
+  const isLink = (await lstat(out)).isSymbolicLink();
+  if (isLink && !DEVICES.test(resolve(out))) return { kind: 'file', path: out };
+  if (found.isFile() && !isLink) return { kind: 'file', path: out };
+  if (named) return { kind: 'device', path: out };
+  throw new UsageError(
+    'OUT_IS_NO_FILE',
+    `${out} is a pipe or device that somebody put there: remove it, or use --out.`,
+  );
+}
+
+export interface WriteOptions extends OutputOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Runs when everything is written, before the file takes its place; only for files. */
+  readonly beforeMove?: ((path: string) => Promise<void>) | undefined;
 }
 
 /** Writes all of `text` to the target, no faster than it takes it. A file appears complete or not at all. */
-export async function writeTo(target: Target, text: AsyncIterable<string>, signal?: AbortSignal): Promise<void> {
+export async function writeTo(target: Target, text: AsyncIterable<string>, options: WriteOptions = {}): Promise<void> {
   const source = Readable.from(text, { objectMode: true, highWaterMark: 1 });
-  const options = signal === undefined ? {} : { signal };
+  const streaming = options.signal === undefined ? {} : { signal: options.signal };
   switch (target.kind) {
     case 'stdout':
-      return pipeline(source, process.stdout, { ...options, end: false });
+      return pipeline(source, process.stdout, { ...streaming, end: false });
     case 'device':
-      return pipeline(source, createWriteStream(target.path), options).catch((error: unknown) => {
+      return pipeline(source, createWriteStream(target.path), streaming).catch((error: unknown) => {
         throw writeFailure(error, target.path);
       });
     case 'file':
@@ -55,17 +76,24 @@ export async function writeTo(target: Target, text: AsyncIterable<string>, signa
 
 const REFUSALS: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];
 
-async function writeWhole(path: string, source: Readable, options: { signal?: AbortSignal }): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+async function writeWhole(path: string, source: Readable, options: WriteOptions): Promise<void> {
+  const output = await createOutput(path, options).catch(refused(path));
   try {
-    await pipeline(source, createWriteStream(temporary, { flush: true }), options);
-    await rename(temporary, path);
+    if (options.signal !== undefined) addAbortSignal(options.signal, source);
+    for await (const part of source) await output.append(String(part));
+    await output.commit({ beforeMove: async () => options.beforeMove?.(path) });
   } catch (error) {
-    await rm(temporary, { force: true });
+    await output.discard();
+    refused(path)(error);
+  }
+}
+
+function refused(path: string): (error: unknown) => never {
+  return (error) => {
     const { code = '' } = error as NodeJS.ErrnoException; // other errors simply have no code
     if (!REFUSALS.includes(code)) throw writeFailure(error, path);
     throw new UsageError('OUT_NOT_WRITABLE', `${path} cannot be written: its folder refuses new files (${code}).`, {
       cause: error,
     });
-  }
+  };
 }

@@ -77,7 +77,7 @@ const CELLS: Record<string, string> = {
   zia_business_model: 'B2B; B2C',
   zia_email: 'info@acme.example',
   zia_other_emails: 'second@acme.example; sales@acme.example; info2@acme.example',
-  zia_phone: "'+1-555-0100",
+  zia_phone: '+1-555-0100',
   zia_other_phones: '555-0101; 555-0102',
   zia_address: '1 "Main" St,\r\nMunich',
   zia_city: 'Munich',
