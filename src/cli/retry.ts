@@ -5,6 +5,7 @@ import { type RetryOptions, type RetryReport, retryRows } from '../producers/ret
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
+import { quoted } from './npm.js';
 import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
@@ -13,6 +14,7 @@ import { printResult } from './terminal.js';
 interface Flags extends InputFlags {
   readonly code?: string;
   readonly uncertain?: boolean;
+  readonly paid?: boolean;
   readonly file?: string;
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
@@ -23,6 +25,7 @@ export function define(command: Command): Run {
   command
     .option('--code <code>', 'only rows that failed with this code, such as INVALID_DATA')
     .option('--uncertain', 'only held rows; Zoho may already have them, and then they are paid for twice')
+    .option('--paid', 'also rows that Zoho accepted and could not enrich; each costs an enrichment again')
     .option('--file <file>', 'only rows of this CSV file; - reads stdin')
     .addOption(mapFlag())
     .addOption(jsonFlag())
@@ -32,6 +35,7 @@ export function define(command: Command): Run {
     'npm run retry',
     'npm run retry -- --code INVALID_DATA --file accounts.csv',
     'npm run retry -- --uncertain',
+    'npm run retry -- --paid --file accounts.csv',
   );
   return () => {
     const flags: Flags = command.opts();
@@ -47,7 +51,9 @@ export function define(command: Command): Run {
 
 async function retry(session: Session, flags: Flags): Promise<number> {
   const report = await retryThem(session, flags);
-  printResult(flags.json ?? false, report, () => summary(report, flags));
+  const { retried, left, released, failedAtZoho } = report;
+  const document = { retried, left, released, ...(failedAtZoho > 0 && { failedAtZoho }) };
+  printResult(flags.json ?? false, document, () => summary(report, flags));
   return EXIT.done;
 }
 
@@ -61,6 +67,8 @@ async function retryThem(session: Session, flags: Flags): Promise<RetryReport> {
     queue,
     code: flags.code,
     uncertain: flags.uncertain ?? false,
+    paid: flags.paid ?? false,
+    maxAttempts: session.config.work.maxAttempts,
     onProgress: (retried) => progress.update(retried, failed),
     signal: shutdown.signal,
   };
@@ -73,10 +81,34 @@ async function retryThem(session: Session, flags: Flags): Promise<RetryReport> {
   }
 }
 
-function summary({ retried, left, released }: RetryReport, { uncertain = false }: Flags): string {
-  const parts = [`${rows(retried)} put back into the queue with fresh attempts`];
+function summary(report: RetryReport, flags: Flags): string {
+  const { retried, left, released } = report;
+  const { code, uncertain = false } = flags;
+  if (code !== undefined && retried === 0 && !(code in report.codes)) return unknownCode(code, report);
+  const parts = [retried === 0 ? 'No rows to retry' : `${rows(retried)} put back into the queue with fresh attempts`];
   if (left > 0) parts.push(`${count(left)} other failed ${left === 1 ? 'row was' : 'rows were'} left alone`);
-  const text = `${parts.join('; ')}.`;
-  if (!uncertain || released === 0) return text;
-  return `${text}\n${rows(released)} released that had no failed job: enqueue the file again to send what is not queued.`;
+  const lines = [`${parts.join('; ')}.`];
+  if (report.failedAtZoho > 0) lines.push(paidLine(report, flags));
+  if (uncertain && released > 0) {
+    lines.push(`${rows(released)} released that had no failed job: enqueue the file again to send what is not queued.`);
+  }
+  return lines.join('\n');
+}
+
+function unknownCode(code: string, { codes }: RetryReport): string {
+  const present = Object.entries(codes).map(([each, failed]) => `${each} (${count(failed)})`);
+  const which = present.length === 0 ? 'No row failed at all.' : `Codes present: ${present.join(', ')}.`;
+  return `No row failed with ${code}. ${which}`;
+}
+
+function paidLine({ failedAtZoho }: RetryReport, { file, paid = false }: Flags): string {
+  const which = `${rows(failedAtZoho)} failed at Zoho (ENRICHMENT_FAILED)`;
+  if (paid) {
+    return `${which} and could not be put back: the ledger lacks a field that Zoho refused. Name their file with --file.`;
+  }
+  const flag = file === undefined ? '' : ` --file ${quoted(file)}`;
+  return [
+    `${which}: Zoho took an enrichment for each and could not finish it, so sending them again is not free.`,
+    `To pay for them again: npm run retry -- --paid${flag}`,
+  ].join('\n');
 }

@@ -1,11 +1,13 @@
 import pLimit from 'p-limit';
-import { parseFailure } from '../lib/core/failure.js';
-import type { IdentityKey } from '../lib/core/ids.js';
+import { ENRICHMENT_FAILED, parseFailure } from '../lib/core/failure.js';
+import { identityKey } from '../lib/core/identity.js';
+import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry } from '../lib/core/ledger.js';
+import type { Row } from '../lib/core/row.js';
 import type { CsvSource } from '../lib/csv/csv-source.js';
 import { type RowReaderOptions, readRows } from '../lib/csv/row-reader.js';
 import type { Engine } from '../lib/engine/engine.js';
-import type { EnrichJob, EnrichQueue } from '../lib/queues.js';
+import { type EnrichJob, type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions } from '../lib/queues.js';
 
 export interface RetryOptions {
   readonly engine: Engine;
@@ -14,6 +16,10 @@ export interface RetryOptions {
   readonly code?: string | undefined;
   /** Release held rows, and only those: they are sent again whether or not Zoho has them. */
   readonly uncertain: boolean;
+  /** Also rows that Zoho accepted and failed; each costs an enrichment again. */
+  readonly paid?: boolean;
+  /** Attempts of a job that has to be made anew. */
+  readonly maxAttempts: number;
   /** Only the rows of this file; all rows when absent. */
   readonly file?: (RowReaderOptions & { readonly source: CsvSource }) | undefined;
   readonly onProgress?: (retried: number) => void;
@@ -28,6 +34,10 @@ export interface RetryReport {
   readonly left: number;
   /** Held rows without a failed job, released all the same: they go on by themselves, or are new to `enqueue`. */
   readonly released: number;
+  /** Rows that Zoho accepted and failed, and that were not put back: only `paid` does that. */
+  readonly failedAtZoho: number;
+  /** Failed rows by code, as they were found; those at Zoho under ENRICHMENT_FAILED. */
+  readonly codes: Readonly<Record<string, number>>;
 }
 
 const CHUNK = 500;
@@ -42,10 +52,12 @@ const HELD_CODE = 'UNCERTAIN_HELD';
  */
 export async function retryRows(options: RetryOptions): Promise<RetryReport> {
   const limit = pLimit(AT_ONCE);
+  const codes: Record<string, number> = {};
   let retried = 0;
   let left = 0;
   for await (const jobs of failedJobs(options)) {
     options.signal?.throwIfAborted();
+    for (const job of jobs) countUp(codes, parseFailure(job.failedReason ?? '').code);
     const results = await Promise.all(jobs.map((job) => limit(() => retryJob(job, options))));
     const moved = results.filter(Boolean).length;
     retried += moved;
@@ -54,7 +66,68 @@ export async function retryRows(options: RetryOptions): Promise<RetryReport> {
     options.onProgress?.(retried);
   }
   const released = options.uncertain ? await releaseRest(options) : 0;
-  return { retried, left, released };
+  const atZoho = options.uncertain ? { found: 0, reopened: 0 } : await reopenFailed(options);
+  if (atZoho.found > 0) codes[ENRICHMENT_FAILED.code] = atZoho.found;
+  return { retried: retried + atZoho.reopened, left, released, failedAtZoho: atZoho.found - atZoho.reopened, codes };
+}
+
+function countUp(counts: Record<string, number>, code: string): void {
+  counts[code] = (counts[code] ?? 0) + 1;
+}
+
+/** Rows that Zoho accepted and failed: counted, and with `paid` sent again. */
+async function reopenFailed(options: RetryOptions): Promise<{ readonly found: number; readonly reopened: number }> {
+  const { code, paid = false, signal } = options;
+  let found = 0;
+  let reopened = 0;
+  for await (const rows of failedAtZoho(options)) {
+    signal?.throwIfAborted();
+    found += rows.length;
+    if (!paid || (code !== undefined && code !== ENRICHMENT_FAILED.code)) continue;
+    for (const row of rows) if (await reopen(row, options)) reopened += 1;
+  }
+  return { found, reopened };
+}
+
+interface FailedAtZoho {
+  readonly key: IdentityKey;
+  readonly enrichmentId: EnrichmentId;
+  /** As in the file, else as sent. */
+  readonly row: Row;
+}
+
+async function* failedAtZoho({ engine, file }: RetryOptions): AsyncGenerator<readonly FailedAtZoho[]> {
+  if (file === undefined) {
+    const { failed } = await engine.store.counts();
+    const entries = failed === 0 ? [] : [...(await engine.store.failed(failed))];
+    yield entries.flatMap(([key, { enrichmentId, sent }]) =>
+      enrichmentId === undefined ? [] : [{ key, enrichmentId, row: sent }],
+    );
+    return;
+  }
+  const { source, ...reader } = file;
+  for await (const rows of readRows(source, reader)) {
+    const parsed = new Map(
+      rows.flatMap((each) => (each.parsed.ok && each.key ? [[each.key, each.parsed.row] as const] : [])),
+    );
+    const entries = await engine.store.entries([...parsed.keys()]);
+    yield [...entries].flatMap(([key, { finalStatus, enrichmentId }]) => {
+      const row = parsed.get(key);
+      return finalStatus === 'FAILED' && enrichmentId && row ? [{ key, enrichmentId, row }] : [];
+    });
+  }
+}
+
+/** A job that is made twice is one job: its id is the key. Cut off half-way, the row is new to `enqueue`. */
+async function reopen({ key, enrichmentId, row }: FailedAtZoho, options: RetryOptions): Promise<boolean> {
+  const { engine, queue, maxAttempts } = options;
+  const old = await queue.getJob(key);
+  const data: EnrichPayload = old?.data ?? { v: 1, ...row };
+  // What was sent without a refused field is another row by itself: only its file tells the whole of it.
+  if (identityKey(data) !== key || !(await engine.store.reopen(key, enrichmentId))) return false;
+  await old?.remove();
+  await queue.add(JOB_NAME, data, jobOptions(key, maxAttempts));
+  return true;
 }
 
 /** A chunk of failed jobs; whoever takes it says how many of them have left the failed ones. */

@@ -133,3 +133,31 @@ describe.each(ENGINES_IN_TURN)('--priority on %s', (kind) => {
     120_000,
   );
 });
+
+test.each(['redis', 'embedded'] as const)(
+  'rows that Zoho failed are told, and sent again only with --paid, on %s',
+  (kind) =>
+    withScene(kind, { failedShare: 1, notFoundShare: 0 }, async (t) => {
+      await t.csv('a.csv', 3);
+      expect((await t.run(['run', 'a.csv'])).code).toBe(3);
+      const told = await t.run(['retry', '--file', 'a.csv']);
+      expect(told.stdout).toBe(
+        'No rows to retry.\n3 rows failed at Zoho (ENRICHMENT_FAILED): Zoho took an enrichment for each and could not finish it, so sending them again is not free.\nTo pay for them again: zia-enrich retry --paid --file a.csv\n',
+      );
+      expect((await t.run(['retry', '--code', 'NOPE'])).stdout).toBe(
+        'No row failed with NOPE. Codes present: ENRICHMENT_FAILED (3).\n',
+      );
+      expect(t.sandbox.enrichments()).toHaveLength(3);
+
+      t.sandbox.configure({ failedShare: 0 });
+      expect((await t.run(['retry', '--paid'])).stdout).toBe('3 rows put back into the queue with fresh attempts.\n');
+      expect((await t.run(['worker', '--until-idle'])).code).toBe(0);
+      expect(t.sandbox.enrichments()).toHaveLength(6);
+      expect((await json(t, ['status', 'a.csv'])).file).toMatchObject({ rows: 3, enriched: 3, failed: 0 });
+      // What was paid for before belongs to its row still: no worker takes it for an orphan.
+      expect((await json(t, ['retry', '--paid'])).retried).toBe(0);
+      expect((await t.run(['run', 'a.csv'])).code).toBe(0);
+      expect(t.sandbox.enrichments()).toHaveLength(6);
+    }),
+  90_000,
+);

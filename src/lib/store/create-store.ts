@@ -44,6 +44,7 @@ export function createStore(operations: Operations): Store {
     doubt: async (key, callId, reason) => reportedOf(await run('doubt', [key, callId, oneLine(reason)])),
 
     clear: async (key, callId) => (await run('clear', [key, callId]))[0] === '1',
+    reopen: async (key, enrichmentId) => (await run('reopen', [key, enrichmentId]))[0] === '1',
     hold: async (key, callId, reason) => (await run('hold', [key, callId, oneLine(reason)]))[0] === '1',
     expireClaims: async (claimLostAfterMs, limit) =>
       (await run('expire-claims', [String(claimLostAfterMs), String(limit)])) as readonly IdentityKey[],

@@ -11,6 +11,7 @@ export const OPERATIONS = [
   'release',
   'doubt',
   'clear',
+  'reopen',
   'hold',
   'expire-claims',
   'uncertain',

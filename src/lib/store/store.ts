@@ -215,6 +215,11 @@ export interface Store {
 
   /** Looked up and not at Zoho: `uncertain` or `held` with this `callId` becomes `cleared`. False when it changed meanwhile. */
   clear(key: IdentityKey, callId: string): Promise<boolean>;
+  /**
+   * A row that Zoho accepted under this id and then failed becomes `cleared`: it may be sent, and paid for, again. The id
+   * stays owned. False when the row is not in that state; repeating it changes nothing.
+   */
+  reopen(key: IdentityKey, enrichmentId: EnrichmentId): Promise<boolean>;
   /** Only a person may decide: `uncertain` with this `callId` becomes `held`. False when it changed meanwhile. */
   hold(key: IdentityKey, callId: string, reason: string): Promise<boolean>;
   /**

@@ -32,6 +32,9 @@ create index if not exists pending_age on zia.pending (scheduled_at);
 -- The keys whose entries have an alias (see core/other-columns.ts), separated by blanks.
 create table if not exists zia.alias (alias text collate "C" primary key, owners text not null);
 
+-- Ids of rows that were sent again since: owned, or a look at Zoho would take them for orphans.
+create table if not exists zia.past_enrichment (id text primary key, key text collate "C" not null);
+
 -- What Zoho found.
 create table if not exists zia.result (key text collate "C" primary key, data text not null);
 
@@ -352,6 +355,20 @@ begin
   return array[case when found then '1' else '0' end];
 end $$;
 
+-- A row that Zoho accepted and failed; a person asked for it again.
+create or replace function zia.reopen(args text[]) returns text[] language plpgsql as $$
+begin
+  update zia.ledger set state = 'cleared', reason = '', enrichment_id = null, scheduled_at = null, final_status = null,
+      finished_at = null
+    where key = args[1] and enrichment_id = args[2] and state = 'scheduled' and final_status = 'FAILED';
+  if found then
+    insert into zia.past_enrichment values (args[2], args[1]) on conflict do nothing;
+    return array['1'];
+  end if;
+  return array[case when exists (select from zia.past_enrichment join zia.ledger using (key)
+    where id = args[2] and key = args[1] and state = 'cleared') then '1' else '0' end];
+end $$;
+
 create or replace function zia.hold(args text[]) returns text[] language plpgsql as $$
 begin
   update zia.ledger set state = 'held', reason = case state when 'held' then reason else args[3] end
@@ -403,8 +420,10 @@ create or replace function zia.sending(args text[]) returns text[] language sql 
 $$;
 
 create or replace function zia.owners(args text[]) returns text[] language sql volatile as $$
-  select array_agg(coalesce(key, '') order by n)
-  from unnest(args) with ordinality asked (id, n) left join zia.ledger on enrichment_id = id
+  select array_agg(coalesce(ledger.key, past.key, '') order by n)
+  from unnest(args) with ordinality asked (id, n)
+    left join zia.ledger on enrichment_id = asked.id
+    left join zia.past_enrichment past on past.id = asked.id
 $$;
 
 create or replace function zia.alias_owners(args text[]) returns text[] language sql volatile as $$
