@@ -63,7 +63,7 @@ export const exportRows: Benchmark = {
 
 /** Every row accepted and enriched, as if it had been submitted long ago. */
 async function fillLedger({ env }: Scene, file: string): Promise<void> {
-  const log = await createLogger({ level: 'error' });
+  const log = createLogger({ level: 'error' });
   const engine = await openEngine(
     { redisUrl: env.REDIS_URL, dataDir: '.zia', prefix: 'zia', queueName: 'zia-enrich' },
     log,

@@ -21,7 +21,7 @@ export function openNotifier(url: string, { proxy }: Session['config']['zoho']):
 /** Runs one worker of this session until `options` or a signal end it. */
 export async function work(
   { engine, config, log, shutdown, account }: Session,
-  options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'onProgress' | 'onReadiness'>,
+  options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'patienceMs' | 'onProgress' | 'onReadiness'>,
   metrics?: CallMetrics,
 ): Promise<WorkerReport> {
   if (account === null) throw new Error('A worker needs an account.');

@@ -49,7 +49,7 @@ export function define(command: Command): Run {
 async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> {
   const config = await attempt('configuration', async () => loadConfig(readEnvironment()));
   if (!config.ok) return [config.check];
-  const log = await openLog({ ...config.value, logLevel: config.value.logLevel ?? 'silent' }, 'question');
+  const log = openLog({ ...config.value, logLevel: config.value.logLevel ?? 'silent' }, 'question');
   const account = await attempt('credentials', async () => accountOf(config.value.zoho, true));
   const engine = await attempt('engine', async () => {
     const chosen = await chooseEngine(config.value.engine, flag);

@@ -1,16 +1,17 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { rows } from '../lib/core/wording.js';
 import { UsageError } from '../lib/errors.js';
 import { type ExportChoices, type ExportReport, exportFile } from '../reports/export-file.js';
 import { exportLedger } from '../reports/export-ledger.js';
 import { EXPORT_FORMATS, type ExportFormat } from '../reports/export-writer.js';
-import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
+import type { RowStatus } from '../reports/row-outcome.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
 import { type InputFlags, typedPath, withInput } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { engineFlag, example, jsonFlag, mapFlag, statusList } from './options.js';
 import { createProgress } from './progress.js';
+import { keptLine } from './run-summary.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 
@@ -56,16 +57,10 @@ export function define(command: Command): Run {
   };
 }
 
-function statusList(text: string): readonly RowStatus[] {
-  const names = text.split(',').map((name) => name.trim());
-  const known = ROW_STATUSES.filter((status) => names.includes(status));
-  if (known.length === new Set(names).size) return known;
-  throw new InvalidArgumentError(`Expected one or more of ${ROW_STATUSES.join(', ')}, separated by commas.`);
-}
-
 async function run(session: Session, file: string | undefined, flags: Flags): Promise<number> {
   const report = file === undefined ? await writeLedger(session, flags) : await writeExport(session, file, flags);
-  const { out, written, counts } = report;
+  const { out, written, counts, kept } = report;
+  if (kept !== null) note(keptLine(out, kept.path, kept.enriched, counts));
   // The file itself went to stdout: the summary must not follow it there.
   if (out === '-') note(`exported ${rows(written)}`);
   else

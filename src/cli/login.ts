@@ -22,7 +22,7 @@ import { storeOfNobody } from './no-store.js';
 import { example } from './options.js';
 import { askAll, type Question } from './prompt.js';
 import { openLog } from './session.js';
-import { note } from './terminal.js';
+import { note, printResult } from './terminal.js';
 import { version } from './version.js';
 
 const SCOPES = [
@@ -55,7 +55,7 @@ Make the code in Zoho's API console, Self Client, Generate Code, with the scopes
 async function login(): Promise<number> {
   const environment = readEnvironment();
   const config = loadConfig(environment);
-  const shutdown = createShutdown({ deadlineMs: CLOSING_MS, log: await openLog(config, 'question') });
+  const shutdown = createShutdown({ deadlineMs: CLOSING_MS, log: openLog(config, 'question') });
   if (process.stdin.isTTY) note(`Make the code with these scopes (Self Client, Generate Code):\n  ${SCOPES}`);
   const answers = await askAll(questions(config.zoho, environment), shutdown.signal);
   const credentials = credentialsIn(answers, config.zoho);
@@ -72,7 +72,7 @@ async function login(): Promise<number> {
     note(`${name} is also set in the environment, which wins over ${envFile}: remove it there.`);
   }
   const checks = await scopesOf(granted, credentials.zoho, config);
-  process.stdout.write(`${checkLines(checks)}\n`);
+  printResult(false, null, () => checkLines(checks));
   const failed = checks.some(({ status }) => status === 'failed');
   if (failed)
     note('Fix the lines marked failed. If a scope is missing, create a new code that includes it and log in again.');

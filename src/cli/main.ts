@@ -2,10 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { AppError, InterruptedError, UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
+import { asStarted, startedByNpm } from '../lib/invocation.js';
 import { redactText } from '../lib/redaction.js';
 import type { Define } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { lineWithoutSwallowedFlags, startedByNpm } from './npm.js';
+import { lineWithoutSwallowedFlags } from './npm.js';
 import { version } from './version.js';
 
 interface Entry {
@@ -21,7 +22,7 @@ const COMMANDS: readonly Entry[] = [
     summary: 'try everything on a bundled example, without an account',
     load: () => import('./quickstart.js'),
   },
-  { name: 'run', summary: 'enqueue a file, work it off, export it: all in one', load: () => import('./run.js') },
+  { name: 'run', summary: 'queue a file, send it, export the results: all in one', load: () => import('./run.js') },
   { name: 'plan', summary: 'say what a file would do and cost, and queue nothing', load: () => import('./plan.js') },
   { name: 'enqueue', summary: 'validate the rows of a file and queue them', load: () => import('./enqueue.js') },
   { name: 'worker', summary: 'submit queued rows to Zoho', load: () => import('./worker.js') },
@@ -41,6 +42,17 @@ const COMMANDS: readonly Entry[] = [
     summary: 'say whether Zia has written to the records of a pulled file',
     load: () => import('./verify.js'),
   },
+  {
+    name: 'rows',
+    summary: 'list the rows of a file, by outcome or by a text in them',
+    load: () => import('./rows.js'),
+  },
+  { name: 'show', summary: 'show all that is known of one row', load: () => import('./show.js') },
+  {
+    name: 'report',
+    summary: 'say what the money brought: outcomes, and how full each column is',
+    load: () => import('./report.js'),
+  },
   { name: 'ledger', summary: 'export or import the record of what was sent', load: () => import('./ledger.js') },
   { name: 'dashboard', summary: 'serve the web dashboard', load: () => import('./dashboard.js') },
   {
@@ -57,9 +69,9 @@ async function main(words: readonly string[]): Promise<number> {
     .description('Enriches a CSV of companies with Zoho CRM’s Zia: every row once, none paid for twice, none lost.')
     .version(version())
     .exitOverride()
-    .showHelpAfterError('(--help says what is possible)')
+    .showHelpAfterError('Run with --help for usage.')
     .configureHelp({ sortSubcommands: false })
-    .addHelpText('after', '\nExample:\n  zia-enrich run accounts.csv');
+    .addHelpText('after', asStarted('\nExample:\n  npm start -- accounts.csv'));
   let exitCode: number = EXIT.done;
   const asked = words.find((word) => !word.startsWith('-') && word !== 'help');
   for (const entry of COMMANDS) {
@@ -97,12 +109,12 @@ function exitCodeOf(error: unknown): number {
     return error.exitCode;
   }
   if (error instanceof AppError) {
-    process.stderr.write(`error: ${redactText(error.message)}\n`);
+    process.stderr.write(`error: ${asStarted(redactText(error.message))}\n`);
     if (process.env.LOG_LEVEL === 'debug' && error.cause !== undefined) writeStack(error.cause);
     return error.exitCode;
   }
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: ${redactText(message)} (unexpected; run with LOG_LEVEL=debug for details)\n`);
+  process.stderr.write(`error: ${asStarted(redactText(message))} (unexpected; run with LOG_LEVEL=debug for details)\n`);
   if (process.env.LOG_LEVEL === 'debug') writeStack(error);
   return EXIT.failed;
 }

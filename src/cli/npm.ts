@@ -2,16 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command, Option } from 'commander';
 import type { Environment } from '../lib/config.js';
-
-/** True when npm started this very process as a script of the package in `cwd`, not one of its ancestors somewhere else. */
-export function startedByNpm(env: Environment, cwd: string): boolean {
-  const { npm_lifecycle_event: script, npm_package_json: manifest } = env;
-  return script !== undefined && manifest !== undefined && dirname(manifest) === cwd;
-}
+import { movedByNpm } from '../lib/invocation.js';
 
 /** The folder the user typed the command in: npm moves to the package's own. */
 export function typedIn(env: Environment, cwd: string): string {
-  return startedByNpm(env, cwd) ? (env.INIT_CWD ?? cwd) : cwd;
+  return movedByNpm(env, cwd) ? (env.INIT_CWD ?? cwd) : cwd;
 }
 
 /** Flags that npm takes for abbreviations of its own: what it makes of them, and what their values look like. */
@@ -112,6 +107,6 @@ function flagWords(
   return [name, word ?? option.flags.replace(/^.*?(<.*>|\[.*\])$/, '$1')];
 }
 
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return /^[\w@%+=:,./<>-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { asStarted } from '../lib/invocation.js';
 import { PRIORITIES } from '../lib/queues.js';
+import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
 
 /** Flags that several commands share. They have no defaults: an absent flag leaves the environment's say. */
 export const engineFlag = (): Option =>
@@ -31,7 +33,15 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
+/** Outcomes set apart by commas. */
+export function statusList(text: string): readonly RowStatus[] {
+  const names = text.split(',').map((name) => name.trim());
+  const known = ROW_STATUSES.filter((status) => names.includes(status));
+  if (known.length === new Set(names).size) return known;
+  throw new InvalidArgumentError(`Expected one or more of ${ROW_STATUSES.join(', ')}, separated by commas.`);
+}
+
 export function example(command: Command, ...lines: readonly string[]): void {
   const plural = lines.length === 1 ? 'Example' : 'Examples';
-  command.addHelpText('after', `\n${plural}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+  command.addHelpText('after', `\n${plural}:\n${lines.map((line) => `  ${asStarted(line)}`).join('\n')}`);
 }

@@ -1,60 +1,57 @@
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { count, duration } from '../lib/core/wording.js';
-import { isWatched, note } from './terminal.js';
+import { barLine } from './bar.js';
+import { openLiveArea } from './live-area.js';
+import { isWatched, note, widthOf } from './terminal.js';
 
 export interface Progress {
   update(done: number, total: number): void;
-  /** Leaves the last state on the screen. Safe to call twice. */
+  /** Takes the bar off the screen: what came of it is told elsewhere. Safe to call twice. */
   stop(): void;
 }
 
-/** Progress on stderr: a bar when somebody watches, else a line now and then. */
+/** Progress on stderr: a bar when somebody watches, else a line every half minute. */
 export function createProgress(label: string): Progress {
-  const [progress] = createProgresses([label]);
-  if (progress === undefined) throw new Error('One label makes one bar.');
-  return progress;
+  return isWatched() ? drawn(label) : heartbeat(label);
 }
 
-/** Progress of several things at once, a bar or a line each. Stopping one of the bars stops all. */
-export function createProgresses(labels: readonly string[]): readonly Progress[] {
-  return isWatched() ? bars(labels) : labels.map(lines);
-}
+/** A terminal takes no more often than this without flicker. */
+const DRAW_EVERY_MS = 100;
 
-function bars(labels: readonly string[]): readonly Progress[] {
-  const screen = new MultiBar(
-    {
-      format: '{label} {bar} {percentage}% · {value} of {total} · {rate}/s · {eta_formatted} left',
-      stream: process.stderr,
-      hideCursor: true,
-      formatTime: duration,
-    },
-    Presets.shades_classic,
-  );
-  const width = Math.max(...labels.map((label) => label.length));
-  return labels.map((label) => {
-    const startedAt = performance.now();
-    let bar: SingleBar | undefined;
-    return {
-      update: (done, total) => {
-        if (total === 0) return;
-        bar ??= screen.create(total, 0, { label: label.padEnd(width), rate: '0.0' });
-        bar.setTotal(total);
-        const seconds = Math.max(0.001, (performance.now() - startedAt) / 1_000);
-        bar.update(Math.min(done, total), { rate: (done / seconds).toFixed(1) });
-      },
-      stop: () => screen.stop(),
-    };
-  });
-}
-
-const LINE_EVERY_MS = 2_000;
-
-function lines(label: string): Progress {
-  let shownAt = performance.now();
+function drawn(label: string): Progress {
+  const startedAt = performance.now();
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  let area: ReturnType<typeof openLiveArea> | null = null;
   return {
     update: (done, total) => {
-      if (performance.now() - shownAt < LINE_EVERY_MS) return;
-      shownAt = performance.now();
+      const now = performance.now();
+      if (total === 0 || now - drawnAt < DRAW_EVERY_MS) return;
+      drawnAt = now;
+      area ??= openLiveArea(process.stderr);
+      const rate = done / Math.max(0.001, (now - startedAt) / 1_000);
+      const left = rate === 0 ? [] : [`${duration((total - done) / rate)} left`];
+      const figures = [`${count(done)} of ${count(total)}`, ...left, `${count(Math.round(rate))}/s`];
+      area.show(barLine({ label, share: done / total, figures }, roomOf(process.stderr)));
+    },
+    stop: () => {
+      area?.clear();
+      area = null;
+    },
+  };
+}
+
+/** Some terminals wrap a line that fills them. */
+export function roomOf(stream: typeof process.stderr): number {
+  return Math.max(20, widthOf(stream) - 1);
+}
+
+export const HEARTBEAT_MS = 30_000;
+
+function heartbeat(label: string): Progress {
+  let toldAt = performance.now();
+  return {
+    update: (done, total) => {
+      if (performance.now() - toldAt < HEARTBEAT_MS) return;
+      toldAt = performance.now();
       note(`${label}: ${count(done)} of ${count(total)}`);
     },
     stop: () => undefined,

@@ -12,10 +12,11 @@ import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
 import { typedPath } from './input.js';
 import { example } from './options.js';
-import { type RunReport, runFile } from './run.js';
+import { runFile } from './run.js';
+import type { RunReport } from './run-summary.js';
 import { sandboxEnvironment } from './sandbox.js';
 import { withEngine } from './session.js';
-import { note } from './terminal.js';
+import { note, printResult } from './terminal.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/accounts.csv', import.meta.url));
 const LATENCY_MS = [20, 60] as const;
@@ -58,7 +59,7 @@ function runExample(config: Config, sandbox: Sandbox): Promise<number> {
       return opened.shutdown.received === null ? EXIT.failed : signalExitCode(opened.shutdown.received);
     }
     const surprises = await surprisesIn(report, sandbox, out);
-    process.stdout.write(`${summary(report, out)}\n`);
+    printResult(false, null, () => summary(report, out));
     for (const surprise of surprises) note(`unexpected: ${surprise}`);
     return surprises.length === 0 ? EXIT.done : EXIT.failed;
   });
@@ -66,6 +67,7 @@ function runExample(config: Config, sandbox: Sandbox): Promise<number> {
 
 /** What did not end as it should: the example's first column says what is to become of each row. */
 async function surprisesIn({ enqueue }: RunReport, sandbox: Sandbox, out: string): Promise<readonly string[]> {
+  if (enqueue === null) throw new Error('The example is enqueued.');
   const { records, enrichments, surprises } = await readBack(out);
   const numbers: readonly (readonly [what: string, actual: number, expected: number])[] = [
     ['records in the export', records, enqueue.rows],
@@ -116,7 +118,7 @@ function summary({ enqueue, export: exported }: RunReport, out: string): string 
   return [
     `Read      ${EXAMPLE}`,
     `Wrote     ${out}`,
-    ...(enqueue.rejectsFile === null ? [] : [`Rejects   ${enqueue.rejectsFile}`]),
+    ...(enqueue?.rejectsFile ? [`Rejects   ${enqueue.rejectsFile}`] : []),
     ...(exported === null ? [] : [fileTable(exported.counts)]),
     'With your own file and account: put your credentials into .env, then `npm start -- accounts.csv`.',
   ].join('\n');

@@ -67,8 +67,7 @@ async function retryThem(session: Session, flags: Flags): Promise<RetryReport> {
     queue,
     code: flags.code,
     uncertain: flags.uncertain ?? false,
-    paid: flags.paid ?? false,
-    maxAttempts: session.config.work.maxAttempts,
+    paid: flags.paid ? { maxAttempts: session.config.work.maxAttempts } : undefined,
     onProgress: (retried) => progress.update(retried, failed),
     signal: shutdown.signal,
   };

@@ -1,9 +1,9 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../lib/errors.js';
 import { signalExitCode } from '../lib/shutdown.js';
-import type { EnqueueReport } from '../producers/csv-producer.js';
-import type { ExportReport } from '../reports/export-file.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
+import { quickAllowance } from './ask-account.js';
 import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { work } from './compose.js';
@@ -11,13 +11,13 @@ import { startOverview } from './dashboard.js';
 import { type EnqueueFlags, enqueue, enqueueSummary } from './enqueue.js';
 import { EXIT } from './exit-codes.js';
 import { writeExport } from './export.js';
-import { fileTable } from './file-table.js';
 import { typedPath } from './input.js';
 import { againFlag, engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
-import { createProgresses } from './progress.js';
+import { createRunProgress } from './run-progress.js';
+import { type RunReport, runSummary } from './run-summary.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
-import { workSummary } from './worker.js';
+import { finishingCommand } from './typed-command.js';
 import { createWorkerSigns } from './worker-signs.js';
 
 export interface RunFlags extends EnqueueFlags {
@@ -31,18 +31,11 @@ interface Flags extends RunFlags, SpendingFlags {
   readonly engine?: 'redis' | 'embedded';
 }
 
-/** What one run did; `export` is null when it was interrupted before. */
-export interface RunReport {
-  readonly enqueue: EnqueueReport;
-  readonly work: WorkerReport;
-  readonly export: ExportReport | null;
-}
-
 /** `run`: enqueue, work and export in one process. */
 export function define(command: Command): Run {
   command
     .argument('<file>', 'a CSV file with a header row')
-    .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
+    .option('--limit <n>', 'take only the first n new rows; 0 finishes what is queued', wholeNumber(0))
     .option('--rejects <file>', 'write refused records here instead of beside the input')
     .option('--out <file>', 'write the export here instead of beside the input')
     .option('--no-wait', 'leave once everything is submitted; results come with a later run, worker or export')
@@ -59,12 +52,15 @@ export function define(command: Command): Run {
     if (file === '-') {
       throw new UsageError('RUN_NEEDS_FILE', 'run reads its file twice, so it cannot read stdin; name a file.');
     }
-    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
-      if (!(await maySpend(session, typedPath(file), flags))) return EXIT.failed;
+    const finishing = finishingCommand(command, process.argv.slice(2));
+    const interrupted = `Stopped. Nothing is lost: what was queued stays queued. To finish it:\n  ${finishing}`;
+    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true, interrupted }, async (session) => {
+      if (flags.limit !== 0 && !(await maySpend(session, typedPath(file), flags))) return EXIT.failed;
       const signs = createWorkerSigns();
       await startOverview(session, signs);
       const report = await runFile(session, typedPath(file), flags, signs);
-      printResult(flags.json ?? false, report, () => summary(report));
+      if (report.export === null) note(interrupted);
+      printResult(flags.json ?? false, report, () => runSummary(report, { file, finishing }));
       return exitCodeOf(report, session);
     });
   };
@@ -77,45 +73,55 @@ export async function runFile(
   flags: RunFlags,
   signs = createWorkerSigns(),
 ): Promise<RunReport> {
-  const enqueued = await enqueue(session, path, flags);
-  note(enqueueSummary(enqueued, session.config.work.module));
-  const worked = await workOff(session, flags.wait ?? true, signs);
+  // An enqueueing that takes nothing would take the rejects of the one before for settled.
+  const enqueued = flags.limit === 0 ? null : await enqueue(session, path, flags);
+  if (enqueued !== null) note(enqueueSummary(enqueued, session.config.work.module));
+  const worked = await workOff(session, path, flags.wait ?? true, signs);
   const exported = worked.ended === 'signal' ? null : await writeExport(session, path, flags);
   return { enqueue: enqueued, work: worked, export: exported };
 }
 
-/** The bars count what was in the queue, or without a result, at the start; rows of other files included. */
+/** The first results of a small file are there within seconds: whoever tries ten rows sees that something happens. */
+const SMALL_FILE = 200;
+const FIRST_LOOK_MS = 5_000;
+const PATIENCE_MS = 600_000;
+
 async function workOff(
   session: Session,
+  path: string,
   waitForResults: boolean,
   { calls, onReadiness }: ReturnType<typeof createWorkerSigns>,
 ): Promise<WorkerReport> {
-  const [submitted, enriched] = createProgresses(waitForResults ? ['submitted', 'enriched'] : ['submitted']);
-  let mostToSend = 0;
-  let mostToKnow = 0;
+  const { config, shutdown } = session;
+  // Before the worker starts, no row is on its way from the queue to the ledger.
+  const before = { ledger: await session.engine.store.counts(), queue: await session.engine.counts() };
+  let left: number | null = null;
+  void quickAllowance(session)().then((allowance) => {
+    left = allowance?.left ?? null;
+  });
+  const progress = createRunProgress({ label: basename(path), before, waitForResults, allowanceLeft: () => left });
+  const hint = () => note('Finishing the calls in flight; Ctrl-C once more ends at once.');
+  shutdown.signal.addEventListener('abort', hint, { once: true });
+  const { resultPollMs } = config.work;
+  const isSmall = before.queue.waiting + before.ledger.pending <= SMALL_FILE;
   try {
     const options: Parameters<typeof work>[1] = {
       untilIdle: true,
       waitForResults,
+      ...(isSmall && { patienceMs: Math.max(PATIENCE_MS, 20 * resultPollMs) }),
       onReadiness,
-      onProgress: ({ queue, ledger }) => {
-        const toSend = queue.waiting + queue.active + queue.delayed;
-        const toKnow = toSend + ledger.pending;
-        mostToSend = Math.max(mostToSend, toSend);
-        mostToKnow = Math.max(mostToKnow, toKnow);
-        submitted?.update(mostToSend - toSend, mostToSend);
-        enriched?.update(mostToKnow - toKnow, mostToKnow);
-      },
+      onProgress: progress.update,
     };
-    return await work(session, options, calls);
+    const firstLook = isSmall ? Math.min(resultPollMs, FIRST_LOOK_MS) : resultPollMs;
+    return await work(
+      { ...session, config: { ...config, work: { ...config.work, resultPollMs: firstLook } } },
+      options,
+      calls,
+    );
   } finally {
-    submitted?.stop();
+    shutdown.signal.removeEventListener('abort', hint);
+    progress.stop();
   }
-}
-
-function summary({ work: worked, export: exported }: RunReport): string {
-  if (exported === null) return `${workSummary(worked)}\nInterrupted; the same command goes on where it was.`;
-  return `${workSummary(worked)}\n${exported.out}\n${fileTable(exported.counts)}`;
 }
 
 function exitCodeOf({ work: worked, export: exported }: RunReport, { shutdown }: Session): number {

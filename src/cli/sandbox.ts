@@ -54,7 +54,7 @@ export function define(command: Command): Run {
 }
 
 async function run(flags: Flags): Promise<number> {
-  const log = await openLog(loadConfig(readEnvironment()), 'service');
+  const log = openLog(loadConfig(readEnvironment()), 'service');
   const sandbox = await start(flags);
   const shutdown = createShutdown({ deadlineMs: CLOSING_MS, log });
   shutdown.onClose('sandbox', () => sandbox.close());

@@ -6,6 +6,8 @@ import { createLogger, type Logger } from '../lib/logger.js';
 import { createShutdown, type Shutdown, signalExitCode } from '../lib/shutdown.js';
 import { accountOf, bindAccount } from './account.js';
 import { chooseEngine, type EngineKind, rememberEngine } from './last-engine.js';
+import { writeAbove } from './live-area.js';
+import { logLine } from './log-words.js';
 import { isWatched, note } from './terminal.js';
 
 export interface SessionOptions {
@@ -13,6 +15,8 @@ export interface SessionOptions {
   readonly kind: CommandKind;
   /** The command talks to Zoho: it does not start without credentials. */
   readonly needsAccount?: boolean;
+  /** What a person is told who interrupted it, when the command could not tell itself. */
+  readonly interrupted?: string;
 }
 
 /**
@@ -42,11 +46,12 @@ export async function withSession(
   const config = loadConfig(readEnvironment());
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
-  return withEngine({ ...config, engine: engineConfig }, options.kind, async (opened) => {
+  const withAccount = async (opened: Omit<Session, 'account'>) => {
     await rememberEngine(engineConfig, opened.log);
     if (account !== null) await bindAccount(opened.engine.store, account);
     return work({ ...opened, account });
-  });
+  };
+  return withEngine({ ...config, engine: engineConfig }, options.kind, withAccount, options.interrupted);
 }
 
 /** The part of a session that depends on nothing but a configuration. */
@@ -54,8 +59,9 @@ export async function withEngine(
   config: Config,
   kind: CommandKind,
   work: (opened: Omit<Session, 'account'>) => Promise<number>,
+  interrupted = 'Interrupted; the same command goes on where it was.',
 ): Promise<number> {
-  const log = await openLog(config, kind);
+  const log = openLog(config, kind);
   const shutdown = createShutdown({ deadlineMs: config.work.shutdownDeadlineMs + CLOSING_MS, log });
   try {
     const engine = await openEngine({ ...config.engine, failFast: kind === 'question' || kind === 'producer' }, log);
@@ -65,7 +71,7 @@ export async function withEngine(
     return await work({ config, engine, log, shutdown });
   } catch (error) {
     if (shutdown.received === null || !isAbort(error)) throw error;
-    note('Interrupted; the same command goes on where it was.');
+    note(interrupted);
     return signalExitCode(shutdown.received);
   } finally {
     await shutdown.close();
@@ -80,10 +86,10 @@ function isAbort(error: unknown): boolean {
 const LOG_LEVELS = { service: 'info', batch: 'warn', producer: 'error', question: 'error' } as const;
 
 /** The log of a command. */
-export function openLog(config: Config, kind: CommandKind): Promise<Logger> {
+export function openLog(config: Config, kind: CommandKind): Logger {
   return createLogger({
     level: config.logLevel ?? LOG_LEVELS[kind],
-    pretty: isWatched(),
+    ...(isWatched() && { words: logLine, stream: { write: writeAbove } }),
     secrets: [config.zoho.clientSecret, config.zoho.refreshToken, config.dashboard.password, config.notify.url].filter(
       isText,
     ),

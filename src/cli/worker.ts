@@ -15,6 +15,8 @@ import { createWorkerSigns, type ToldOfWorker } from './worker-signs.js';
 
 interface Flags {
   readonly untilIdle?: boolean;
+  /** Wait for the results of what was sent; default true. */
+  readonly wait?: boolean;
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
 }
@@ -23,6 +25,7 @@ interface Flags {
 export function define(command: Command): Run {
   command
     .option('--until-idle', 'end when nothing is left to do (exit 0; 3 if rows failed or are held) or when stopped (4)')
+    .option('--no-wait', 'with --until-idle: end once everything is sent, and leave the results to others')
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(command, 'npm run worker', 'npm run worker -- --until-idle');
@@ -32,12 +35,12 @@ export function define(command: Command): Run {
     );
 }
 
-async function run(session: Session, { untilIdle = false, json = false }: Flags): Promise<number> {
+async function run(session: Session, { untilIdle = false, wait = true, json = false }: Flags): Promise<number> {
   const { onReadiness, ...told } = createWorkerSigns();
   await serveMetrics(session, told);
   // One that ends by itself leaves no metrics to look at.
   if (!untilIdle) void watchAllowance(session);
-  const report = await work(session, { untilIdle, onReadiness }, told.calls);
+  const report = await work(session, { untilIdle, waitForResults: wait, onReadiness }, told.calls);
   printResult(json, report, () => workSummary(report));
   const { received } = session.shutdown;
   // A service that is told to end has done its work; one that was to go on until idle has not.
@@ -64,11 +67,11 @@ export function exitCodeOf(report: WorkerReport): number {
 }
 
 export function workSummary({ submitted, failed, held, uncertain, stop }: WorkerReport): string {
-  const parts = [`${rows(submitted)} submitted while this worker ran`];
+  const parts = [`${rows(submitted)} sent`];
   if (failed > 0) parts.push(`${rows(failed)} failed`);
   if (held > 0) parts.push(`${rows(held)} held`);
   if (uncertain > 0) parts.push(`${rows(uncertain)} uncertain`);
   const summary = `${parts.join(', ')}.`;
   if (stop === null) return summary;
-  return `${summary}\nSTOPPED (${stop.code}): ${stop.message}\nNothing else was sent; \`npm run resume\` goes on.`;
+  return `${summary}\nSTOPPED (${stop.code}): ${stop.message}\nSending is stopped. After fixing the cause: \`npm run resume\`.`;
 }

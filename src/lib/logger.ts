@@ -1,4 +1,5 @@
 import { type DestinationStream, destination, type Level, type Logger as Pino, pino } from 'pino';
+import { asStarted } from './invocation.js';
 import { redactFields } from './redaction.js';
 
 /** Fields of an event. No tokens, no row contents: ids, counts, codes and times only. */
@@ -14,12 +15,27 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** An event as it is written. */
+export interface LogEvent {
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
+interface WrittenEvent {
+  readonly level: LogEvent['level'];
+  readonly time: string;
+  readonly event: string;
+}
+
 export interface LoggerOptions {
   readonly level: 'error' | 'warn' | 'info' | 'debug' | 'silent';
   /** Values that must never be shown, wherever they turn up. */
   readonly secrets?: readonly string[];
-  /** Readable lines instead of JSON. */
-  readonly pretty?: boolean;
+  /** Makes a line, with its line end, in place of JSON: words for a person who reads along. */
+  readonly words?: ((event: LogEvent) => string) | undefined;
   /** Where lines go; stderr by default, because stdout belongs to results. */
   readonly stream?: DestinationStream;
 }
@@ -29,10 +45,10 @@ export interface LoggerOptions {
  * cannot be written, because a disk is full, say, are left out. What many loops meet at once while the engine is away is
  * told once, then every half minute.
  */
-export async function createLogger(options: LoggerOptions): Promise<Logger> {
+export function createLogger(options: LoggerOptions): Logger {
   const secrets = (options.secrets ?? []).filter((secret) => secret.length >= 6);
   const stream = options.stream ?? standardError();
-  const sink = options.pretty === true ? await readable(stream) : stream;
+  const sink = options.words === undefined ? stream : inWords(stream, options.words);
   const log = wrap(
     pino(
       {
@@ -61,16 +77,14 @@ function standardError(): DestinationStream {
   return stream;
 }
 
-/** Loaded only where somebody reads along: it is large. */
-async function readable(destinationStream: DestinationStream): Promise<DestinationStream> {
-  const { prettyFactory } = await import('pino-pretty');
-  const format = prettyFactory({
-    messageKey: 'event',
-    translateTime: 'SYS:HH:MM:ss',
-    singleLine: true,
-    colorize: process.stderr.hasColors?.() ?? false,
-  });
-  return { write: (line) => destinationStream.write(format(line) ?? '') };
+function inWords(stream: DestinationStream, words: (event: LogEvent) => string): DestinationStream {
+  return {
+    write: (line) => {
+      // Pino wrote it a moment ago, in this form.
+      const { level, time, event, ...fields } = JSON.parse(line) as LogFields & WrittenEvent;
+      return stream.write(words({ level, atMs: Date.parse(time), event, fields }));
+    },
+  };
 }
 
 /** Fields are redacted here rather than by pino, whose own redaction knows paths and not what a text holds. */
@@ -79,7 +93,7 @@ function wrap(log: Pino, secrets: readonly string[]): Logger {
     (level: Level) =>
     (event: string, fields: LogFields = {}): void => {
       // Redacting costs more than a row's whole way through the ledger, so not for what nobody reads.
-      if (log.isLevelEnabled(level)) log[level](redactFields(fields, secrets), event);
+      if (log.isLevelEnabled(level)) log[level](redactFields(worded(fields), secrets), event);
     };
   return {
     error: write('error'),
@@ -136,4 +150,9 @@ export function withoutRepeats(log: Logger, nowMs: () => number = () => performa
     };
   }
   return over(log);
+}
+
+/** A message may name commands. */
+function worded(fields: LogFields): LogFields {
+  return typeof fields.message === 'string' ? { ...fields, message: asStarted(fields.message) } : fields;
 }

@@ -16,10 +16,8 @@ export interface RetryOptions {
   readonly code?: string | undefined;
   /** Release held rows, and only those: they are sent again whether or not Zoho has them. */
   readonly uncertain: boolean;
-  /** Also rows that Zoho accepted and failed; each costs an enrichment again. */
-  readonly paid?: boolean;
-  /** Attempts of a job that has to be made anew. */
-  readonly maxAttempts: number;
+  /** Also rows that Zoho accepted and failed, with new jobs of so many attempts; each costs an enrichment again. */
+  readonly paid?: { readonly maxAttempts: number } | undefined;
   /** Only the rows of this file; all rows when absent. */
   readonly file?: (RowReaderOptions & { readonly source: CsvSource }) | undefined;
   readonly onProgress?: (retried: number) => void;
@@ -77,14 +75,14 @@ function countUp(counts: Record<string, number>, code: string): void {
 
 /** Rows that Zoho accepted and failed: counted, and with `paid` sent again. */
 async function reopenFailed(options: RetryOptions): Promise<{ readonly found: number; readonly reopened: number }> {
-  const { code, paid = false, signal } = options;
+  const { code, paid, signal } = options;
   let found = 0;
   let reopened = 0;
   for await (const rows of failedAtZoho(options)) {
     signal?.throwIfAborted();
     found += rows.length;
-    if (!paid || (code !== undefined && code !== ENRICHMENT_FAILED.code)) continue;
-    for (const row of rows) if (await reopen(row, options)) reopened += 1;
+    if (paid === undefined || (code !== undefined && code !== ENRICHMENT_FAILED.code)) continue;
+    for (const row of rows) if (await reopen(row, paid.maxAttempts, options)) reopened += 1;
   }
   return { found, reopened };
 }
@@ -119,8 +117,11 @@ async function* failedAtZoho({ engine, file }: RetryOptions): AsyncGenerator<rea
 }
 
 /** A job that is made twice is one job: its id is the key. Cut off half-way, the row is new to `enqueue`. */
-async function reopen({ key, enrichmentId, row }: FailedAtZoho, options: RetryOptions): Promise<boolean> {
-  const { engine, queue, maxAttempts } = options;
+async function reopen(
+  { key, enrichmentId, row }: FailedAtZoho,
+  maxAttempts: number,
+  { engine, queue }: RetryOptions,
+): Promise<boolean> {
   const old = await queue.getJob(key);
   const data: EnrichPayload = old?.data ?? { v: 1, ...row };
   // What was sent without a refused field is another row by itself: only its file tells the whole of it.

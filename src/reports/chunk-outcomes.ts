@@ -11,6 +11,8 @@ import { type RowOutcome, type RowRecords, recordedOutcome, rowOutcome } from '.
 export interface OutcomeOptions {
   /** What Zoho found is wanted too. */
   readonly withData: boolean;
+  /** Rows that are asked about; all when absent. */
+  readonly only?: ((row: FileRow) => boolean) | undefined;
 }
 
 const ABSENT: JobFate = { state: 'absent' };
@@ -31,7 +33,10 @@ export async function* withOutcomes(
   options: OutcomeOptions = { withData: false },
 ): AsyncGenerator<ReportedRows> {
   const paidRows = createPaidRows(input);
-  yield* mapAhead(readRows(input.source, input), 1, (rows) => lookUp(rows, input.engine, paidRows, options));
+  const { only = () => true } = options;
+  yield* mapAhead(readRows(input.source, input), 1, (rows) =>
+    lookUp(rows.filter(only), input.engine, paidRows, options),
+  );
 }
 
 async function lookUp(

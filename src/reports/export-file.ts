@@ -4,7 +4,9 @@ import type { FileRow } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createWriter, type ExportFormat } from './export-writer.js';
-import { createTally, type FileCounts, type OutcomeTally } from './file-counts.js';
+import { createReportTally, type FileReport, type ReportTally } from './file-report.js';
+import { type KeptExport, keepBetter } from './keep-better.js';
+import { resultCells } from './result-columns.js';
 import type { RowOutcome, RowStatus } from './row-outcome.js';
 import { resolveTarget, writeTo } from './write-file.js';
 
@@ -24,12 +26,14 @@ export interface ExportChoices {
 
 export interface ExportOptions extends Input, ExportChoices {}
 
-export interface ExportReport {
+/** What was written, and what all rows came to, the ones left out included. */
+export interface ExportReport extends FileReport {
   /** As given, or the path chosen; `-` for stdout. */
   readonly out: string;
   /** Rows in the export; fewer than counted when `only` was given. */
   readonly written: number;
-  readonly counts: FileCounts;
+  /** An earlier export that knew more and was kept under another name; null when nothing was lost. */
+  readonly kept: KeptExport | null;
 }
 
 /**
@@ -45,22 +49,31 @@ export function exportPathOf(input: string, { format = 'csv', only = [] }: Expor
 
 /**
  * Writes the input file with the outcome of each row added: every row once, in input order, its own cells byte for byte,
- * as UTF-8. The file appears complete or not at all; doing it again replaces it. Throws `UsageError` when `out` is the
+ * as UTF-8. The file appears complete or not at all; doing it again replaces it, unless the old one has more
+ * enriched rows: then that one is kept beside it. Throws `UsageError` when `out` is the
  * input or cannot be written, and when the input changes meanwhile.
  */
 export async function exportFile(options: ExportOptions): Promise<ExportReport> {
   const { source } = options;
   const out = options.out ?? exportPathOf(source.path, options);
-  const target = await resolveTarget(out, source.path === '-' ? null : source.path);
-  const tally = createTally();
+  const input = source.path === '-' ? null : source.path;
+  const target = await resolveTarget(out, input, { named: options.out !== undefined });
+  const tally = createReportTally();
   const counted = { written: 0 };
-  await writeTo(target, exportText(options, tally, counted), options.signal);
-  return { out, ...counted, counts: tally.counts() };
+  let kept: KeptExport | null = null;
+  await writeTo(target, exportText(options, tally, counted), {
+    signal: options.signal,
+    like: input,
+    beforeMove: async (path) => {
+      if (options.only === undefined) kept = await keepBetter(path, tally.report().counts, options.format ?? 'csv');
+    },
+  });
+  return { out, ...counted, kept, ...tally.report() };
 }
 
 async function* exportText(
   options: ExportOptions,
-  tally: OutcomeTally,
+  tally: ReportTally,
   counted: { written: number },
 ): AsyncGenerator<string> {
   const { source, onProgress, only } = options;
@@ -75,8 +88,9 @@ async function* exportText(
   for await (const { rows, outcomes } of withOutcomes(options, { withData: true })) {
     const texts = rows.flatMap((row, at) => {
       const outcome = withRepeatNote(outcomes[at], row, firstLines);
-      tally.add(outcome.status);
-      return only === undefined || only.includes(outcome.status) ? [writer.record(row, outcome)] : [];
+      const found = resultCells(outcome.data);
+      tally.add(outcome, found);
+      return only === undefined || only.includes(outcome.status) ? [writer.record(row, outcome, found)] : [];
     });
     counted.written += texts.length;
     yield texts.join('');

@@ -5,7 +5,8 @@ import { entryOutcomes } from './chunk-outcomes.js';
 import type { ExportChoices, ExportReport } from './export-file.js';
 import { cellText } from './export-record.js';
 import { createWriter, type ExportedRecord } from './export-writer.js';
-import { createTally, type OutcomeTally } from './file-counts.js';
+import { createReportTally, type ReportTally } from './file-report.js';
+import { resultCells } from './result-columns.js';
 import { createSeenKeys } from './seen-keys.js';
 import { resolveTarget, writeTo } from './write-file.js';
 
@@ -16,6 +17,8 @@ export interface LedgerExportOptions extends ExportChoices {
 /** Headers that `enqueue` finds again: an export of the ledger can be enqueued. */
 const HEADERS = ['Company', 'Email', 'Website', 'Record Id', 'Module'] as const;
 const PAGE = 1_000;
+/** There is no input whose permissions it could have. */
+const OWNER_ALONE = 0o600;
 
 /**
  * Writes everything the ledger holds: every row ever sent, in no order, with the values sent and its outcome. Rows that
@@ -23,16 +26,19 @@ const PAGE = 1_000;
  */
 export async function exportLedger(options: LedgerExportOptions): Promise<ExportReport> {
   const { format = 'csv', out = `zia-ledger.${format}` } = options;
-  const target = await resolveTarget(out, null);
-  const tally = createTally();
+  const target = await resolveTarget(out, null, { named: options.out !== undefined });
+  const tally = createReportTally();
   const counted = { written: 0 };
-  await writeTo(target, ledgerText({ ...options, format }, tally, counted), options.signal);
-  return { out, ...counted, counts: tally.counts() };
+  await writeTo(target, ledgerText({ ...options, format }, tally, counted), {
+    signal: options.signal,
+    mode: OWNER_ALONE,
+  });
+  return { out, ...counted, kept: null, ...tally.report() };
 }
 
 async function* ledgerText(
   { engine, format, only, onProgress }: LedgerExportOptions,
-  tally: OutcomeTally,
+  tally: ReportTally,
   counted: { written: number },
 ): AsyncGenerator<string> {
   const headers = { headers: HEADERS, headerRaw: HEADERS.join(','), width: HEADERS.length };
@@ -48,8 +54,10 @@ async function* ledgerText(
     const texts = [...entries].flatMap(([key, entry]) => {
       const outcome = outcomes.get(key);
       if (outcome === undefined) throw new Error('An entry of the page has no outcome.');
-      tally.add(outcome.status);
-      return only === undefined || only.includes(outcome.status) ? [writer.record(recordOf(key, entry), outcome)] : [];
+      const found = resultCells(outcome.data);
+      tally.add(outcome, found);
+      const isWritten = only === undefined || only.includes(outcome.status);
+      return isWritten ? [writer.record(recordOf(key, entry), outcome, found)] : [];
     });
     counted.written += texts.length;
     yield texts.join('');

@@ -1,5 +1,6 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import { headerLine, layoutOf, outcomeLine, type SourceRecord } from './export-record.js';
+import { resultCells } from './result-columns.js';
 import type { RowOutcome } from './row-outcome.js';
 
 export const EXPORT_FORMATS = ['csv', 'ndjson'] as const;
@@ -15,7 +16,8 @@ export interface ExportedRecord extends SourceRecord {
 /** Turns rows into the text of one export. */
 export interface ExportWriter {
   readonly head: string;
-  record(record: ExportedRecord, outcome: RowOutcome): string;
+  /** `found` are the outcome's `resultCells`, for those who have them already. */
+  record(record: ExportedRecord, outcome: RowOutcome, found?: readonly string[]): string;
 }
 
 /** The form of the records that an export is made of. */
@@ -40,7 +42,7 @@ function csvWriter(form: RecordForm): ExportWriter {
   const header = headerLine({ cells: form.headers, raw: form.headerRaw, damaged: false }, layout);
   return {
     head: form.marked ? BYTE_ORDER_MARK + header : header,
-    record: (record, outcome) => outcomeLine(record, outcome, layout),
+    record: (record, outcome, found = resultCells(outcome.data)) => outcomeLine(record, outcome, found, layout),
   };
 }
 

@@ -59,6 +59,8 @@ export interface RunWorkerOptions {
    * account may read them. Default false.
    */
   readonly waitForResults?: boolean;
+  /** How long to wait for results while none comes; default 20 of the shortest waits between two looks, at least a minute. */
+  readonly patienceMs?: number | undefined;
   /** Drain: finish what is in flight, start nothing, return. */
   readonly stopSignal: AbortSignal;
   readonly onProgress?: (progress: WorkerProgress) => void;

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { logLine } from '../../src/cli/log-words.js';
 import { createLogger, type LogFields, type Logger, type LoggerOptions, withoutRepeats } from '../../src/lib/logger.js';
 import { redactText } from '../../src/lib/redaction.js';
 
 async function setup(options: Partial<LoggerOptions> = {}) {
   const lines: string[] = [];
-  const log = await createLogger({ level: 'debug', ...options, stream: { write: (line) => void lines.push(line) } });
+  const log = createLogger({ level: 'debug', ...options, stream: { write: (line) => void lines.push(line) } });
   return { log, lines, events: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
@@ -16,10 +17,16 @@ test('writes one JSON line an event, with the event as its name and the fields o
   expect(Date.parse(String(t.events()[0]?.time))).not.toBeNaN();
 });
 
-test('writes readable lines when asked to', async () => {
-  const t = await setup({ pretty: true });
-  t.log.warn('fleet.probing', { epoch: 3 });
-  expect(t.lines.join('')).toMatch(/WARN.*fleet\.probing.*"epoch":3/);
+test('writes words for people when asked to, of redacted fields', async () => {
+  const t = await setup({ words: logLine });
+  t.log.warn('fleet.waiting', { code: 'THROTTLED', waitMs: 2_809 });
+  t.log.error('engine.broken', { message: 'see redis://user:hunter22@host' });
+  t.log.info('allowance.refused', { code: 'A', token: 'hunter22' });
+  expect(t.lines.map((line) => line.replace(/^\d\d:\d\d:\d\d /, ''))).toEqual([
+    'Waiting 3 s: Zoho asked for fewer calls\n',
+    'Engine broken: see redis://[hidden]@host\n',
+    'Allowance refused: code A, token [hidden]\n',
+  ]);
 });
 
 test('leaves out events below its level', async () => {

@@ -51,9 +51,14 @@ const WAITS_PER_UNPAID_CALL = 0.2;
 
 /** Whether it is time for the next walk: soon after new rows, else ever more rarely. */
 export function isWalkDue(state: CollectorState, rows: PendingRows, shortestMs: number): boolean {
-  const waitedMs = rows.nowMs - Math.max(state.lookedAtMs, rows.oldestScheduledAtMs);
-  if (hasNewRows(state, rows)) return waitedMs >= shortestMs;
-  return waitedMs >= shortestMs * Math.max(2 ** state.doublings, unpaidCalls(state) * WAITS_PER_UNPAID_CALL);
+  return rows.nowMs >= walkDueAtMs(state, rows, shortestMs);
+}
+
+/** When the next walk is due, as things are now. */
+export function walkDueAtMs(state: CollectorState, rows: PendingRows, shortestMs: number): number {
+  const grown = Math.max(2 ** state.doublings, unpaidCalls(state) * WAITS_PER_UNPAID_CALL);
+  const waitMs = shortestMs * (hasNewRows(state, rows) ? 1 : grown);
+  return Math.max(state.lookedAtMs, rows.oldestScheduledAtMs) + waitMs;
 }
 
 /** The state in which a walk begins. New rows shorten the wait again, unless a walk is so long that it would not pay. */

@@ -1,0 +1,43 @@
+import { createLogUpdate } from 'log-update';
+
+/** The lines at the bottom of the screen that are drawn anew in place. */
+export interface LiveArea {
+  /** Draws `text` in place of what was there; lines must fit the width. */
+  show(text: string): void;
+  /** Takes the text off the screen and ends the area. Safe to call twice. */
+  clear(): void;
+}
+
+let current: { readonly above: (text: string) => void } | null = null;
+
+/** A live area on a terminal, the only one of the process. What `writeAbove` writes meanwhile scrolls by above it. */
+export function openLiveArea(stream: NodeJS.WriteStream): LiveArea {
+  const update = createLogUpdate(stream);
+  let shown = '';
+  const mine = {
+    above: (text: string) => {
+      update.clear();
+      stream.write(text);
+      if (shown !== '') update(shown);
+    },
+  };
+  current = mine;
+  return {
+    show: (text) => {
+      shown = text;
+      update(text);
+    },
+    clear: () => {
+      if (current !== mine) return;
+      current = null;
+      update.clear();
+      update.done();
+    },
+  };
+}
+
+/** Writes whole lines to stderr, above a live area if there is one. */
+export function writeAbove(text: string): void {
+  if (current === null) process.stderr.write(text);
+  else current.above(text);
+}

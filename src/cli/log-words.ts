@@ -1,0 +1,66 @@
+import { count, duration, rows } from '../lib/core/wording.js';
+import type { LogEvent } from '../lib/logger.js';
+import { coloursOf, wrapped } from './terminal.js';
+
+type Fields = LogEvent['fields'];
+
+const number = (value: Fields[string]): number => (typeof value === 'number' ? value : 0);
+const seconds = (ms: Fields[string]): string => duration(number(ms) / 1_000);
+const text = (value: Fields[string]): string => (value === undefined || value === null ? '' : String(value));
+
+/** Why a worker waits, by the code of its log event. */
+const WAITING: Readonly<Record<string, string>> = {
+  THROTTLED: 'Zoho asked for fewer calls',
+  OUTAGE: 'Zoho cannot be reached',
+  CANARY: 'one row is tested first',
+  PROBE: 'one row is tested first',
+  STOPPED: 'sending is stopped',
+  TOKEN: 'the access token is renewed',
+  DOUBTS: 'rows whose reply got lost are checked with Zoho first',
+  SERVER_CHANGED: 'Zoho’s list is read first, for the store may have lost writes',
+};
+
+/** Events in words, for those that a person meets; all others are told by their name and fields. */
+const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
+  'worker.started': ({ concurrency }) => `Worker started, ${text(concurrency)} rows at a time`,
+  'worker.ended': () => 'Worker ended',
+  'fleet.waiting': ({ code, waitMs }) =>
+    `Waiting ${seconds(waitMs)}: ${WAITING[text(code)] ?? text(code).toLowerCase().replaceAll('_', ' ')}`,
+  'fleet.stopped': ({ code, message }) => `STOPPED (${text(code)}): ${text(message)}`,
+  'fleet.probing': ({ cause }) =>
+    cause === 'outage' ? 'Zoho could not be reached: testing with one row' : 'Resumed: testing with one row first',
+  'fleet.running': () => 'Sending',
+  'row.failed': ({ line, code, message }) =>
+    `${line === undefined || line === null ? 'A row' : `The row on line ${text(line)}`} failed (${text(code)}): ${text(message)}`,
+  'row.held': ({ reason }) => `A row needs your decision (${text(reason)}): Zoho may or may not have it`,
+  'row.adopted': () => 'A row whose reply got lost was found at Zoho',
+  'row.cleared': () => 'A row whose reply got lost is not at Zoho: it is sent again',
+  'results.collected': ({ rows: found }) => `${rows(number(found))} with a result`,
+  'results.refused': ({ code }) => `Zoho does not let us read results (${text(code)})`,
+  'token.refreshed': () => 'Logged in to Zoho',
+  'shutdown.started': () => 'Ending: calls in flight are finished',
+  'shutdown.forced': () => 'Ending at once',
+  'lookup.unavailable': ({ code, rows: due }) => `${rows(number(due))} cannot be checked with Zoho now (${text(code)})`,
+};
+
+/** `metrics.started` is `Metrics started`. */
+function plain(event: string, { message, ...fields }: Fields): string {
+  const name = event.replace(/[._-]/g, ' ');
+  const title = name.charAt(0).toUpperCase() + name.slice(1);
+  const values = Object.entries(fields).map(
+    ([key, value]) => `${key} ${typeof value === 'number' ? count(value) : text(value)}`,
+  );
+  // A message is a sentence for people, and says what the fields say.
+  if (message !== undefined) return `${title}: ${text(message)}`;
+  return values.length === 0 ? title : `${title}: ${values.join(', ')}`;
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+
+/** A log line for a person at a terminal, in local time; broken at words. */
+export function logLine({ level, atMs, event, fields }: LogEvent): string {
+  const colours = coloursOf(process.stderr);
+  const paint = { error: colours.red, warn: colours.yellow, info: (line: string) => line, debug: colours.dim }[level];
+  const words = WORDS[event]?.(fields) ?? plain(event, fields);
+  return `${wrapped(`${colours.dim(CLOCK.format(atMs))} ${paint(words)}`, process.stderr)}\n`;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Scene, withScene } from '../support/cli-scene.js';
+import { waitFor } from '../support/wait.js';
+
+const posts = (t: Scene) => t.sandbox.log().filter(({ kind }) => kind === 'post').length;
+/** Colours and weights; a terminal is told to move and to hide its cursor without them, too. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
+const COLOURS = /\x1b\[(?:1|2|3\d|9\d|38[^m]*)m/;
+
+describe.each([110, 60])('run on a terminal of %i columns', (columns) => {
+  test(
+    'keeps its bar within the width and shows a stop within two seconds',
+    () =>
+      withScene('redis', { quota: 6, latencyMs: 100, failedShare: 0, notFoundShare: 0 }, async (t) => {
+        await t.csv('accounts-of-the-whole-year.csv', 20);
+        const terminal = await t.onTerminal(['run', 'accounts-of-the-whole-year.csv', '--yes'], {
+          columns,
+          env: { ZIA_RATE_LIMIT_PER_SECOND: '5' },
+        });
+        await terminal.shows(/█.* \d+\/20 sent/);
+        expect(await terminal.wrapped()).toEqual([]);
+        await waitFor(() => posts(t) > 6, { what: 'the quota to be spent' });
+        await terminal.shows('STOPPED (LIMIT_EXCEEDED)', 2_000);
+        expect((await terminal.ended).code).toBe(4);
+        expect(await terminal.wrapped()).toEqual([]);
+        const screen = await terminal.screen();
+        // What was drawn in place is gone; the end says what to do.
+        expect(screen.filter((line) => /[█░]/.test(line))).toEqual([]);
+        expect(screen.join('\n')).toMatch(
+          /Next\n.*: zia-enrich resume\n +To finish: ?\s*zia-enrich run accounts-of-the-whole-year\.csv/,
+        );
+        expect(terminal.raw()).toMatch(COLOURS);
+      }),
+    60_000,
+  );
+
+  test(
+    'Ctrl-C under --limit prints the command that finishes those rows and takes no more',
+    () =>
+      withScene('redis', { latencyMs: 100, failedShare: 0, notFoundShare: 0 }, async (t) => {
+        await t.csv('my accounts.csv', 30);
+        const env = { ZIA_RATE_LIMIT_PER_SECOND: '5' };
+        const words = ['run', 'my accounts.csv', '--limit', '10', '--yes', '--map', 'name=Company'];
+        const terminal = await t.onTerminal(words, { columns, env });
+        await waitFor(() => posts(t) >= 3, { what: 'some rows to be sent' });
+        terminal.type('\x03');
+        await terminal.shows('Ctrl-C once more ends at once');
+        expect((await terminal.ended).code).toBe(130);
+        expect(t.sandbox.enrichments().length).toBeLessThan(10);
+        const screen = (await terminal.screen()).join('\n');
+        const command = "zia-enrich run 'my accounts.csv' --map name=Company --limit 0";
+        expect(screen.replace(/\n */g, ' ')).toContain(`To finish it: ${command}`);
+        expect(screen).not.toContain('the same command');
+
+        const finish = await t.onTerminal(['run', 'my accounts.csv', '--map', 'name=Company', '--limit', '0'], {
+          columns,
+        });
+        expect((await finish.ended).code).toBe(0);
+        expect(t.sandbox.enrichments()).toHaveLength(10);
+        expect((await finish.screen()).join('\n')).toMatch(/enriched +10\n[\s\S]*not enqueued +20/);
+      }),
+    60_000,
+  );
+});
+
+test(
+  'without colours where NO_COLOR is set, and piped without control sequences, told by changes',
+  () =>
+    withScene('redis', { latencyMs: 20 }, async (t) => {
+      await t.csv('a.csv', 5);
+      const terminal = await t.onTerminal(['run', 'a.csv', '--yes'], { env: { NO_COLOR: '1' } });
+      await terminal.ended;
+      expect(terminal.raw()).not.toMatch(COLOURS);
+
+      await t.csv('b.csv', 5);
+      const { stdout, stderr } = await t.run(['run', 'b.csv']);
+      expect(stdout + stderr).not.toContain('\x1b');
+      expect(
+        stderr.split('\n').filter((line) => line.startsWith('b.csv: ') && line.includes('sent')).length,
+      ).toBeLessThan(3);
+    }),
+  60_000,
+);
