@@ -52,6 +52,49 @@ describe('dashboard access', () => {
     },
   );
 
+  test('refuses a user name with a colon, which no browser can send', async () => {
+    await expect(start({ user: 'ops:eu', password: 'secret' })).rejects.toMatchObject({
+      code: 'DASHBOARD_BAD_USER',
+      exitCode: 2,
+    });
+  });
+
+  test.each(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'])(
+    'answers no proxy as long as it has no login: %s',
+    async (header) => {
+      const open = await start();
+      const headers = { [header]: '192.0.2.1' };
+      for (const path of ['/', '/files', '/rows', '/metrics', '/queues']) {
+        expect([path, (await fetch(open.url + path, { headers })).status]).toEqual([path, 403]);
+      }
+      const guarded = await start(LOGIN);
+      const login = { authorization: authorization(LOGIN.user, LOGIN.password) };
+      expect((await fetch(guarded.url, { headers: { ...headers, ...login } })).status).toBe(200);
+    },
+  );
+
+  test.each([
+    ['multipart/form-data; boundary=x', '--x\r\nContent-Disposition: form-data; name="epoch"\r\n\r\n1'],
+    ['multipart/form-data', 'epoch=1'],
+    ['multipart/form-data; boundary=x', 'no form at all'],
+  ])('answers a broken form with 400: %s', async (type, body) => {
+    const { url } = await start({ files: FILES() });
+    const headers = { 'sec-fetch-site': 'same-origin', 'content-type': type };
+    for (const path of ['/resume', '/problems/retry', '/files/form']) {
+      expect([path, (await fetch(url + path, { method: 'POST', headers, body })).status]).toEqual([path, 400]);
+    }
+  });
+
+  test('closes the connection of a body that is too large', async () => {
+    const { url } = await start({ files: FILES(), maxUploadBytes: 1_000_000 });
+    for (const path of ['/resume', '/files?name=a.csv']) {
+      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 9000000\r\n\r\n`;
+      // It ends only when the server closes: the rest of the body is never sent.
+      const [status, headers] = await rawExchange(Number(new URL(url).port), head);
+      expect([path, status, headers.get('connection')]).toEqual([path, 413, 'close']);
+    }
+  });
+
   test.each([
     { user: 'ops', password: undefined },
     { user: undefined, password: 'secret' },
@@ -74,7 +117,12 @@ describe('dashboard access', () => {
       '/',
       '/parts',
       '/metrics',
+      '/files',
       '/files/x',
+      '/files/x/rows',
+      '/rows',
+      '/rows/r1x',
+      '/problems/INVALID_DATA.csv',
       '/assets/app.js',
       '/queues',
       '/queues/api/queues',
@@ -83,7 +131,7 @@ describe('dashboard access', () => {
       expect([path, await status(path)]).toEqual([path, 401]);
       expect([path, await status(path, authorization('ops', 'wrong'))]).toEqual([path, 401]);
     }
-    for (const path of ['/resume', '/files', '/files/x/enqueue']) {
+    for (const path of CHANGES) {
       expect((await fetch(local + path, { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } })).status).toBe(
         401,
       );
@@ -248,7 +296,9 @@ describe('dashboard access', () => {
     // What each answers to its own page differs; what matters is whether it was let through.
     expect(await ask(`/queues/api/queues/${engine.queueName}/pause`, 'PUT')).toBe(expected);
     expect(await ask('/files?name=a.csv')).toBe(expected);
-    for (const action of ['columns', 'plan', 'enqueue']) expect(await ask(`/files/x/${action}`)).toBe(expected);
+    for (const path of CHANGES.filter((change) => !/^\/(resume|pause|files)$/.test(change))) {
+      expect([path, await ask(path)]).toEqual([path, expected]);
+    }
     expect(await ask('/resume', 'POST', new URLSearchParams({ epoch: '1' }))).toBe(expected);
     expect((await engine.store.control.read()).value?.mode).toBe(expected === 403 ? 'stopped' : 'probing');
   });
@@ -422,8 +472,7 @@ describe('dashboard access', () => {
       const post = async (path: string, method = 'POST') =>
         (await fetch(url + path, { method, headers: { 'sec-fetch-site': 'same-origin' }, body: 'Company\nAcme Ltd\n' }))
           .status;
-      expect(await post('/resume')).toBe(403);
-      expect(await post('/files?name=a.csv')).toBe(403);
+      for (const path of CHANGES) expect([path, await post(path)]).toEqual([path, 403]);
       expect(await post(`/queues/api/queues/${engine.queueName}/pause`, 'PUT')).toBe(405);
       expect((await engine.store.control.read()).value?.mode).toBe('stopped');
       const page = await (await fetch(url)).text();
@@ -555,6 +604,23 @@ describe('dashboard access', () => {
     await expect(fetch(dashboard.url)).rejects.toThrow();
   });
 });
+
+/** Every path that changes something, each with an id that nothing has. */
+const CHANGES = [
+  '/resume',
+  '/pause',
+  '/problems/retry',
+  '/rows/r1nobodyhasthiskey00000/retry',
+  '/rows/r1nobodyhasthiskey00000/decide',
+  '/files',
+  '/files/form',
+  '/files/example',
+  '/files/x/columns',
+  '/files/x/plan',
+  '/files/x/enqueue',
+  '/files/x/cancel',
+  '/files/x/drop',
+];
 
 /** fetch streams a body only when told that it need not wait for its end. */
 const HALF = { duplex: 'half' } as object;

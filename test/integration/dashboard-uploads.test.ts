@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
@@ -152,9 +152,14 @@ describe('uploads', () => {
     const reused = await folder(`zia-dashboard-${host}-${process.pid}-01234567-reused`);
     const alive = await folder(`${folderPrefix(process.ppid)}alive`);
     const elsewhere = await folder('zia-dashboard-00000000-4999999-01234567-elsewhere');
+    const others = await folder(`zia-dashboard-${host}-4999999-01234567-others`);
+    // Only root can give a folder away, and only root could remove another's.
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) await chown(others, 65_534, 65_534);
     const store = createUploadStore({ maxBytes: 1_000 });
     await store.close();
     expect([dead, reused, alive, elsewhere].map((path) => existsSync(path))).toEqual([false, false, true, true]);
+    expect(existsSync(others)).toBe(isRoot);
   });
 
   test('whose export fails leave no part of it, and say whose fault it is', async () => {

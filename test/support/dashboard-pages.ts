@@ -57,6 +57,7 @@ export function useDashboardPages(): DashboardPages {
         engine,
         log: quietLog,
         limits: { ratePerSecond: 40, maxInFlight: 10 },
+        account: { dataCenter: 'EU', isSandbox: true, org: () => 'Acme Ltd' },
         files: { actions: createFileActions({ engine, work: loadConfig({}).work, allowance }) },
         allowance,
       });

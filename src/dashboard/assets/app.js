@@ -56,8 +56,9 @@ function selectorOf({ id, attributes }) {
   return href === null ? null : `[href="${CSS.escape(href.value)}"]`;
 }
 
-/** @param {string} text */
-function tellConnection(text) {
+/** What the page shows is old while nobody answers. @param {string} text @param {boolean} isLost */
+function tellConnection(text, isLost = false) {
+  document.body.classList.toggle('lost', isLost);
   const element = document.getElementById('connection');
   if (element !== null && element.textContent !== text) element.textContent = text;
 }
@@ -84,7 +85,7 @@ async function poll(url) {
       if (answer.ok) show(await answer.json());
       tellConnection(answer.ok ? '' : refusalText(answer.status));
     } catch {
-      tellConnection('The connection to the dashboard is lost; trying again …');
+      tellConnection('No contact with the dashboard; trying again … If a command served it, that has ended.', true);
     }
     await untilNext();
   }

@@ -3,8 +3,9 @@
 /** @typedef {typeof import('uplot')} UPlot */
 
 const HISTORY_SECONDS = 1_800;
+const LONGEST_GAP_SECONDS = 20;
 const HEIGHT = 200;
-/** @type {[number[], number[], number[]]} */
+/** @type {[number[], (number | null)[], (number | null)[]]} */
 const data = [[], [], []];
 /** @type {InstanceType<UPlot> | null} */
 let chart = null;
@@ -34,11 +35,18 @@ function draw(place) {
   const labelFont = `12px ${getComputedStyle(place).fontFamily}`;
   /** @param {unknown} _chart @param {number} _least @param {number} most @returns {[number, number]} */
   const fromZero = (_chart, _least, most) => [0, Math.max(1, (most ?? 0) * 1.15)];
+  /** Before there is anything to show the last minute is. @param {unknown} _chart @param {number | null} least @param {number | null} most @returns {[number, number]} */
+  const shownTimes = (_chart, least, most) => {
+    const now = Date.now() / 1000;
+    return least === null || most === null ? [now - 60, now] : [least, Math.max(most, least + 10)];
+  };
   chart = new uPlot(
     {
       width: place.clientWidth,
       height: HEIGHT,
-      scales: { y: { range: fromZero }, calls: { range: fromZero } },
+      scales: { x: { range: shownTimes }, y: { range: fromZero }, calls: { range: fromZero } },
+      // What a pointer shows there a finger cannot.
+      legend: { live: !matchMedia('(hover: none)').matches },
       axes: [
         { ...axis, size: 30, space: 90, values: (_chart, times, _at, _space, step) => times.map(timeText(step)) },
         { ...axis, size: 44, label: 'Rows sent per second', labelSize: 18, labelFont },
@@ -93,7 +101,14 @@ if (place !== null) {
     const points = /** @type {CustomEvent<readonly [number, number, number][]>} */ (event).detail;
     for (const [at, perSecond, inFlight] of points) {
       // After a lost connection the server tells the whole half hour again.
-      if (at <= (data[0].at(-1) ?? 0)) continue;
+      const last = data[0].at(-1) ?? at;
+      if (data[0].length > 0 && at <= last) continue;
+      // Nobody measured in between: a line across would look as if the pace had faded.
+      if (at - last > LONGEST_GAP_SECONDS) {
+        data[0].push(last + 1);
+        data[1].push(null);
+        data[2].push(null);
+      }
       data[0].push(at);
       data[1].push(perSecond);
       data[2].push(inFlight);
