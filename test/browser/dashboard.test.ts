@@ -36,7 +36,7 @@ describe('the dashboard in a browser', () => {
     await waitFor(async () => (await numberAfter(page, 'Workers running')) === 1, { what: 'the worker' });
 
     const alert = page.getByRole('alert');
-    await alert.getByRole('heading').waitFor({ timeout: 30_000 });
+    await alert.getByRole('heading').waitFor();
     expect(await numberAfter(page, 'Enrichments left')).toBe(0);
     expect(await page.locator('dt:has-text("Time left") + dd').innerText()).toBe('–');
     expect(await page.evaluate('chart.data[0].length')).toBeGreaterThanOrEqual(3);
@@ -52,8 +52,8 @@ describe('the dashboard in a browser', () => {
     scene.sandbox.configure({ quota: null });
     await page.getByRole('button', { name: 'Resume …' }).press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).press('Enter');
-    await page.getByRole('heading', { name: 'Sending' }).waitFor({ timeout: 20_000 });
-    await page.getByRole('heading', { name: /^(Waiting for \d+ results?|All done)/ }).waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { name: 'Sending' }).waitFor();
+    await page.getByRole('heading', { name: /^(Waiting for \d+ results?|All done)/ }).waitFor();
     expect((await scene.engine.store.counts()).scheduled).toBe(60);
   });
 
@@ -158,7 +158,7 @@ describe('the dashboard in a browser', () => {
         what: 'a good picture',
       });
       await look(page, `overview-${device}-${colorScheme}`);
-      await page.getByRole('alert').getByRole('heading').waitFor({ timeout: 60_000 });
+      await page.getByRole('alert').getByRole('heading').waitFor();
       await look(page, `stopped-${device}-${colorScheme}`);
       await page.getByRole('button', { name: 'Resume …' }).click();
       await look(page, null);
@@ -261,7 +261,7 @@ async function expectMoving(page: Page, labels: readonly string[]): Promise<void
       for (const [label, values] of seen) values.add(await numberAfter(page, label));
       return [...seen.values()].every(({ size }) => size >= 3);
     },
-    { timeoutMs: 20_000, what: 'moving numbers' },
+    { what: 'moving numbers' },
   );
 }
 

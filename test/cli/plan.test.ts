@@ -155,7 +155,8 @@ test(
       const startedAt = performance.now();
       const { code, stdout } = await t.run(['status', '--json']);
       expect({ code, allowance: JSON.parse(stdout).allowance }).toEqual({ code: 0, allowance: null });
-      expect(performance.now() - startedAt).toBeLessThan(7_000);
+      // Long before a call times out, also on a machine that takes seconds to start a process.
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
     }),
   20_000,
 );

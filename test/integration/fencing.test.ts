@@ -116,12 +116,12 @@ async function freezeAt(point: Point): Promise<Ending> {
   victim = await fleet.start(await viaTap(t, point, freeze));
   await queueRows(fleet.queue, goodRows(AT_FIRST, 'First'));
   if (point === 'after sending') await waitFor(() => fleet.posts().length > 0, { what: 'the first call' }).then(freeze);
-  const since = await waitFor(() => frozenAt, { what: `the worker to be frozen ${point}`, timeoutMs: 20_000 });
+  const since = await waitFor(() => frozenAt, { what: `the worker to be frozen ${point}` });
 
   const helper = await fleet.start();
   await queueRows(fleet.queue, goodRows(MEANWHILE, 'Meanwhile'));
   await completed(fleet, AT_FIRST + MEANWHILE);
-  await waitFor(() => performance.now() - since > LONGEST_LOCK_MS, { what: 'every lock to end', timeoutMs: 40_000 });
+  await waitFor(() => performance.now() - since > LONGEST_LOCK_MS, { what: 'every lock to end' });
   const frozenMs = performance.now() - since;
   victim.thaw();
   await helper.end();
@@ -146,7 +146,7 @@ async function killCanary(): Promise<typeof canary> {
   await victim.kill();
   const killedAt = performance.now();
   await fleet.start();
-  await waitFor(() => fleet.posts().length > 1, { what: 'another canary', timeoutMs: 30_000 });
+  await waitFor(() => fleet.posts().length > 1, { what: 'another canary' });
   const takenOverMs = performance.now() - killedAt;
   await completed(fleet, AT_FIRST + MEANWHILE);
   return { ending: await outcome(fleet), takenOverMs };

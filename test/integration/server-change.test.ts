@@ -138,7 +138,7 @@ describe('after a restart of Redis that lost the last writes', () => {
     const after = await s.open();
     expect(await after.counts()).toMatchObject({ waiting: 0, completed: 0 });
     const looking = startWorker({ engine: after, sandbox: s.sandbox, settings: slow, untilIdle: false });
-    await waitFor(async () => (await after.store.server()).state === 'same', { timeoutMs: 20_000 });
+    await waitFor(async () => (await after.store.server()).state === 'same');
     looking.end();
     await looking.ended;
     await queueRows(queueOf(after), [...rows, ...goodRows(2, 'New')]);
@@ -178,7 +178,7 @@ describe('a durable Redis', () => {
     await s.redis.end('SIGKILL');
     await s.redis.start();
     const sent = accepted(s.sandbox);
-    await waitFor(() => accepted(s.sandbox) > sent + 5, { what: 'rows after the restart', timeoutMs: 10_000 });
+    await waitFor(() => accepted(s.sandbox) > sent + 5, { what: 'rows after the restart' });
     expect((await server(engine))?.runId).not.toBe(before?.runId);
     expect(await worker.ended).toMatchObject({ ended: 'idle', failed: 0, held: 0 });
     expect(summarise(s.sandbox.log())).toMatchObject({ accepted: 80, acceptedTwice: 0 });

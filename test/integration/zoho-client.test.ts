@@ -427,7 +427,7 @@ describe('sockets that are kept', () => {
     const zoho = client({ idleSocketMs: 150 });
     expect(await submit(zoho, api.url)).toMatchObject({ status: 202 });
     expect(api.openSockets()).toBe(1);
-    await waitFor(() => api.openSockets() === 0, { what: 'the idle socket to be dropped', timeoutMs: 2_000 });
+    await waitFor(() => api.openSockets() === 0, { what: 'the idle socket to be dropped' });
   });
 
   test('closing drops idle sockets, twice as well as once', async () => {

@@ -71,6 +71,7 @@ export function useDashboardPages(): DashboardPages {
         expect(complaints.filter((complaint) => !expected?.test(complaint))).toEqual([]);
       });
       const page = await context.newPage();
+      page.setDefaultTimeout(60_000);
       page.on('request', (request) => {
         if (!request.url().startsWith(new URL(url).origin)) complaints.push(`asked for ${request.url()}`);
       });

@@ -8,7 +8,7 @@ export const LONG = 'test/long/';
 const ALONE = [
   'test/integration/dashboard-load.test.ts',
   'test/integration/store-pace.test.ts',
-  'test/integration/storms.test.ts',
+  'test/long/storms.test.ts',
 ];
 
 export function runsAlone(path) {
