@@ -223,6 +223,7 @@ describe('an answer that leaves open whether Zoho took the row', () => {
       await queueRows(scene.queue, goodRows(3, 'Other'));
       await waitFor(async () => (await scene.engine.counts()).completed === 3, { what: 'the other rows' });
       expect(scene.posts()).toHaveLength(4);
+      await waitFor(async () => (await scene.engine.counts()).delayed === 1, { what: 'the row to be put back' });
       expect(await scene.engine.counts()).toMatchObject({ delayed: 1, failed: 0 });
       expect((await scene.queue.getJob(key))?.attemptsMade).toBe(0);
     },

@@ -150,7 +150,10 @@ describe('the allowance while workers run', () => {
     const forbidden = async () => ({ kind: 'forbidden' as const, code: 'OAUTH_SCOPE_MISMATCH' });
     const { store } = scene.engine;
     // It ends by itself, which is why it will not ask again.
-    await keepAllowance({ store, reads: readsOf({ feature: forbidden, org: forbidden }), log }, unending());
+    await keepAllowance(
+      { store, reads: readsOf({ feature: forbidden, stats: forbidden, org: forbidden }), log },
+      unending(),
+    );
     expect(events).toEqual(['allowance.refused']);
     expect((await store.cell<RememberedAllowance>('allowance').read()).value?.allowance).toBeNull();
   });

@@ -451,7 +451,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
   });
 
   describe('places in flight', () => {
-    const two = { ...FREE, maxInFlight: 2, placeLeaseMs: 400 };
+    const two = { ...FREE, maxInFlight: 2, placeLeaseMs: 3_000 };
 
     test('are never more than allowed under concurrent callers, rows and other calls together', async () => {
       const limits = { ...FREE, maxInFlight: 5 };

@@ -30,21 +30,21 @@ export const TEST_SETTINGS: WorkerSettings = {
  * passes itself.
  */
 export function quickTiming(requestTimeoutMs: number, changes: Partial<Timing> = {}): Timing {
-  const sendWithinMs = 1_500;
+  const sendWithinMs = 4_000;
   return timingFor(requestTimeoutMs, {
     sendWithinMs,
-    claimLostAfterMs: sendWithinMs + requestTimeoutMs + 500,
-    lockDurationMs: sendWithinMs + requestTimeoutMs + 1_000,
+    claimLostAfterMs: sendWithinMs + requestTimeoutMs + 1_500,
+    lockDurationMs: sendWithinMs + requestTimeoutMs + 2_500,
     stalledCheckMs: 500,
-    placeLeaseMs: 4_000,
+    placeLeaseMs: 6_000,
     heartbeatMs: 300,
     standbyHeartbeatMs: 50,
     shortWaitMs: 100,
-    canaryLeaseMs: 2_000,
+    canaryLeaseMs: 4_000,
     watchEveryMs: 150,
     sweepEveryMs: 200,
     serverEveryMs: 50,
-    leaderLeaseMs: 4_000,
+    leaderLeaseMs: 8_000,
     betweenLooksMs: 500,
     settlingMs: 300,
     betweenMissesMs: 500,
