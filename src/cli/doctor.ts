@@ -21,10 +21,11 @@ import { chooseEngine, type EngineKind } from './last-engine.js';
 import { storeOfNobody } from './no-store.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { openLog, type Session } from './session.js';
-import { printResult } from './terminal.js';
+import { coloursOf, printResult } from './terminal.js';
 import { version } from './version.js';
 
 interface Flags {
+  readonly verbose?: boolean;
   readonly json?: boolean;
   readonly engine?: EngineKind;
   readonly notify?: boolean;
@@ -35,13 +36,17 @@ const PLACE_LEASE_MS = 30_000;
 
 /** `doctor`: looks at everything a worker needs, and says what to do about it. Changes nothing and submits nothing. */
 export function define(command: Command): Run {
-  command.option('--notify', 'send a test message to ZIA_NOTIFY_URL too').addOption(jsonFlag()).addOption(engineFlag());
+  command
+    .option('--verbose', 'list what is in order, too')
+    .option('--notify', 'send a test message to ZIA_NOTIFY_URL too')
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
   example(command, 'npm run doctor', 'npm run doctor -- --notify');
   return async () => {
-    const { json = false, engine, notify = false }: Flags = command.opts();
+    const { json = false, engine, notify = false, verbose = false }: Flags = command.opts();
     const checks = [...(await examine(engine)), ...(notify ? [await notifyCheck()] : [])];
     const works = checks.every(({ status }) => status !== 'failed');
-    printResult(json, { works, checks }, () => text(checks, works));
+    printResult(json, { works, checks }, () => text(checks, works, verbose));
     return works ? EXIT.done : EXIT.usage;
   };
 }
@@ -169,14 +174,32 @@ async function attempt<T>(name: string, work: () => Promise<T>): Promise<Attempt
 
 const LABELS = { ok: 'ok', warning: 'warning', failed: 'failed', 'not-checked': 'not checked' } as const;
 
-function text(checks: readonly Check[], works: boolean): string {
+function text(checks: readonly Check[], works: boolean, verbose: boolean): string {
   const verdict = works ? 'A worker can run.' : 'A worker would not run: see what failed above.';
-  return `${checkLines(checks)}\n${verdict}`;
+  return `${checkLines(checks, verbose)}\n${verdict}`;
 }
 
-/** One line a check. */
-export function checkLines(checks: readonly Check[]): string {
-  return checks
-    .map(({ name, status, message }) => `${LABELS[status].padEnd(11)}  ${name}: ${message.replaceAll('\n', ' ')}`)
-    .join('\n');
+/** One line a check. A person at a terminal sees marks, problems first, and what is in order in one line unless `verbose`. */
+export function checkLines(checks: readonly Check[], verbose = true): string {
+  if (process.stdout.isTTY !== true)
+    return checks.map((check) => checkLine(`${LABELS[check.status].padEnd(11)} `, check)).join('\n');
+  const colours = coloursOf(process.stdout);
+  const marks = {
+    failed: colours.red('✗'),
+    warning: colours.yellow('!'),
+    'not-checked': colours.dim('–'),
+    ok: colours.green('✓'),
+  } as const;
+  const inOrder = checks.filter(({ status }) => status === 'ok');
+  const shown = (['failed', 'warning', 'not-checked', ...(verbose ? (['ok'] as const) : [])] as const).flatMap(
+    (wanted) => checks.filter(({ status }) => status === wanted),
+  );
+  const lines = shown.map((check) => checkLine(marks[check.status], check));
+  if (verbose || inOrder.length === 0) return lines.join('\n');
+  const noun = inOrder.length === 1 ? 'check' : 'checks';
+  return [...lines, `${marks.ok} ${inOrder.length} ${noun} ok (--verbose lists them)`].join('\n');
+}
+
+function checkLine(mark: string, { name, message }: Check): string {
+  return `${mark} ${name}: ${message.replaceAll('\n', ' ')}`;
 }

@@ -6,6 +6,8 @@ export interface LiveArea {
   show(text: string): void;
   /** Takes the text off the screen and ends the area. Safe to call twice. */
   clear(): void;
+  /** Leaves the text on the screen and ends the area. Safe to call twice. */
+  keep(): void;
 }
 
 let current: { readonly above: (text: string) => void } | null = null;
@@ -22,17 +24,19 @@ export function openLiveArea(stream: NodeJS.WriteStream): LiveArea {
     },
   };
   current = mine;
+  const end = (last: () => void) => {
+    if (current !== mine) return;
+    current = null;
+    last();
+    update.done();
+  };
   return {
     show: (text) => {
       shown = text;
       update(text);
     },
-    clear: () => {
-      if (current !== mine) return;
-      current = null;
-      update.clear();
-      update.done();
-    },
+    clear: () => end(() => update.clear()),
+    keep: () => end(() => undefined),
   };
 }
 

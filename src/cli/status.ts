@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Input } from '../lib/csv/with-input.js';
 import { UsageError } from '../lib/errors.js';
+import { asStarted } from '../lib/invocation.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { fileStatus } from '../reports/file-status.js';
 import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
@@ -11,9 +12,11 @@ import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
 import { type InputFlags, withInput } from './input.js';
+import { openLiveArea } from './live-area.js';
+import { moment } from './moment.js';
 import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
 import { type Session, withSession } from './session.js';
-import { printResult, table } from './terminal.js';
+import { coloursOf, printResult, table, wrapped } from './terminal.js';
 
 interface Flags extends InputFlags {
   readonly watch?: boolean;
@@ -24,7 +27,6 @@ interface Flags extends InputFlags {
 type Status = QueueStatus & { readonly file?: FileCounts };
 
 const WATCH_EVERY_MS = 1_000;
-const CLEAR_SCREEN = '\x1b[2J\x1b[H';
 
 /** `status`: the queue, and one file's rows by outcome. Changes nothing. */
 export function define(command: Command): Run {
@@ -60,18 +62,32 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
     shutdown: { signal },
   } = session;
   const allowanceOf = quickAllowance(session);
+  const area = flags.watch && process.stdout.isTTY ? openLiveArea(process.stdout) : null;
   do {
     const queue = await queueStatus(engine, await allowanceOf(), session.config.work.resumeAfterLimitMs);
     const status: Status = input === null ? queue : { ...queue, file: await fileStatus(input) };
-    if (flags.watch) process.stdout.write(process.stdout.isTTY ? CLEAR_SCREEN : '\n');
-    printResult(flags.json ?? false, status, () => textOf(status, input?.source.path));
+    const text = () => textOf(status, input?.source.path);
+    if (area !== null) area.show(firstLines(`${text()}\n\n${WATCHED}`));
+    else printResult(flags.json ?? false, status, () => `${flags.watch ? '\n' : ''}${text()}`);
     if (flags.watch) await sleep(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
   } while (flags.watch && !signal.aborted);
+  area?.keep();
   return EXIT.done;
+}
+
+const WATCHED = 'Ctrl-C ends this.';
+
+/** What fits the screen, from the top: that is where a stop is. */
+function firstLines(text: string): string {
+  return wrapped(asStarted(text), process.stdout)
+    .split('\n')
+    .slice(0, Math.max(1, process.stdout.rows - 1))
+    .join('\n');
 }
 
 function textOf({ queue, uncertain, held, stop, without, allowance, file }: Status, name: string | undefined): string {
   const parts = [
+    stop === null ? 'Not stopped.' : stopText(stop),
     `Queue\n${table([
       ['  waiting', queue.waiting],
       ['  active', queue.active],
@@ -81,12 +97,18 @@ function textOf({ queue, uncertain, held, stop, without, allowance, file }: Stat
       ['  uncertain', uncertain],
       ['  held', held],
     ])}`,
-    stop === null ? 'Not stopped.' : `STOPPED since ${stop.since} (${stop.code}): ${stop.message}`,
-    ...(stop?.nextTry === undefined ? [] : [`The workers try again by themselves at ${stop.nextTry}, one row first.`]),
   ];
   if (without !== undefined)
-    parts.push(`Rows go without ${without.join(' and ')}, until \`resume --with ${without.join(',')}\`.`);
+    parts.push(`Rows go without ${without.join(' and ')}, until \`npm run resume -- --with ${without.join(',')}\`.`);
   if (allowance !== null) parts.push(allowanceLine(allowance));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
   return parts.join('\n\n');
+}
+
+/** A pause is meant, and no alarm. */
+function stopText({ code, message, since, nextTry }: NonNullable<Status['stop']>): string {
+  const colours = coloursOf(process.stdout);
+  const paint = code === 'PAUSED' ? colours.yellow : (text: string) => colours.bold(colours.red(text));
+  const line = paint(`STOPPED since ${moment(Date.parse(since))} (${code}): ${message}`);
+  return nextTry === undefined ? line : `${line}\nThe workers try again by themselves at ${nextTry}, one row first.`;
 }
