@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import type { RunningCli } from '../support/cli.js';
 import type { Scene } from '../support/cli-scene.js';
 import { withScene } from '../support/cli-scene.js';
-import { startCluster, startSentinelSet, startServer } from '../support/redis-topologies.js';
+import { type RedisServer, startCluster, startSentinelSet, startServer } from '../support/redis-topologies.js';
 import { setup } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
 
@@ -60,6 +61,46 @@ test('on a cluster of three nodes two workers stop with the quota, and finish ev
   expect(keys.filter((count) => count > 0)).toHaveLength(1);
 }, 60_000);
 
+test('a slot that moves under live workers is whole in the end, and no row is sent twice', async () => {
+  const nodes = await startCluster(t);
+  await withScene('redis', { completeAfterMs: 3_600_000 }, async (scene) => {
+    const env = {
+      REDIS_URL: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+      ZIA_METRICS_PORT: '0',
+      ZIA_RATE_LIMIT_PER_SECOND: '20',
+    };
+    const file = await scene.csv('a.csv', 150);
+    expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
+    const workers = [1, 2].map(() => scene.start(['worker'], env));
+    await waitFor(() => scene.sandbox.enrichments().length >= 20, { what: 'the first rows', timeoutMs: 30_000 });
+    const sizes = await Promise.all(nodes.map(({ client }) => client.dbsize()));
+    const from = nodes[sizes.findIndex((size) => size > 0)];
+    const to = nodes[sizes.indexOf(0)];
+    if (from === undefined || to === undefined) throw new Error('no node owns the store alone');
+    await moveSlot(`{${scene.env.ZIA_PREFIX}}`, from, to, nodes);
+    await waitFor(() => scene.sandbox.enrichments().length >= 150, { what: 'all rows', timeoutMs: 60_000 });
+    for (const { child } of workers) child.kill('SIGTERM');
+    for (const { ended } of workers) expect((await ended).code).toBe(0);
+    await expectEachOnce(scene, file, 150, env);
+    expect(await from.client.dbsize()).toBe(0);
+  });
+}, 120_000);
+
+/** Key by key, as `redis-cli --cluster reshard --cluster-pipeline 1` does. Rejects when a key is on both sides. */
+async function moveSlot(tag: string, from: RedisServer, to: RedisServer, nodes: readonly RedisServer[]): Promise<void> {
+  const slot = String(await from.client.cluster('KEYSLOT', tag));
+  const [fromId, toId] = [String(await from.client.cluster('MYID')), String(await to.client.cluster('MYID'))];
+  await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+  await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+  for (;;) {
+    const [key] = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, '1')) as string[];
+    if (key === undefined) break;
+    await from.client.call('MIGRATE', '127.0.0.1', String(to.port), key, '0', '5000');
+    await sleep(5);
+  }
+  for (const { client } of [to, from, ...nodes]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+}
+
 test('a worker goes on with the replica that Sentinel made the primary, and no row is sent twice', async () => {
   const { primary, replica, sentinel, name } = await startSentinelSet(t);
   await withScene('redis', { quota: 5, completeAfterMs: 3_600_000 }, async (scene) => {
@@ -91,6 +132,55 @@ test('a worker goes on with the replica that Sentinel made the primary, and no r
     await expectEachOnce(scene, file, 12, env);
   });
 }, 60_000);
+
+test('in a planned failover a confirmed pause holds at once, and a quota spent meanwhile stays spent', async () => {
+  const { replica, sentinel, name } = await startSentinelSet(t);
+  await withScene('redis', { completeAfterMs: 3_600_000 }, async (scene) => {
+    const env = {
+      REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`,
+      ZIA_METRICS_PORT: '0',
+      ZIA_REQUEST_TIMEOUT_MS: '3000',
+      ZIA_RATE_LIMIT_PER_SECOND: '20',
+    };
+    const posts = () => scene.sandbox.log().filter(({ kind }) => kind === 'post').length;
+    const file = await scene.csv('a.csv', 600);
+    expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
+    const workers = [1, 2].map(() => scene.start(['worker'], env));
+    await waitFor(() => posts() >= 20, { what: 'the first rows', timeoutMs: 30_000 });
+
+    const primary = async () => String(await sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name));
+    await sentinel.client.call('SENTINEL', 'FAILOVER', name);
+    await waitFor(async () => (await primary()).endsWith(`,${replica.port}`), {
+      what: 'the switch',
+      timeoutMs: 20_000,
+    });
+    const paused = await scene.run(['pause', '--json'], env);
+    expect(paused).toMatchObject({ code: 0 });
+    await waitFor(() => workers.every((worker) => worker.stderr().includes('"fleet.stopped"')), {
+      what: 'both workers to know of the pause',
+      timeoutMs: 20_000,
+    });
+    const atPause = posts();
+    // Longer than the old primary goes on taking writes.
+    await sleep(12_000);
+    expect(posts() - atPause).toBe(0);
+    expect(JSON.parse((await scene.run(['status', '--json'], env)).stdout)).toMatchObject({ stop: { code: 'PAUSED' } });
+
+    scene.sandbox.configure({ quota: scene.sandbox.enrichments().length });
+    expect(await scene.run(['resume'], env)).toMatchObject({ code: 4 });
+    const spent = posts();
+    await sentinel.client.call('SENTINEL', 'FAILOVER', name).catch(() => undefined);
+    await sleep(12_000);
+    expect(posts()).toBe(spent);
+    expect(JSON.parse((await scene.run(['status', '--json'], env)).stdout)).toMatchObject({
+      stop: { code: 'LIMIT_EXCEEDED' },
+    });
+    for (const { child } of workers) child.kill('SIGTERM');
+    for (const { ended } of workers) expect((await ended).code).toBe(0);
+    const sent = scene.sandbox.enrichments().map(({ sent: values }) => JSON.stringify(values));
+    expect(new Set(sent).size).toBe(sent.length);
+  });
+}, 150_000);
 
 test('over TLS with a password, and a certificate that only NODE_EXTRA_CA_CERTS knows', async () => {
   const server = await startServer(t, { tls: { cert: fixture('cert'), key: fixture('key') } });

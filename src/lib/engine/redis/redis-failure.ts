@@ -12,6 +12,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/MISCONF/, 'cannot write to its disk and refuses changes; look at its log and its disk space'],
   [/LOADING/, 'is still loading its data; try again in a moment'],
   [
+    /TRYAGAIN|Too many Cluster redirections/,
+    'is moving the keys of this store to another node; workers go on by themselves when that is done',
+  ],
+  [
     /CLUSTERDOWN/,
     'has lost its quorum, or nobody serves a part of its slots; try again in a moment, and look at its nodes when that does not help',
   ],

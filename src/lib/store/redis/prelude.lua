@@ -1,5 +1,6 @@
 -- Put in front of every script here. KEYS[1] is what all names begin with: they share one hash tag, so a script that is
--- given one of them runs where all of them are, on Redis Cluster too. Naming all thirteen costs a client 3 microseconds a call.
+-- given one of them runs where all of them are, on Redis Cluster too.
+-- All are named on a cluster only (see redis-operations.ts), for it costs a client 3 microseconds a call.
 --
 -- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line; #worker id -> that worker's number
 -- ids         hash    enrichment id -> identity key: an id belongs to one key
@@ -87,8 +88,11 @@ end
 local function with_lines(keys)
   local reply = {}
   for _, key in ipairs(keys) do
-    reply[#reply + 1] = key
-    reply[#reply + 1] = redis.call('HGET', ledger, key)
+    local line = redis.call('HGET', ledger, key)
+    if line then
+      reply[#reply + 1] = key
+      reply[#reply + 1] = line
+    end
   end
   return reply
 end
