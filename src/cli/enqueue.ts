@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { OnePer } from '../lib/core/other-columns.js';
 import { count, rows } from '../lib/core/wording.js';
 import type { Priority } from '../lib/queues.js';
 import { checkText } from '../producers/check-text.js';
@@ -8,7 +9,17 @@ import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath } from './input.js';
-import { againFlag, engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
+import {
+  againFlag,
+  engineFlag,
+  example,
+  jsonFlag,
+  mapFlag,
+  onePerFlag,
+  priorityFlag,
+  wholeNumber,
+  yesFlag,
+} from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
@@ -16,6 +27,7 @@ import { printResult } from './terminal.js';
 export interface EnqueueFlags extends InputFlags {
   readonly limit?: number;
   readonly again?: boolean;
+  readonly onePer?: OnePer;
   readonly rejects?: string;
   readonly priority?: Priority;
 }
@@ -35,6 +47,7 @@ export function define(command: Command): Run {
     .addOption(yesFlag())
     .addOption(mapFlag())
     .addOption(againFlag())
+    .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(
@@ -78,6 +91,7 @@ export async function enqueue(
       maxAttempts: config.work.maxAttempts,
       limit: flags.limit,
       again: flags.again,
+      onePer: flags.onePer,
       priority: flags.priority,
       rejectsPath: flags.rejects === undefined ? undefined : typedPath(flags.rejects),
       signal: shutdown.signal,

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ONE_PER } from '../lib/core/other-columns.js';
 import { asStarted } from '../lib/invocation.js';
 import { PRIORITIES } from '../lib/queues.js';
 import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
@@ -21,6 +22,11 @@ export const priorityFlag = (): Option =>
 /** Of the commands that queue rows, and of `plan`. */
 export const againFlag = (): Option =>
   new Option('--again', 'pay again for rows that were sent under other columns; never for one sent under these');
+
+export const onePerFlag = (): Option =>
+  new Option('--one-per <what>', 'of the rows that share it, take the first; the others get its result').choices([
+    ...ONE_PER,
+  ]);
 
 export const yesFlag = (): Option => new Option('-y, --yes', 'on a terminal, do not ask before rows are queued');
 

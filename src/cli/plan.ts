@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { OnePer } from '../lib/core/other-columns.js';
 import { checkText } from '../producers/check-text.js';
 import { planFile } from '../producers/plan-file.js';
 import { type Plan, planLine, planWithin, recordIdLine } from '../producers/plan-within.js';
@@ -7,7 +8,7 @@ import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath } from './input.js';
-import { againFlag, engineFlag, example, jsonFlag, mapFlag, wholeNumber } from './options.js';
+import { againFlag, engineFlag, example, jsonFlag, mapFlag, onePerFlag, wholeNumber } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
@@ -15,6 +16,7 @@ import { printResult, table } from './terminal.js';
 export interface PlanFlags extends InputFlags {
   readonly limit?: number;
   readonly again?: boolean;
+  readonly onePer?: OnePer;
 }
 
 interface Flags extends PlanFlags {
@@ -29,6 +31,7 @@ export function define(command: Command): Run {
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .addOption(mapFlag())
     .addOption(againFlag())
+    .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(command, 'npm run plan accounts.csv', 'npm run -s plan accounts.csv -- --json');
@@ -56,6 +59,7 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
         covers,
         limit: flags.limit,
         again: flags.again,
+        onePer: flags.onePer,
         signal: session.shutdown.signal,
         onProgress: ({ rows: done, total }) => progress.update(done, total),
       }),

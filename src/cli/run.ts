@@ -12,7 +12,17 @@ import { type EnqueueFlags, enqueue, enqueueSummary } from './enqueue.js';
 import { EXIT } from './exit-codes.js';
 import { writeExport } from './export.js';
 import { typedPath } from './input.js';
-import { againFlag, engineFlag, example, jsonFlag, mapFlag, priorityFlag, wholeNumber, yesFlag } from './options.js';
+import {
+  againFlag,
+  engineFlag,
+  example,
+  jsonFlag,
+  mapFlag,
+  onePerFlag,
+  priorityFlag,
+  wholeNumber,
+  yesFlag,
+} from './options.js';
 import { createRunProgress } from './run-progress.js';
 import { type RunReport, runSummary } from './run-summary.js';
 import { type Session, withSession } from './session.js';
@@ -43,6 +53,7 @@ export function define(command: Command): Run {
     .addOption(yesFlag())
     .addOption(mapFlag())
     .addOption(againFlag())
+    .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
   example(command, 'npm start -- accounts.csv', 'npm start -- accounts.csv --limit 5');

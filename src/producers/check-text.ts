@@ -113,7 +113,7 @@ function findingText(finding: Finding, input: InputCheck): string {
         ? `the columns of ${names} look swapped: --map says which is which`
         : `most values of ${names} cannot be used: is it the right column? --map names another`;
     case 'REMEMBERED_MAPPING':
-      return `${names === '' ? 'columns' : names} as chosen before for files with this header row; --map chooses anew`;
+      return `${names}: as chosen before for files with this header row, --map chooses anew`;
     case 'DUPLICATE_HEADER':
       return `${counted(finding, 'header is', 'headers are')} there more than once: --map website=#3 names a column by its position`;
     case 'SENT_WITHOUT_RECORD_ID':

@@ -1,6 +1,8 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { InputCheck } from '../lib/core/input-check.js';
+import { type OnePer, traitsOf } from '../lib/core/other-columns.js';
 import { checkInput, type InputChecker } from '../lib/csv/check-input.js';
+import type { CsvSource } from '../lib/csv/csv-source.js';
 import { createFirstLines } from '../lib/csv/first-lines.js';
 import { createPaidRows, type Elsewhere, type KeyedRow, type PaidRowsOptions, wasSent } from '../lib/csv/paid-rows.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
@@ -10,6 +12,8 @@ import { mapAhead } from '../lib/map-ahead.js';
 export interface ClassifyOptions extends PaidRowsOptions, Pick<Input, 'choice'> {
   /** Rows that were sent under other columns are new. Default false. */
   readonly again?: boolean | undefined;
+  /** Of the rows that share this, the first is taken and the others are duplicates. */
+  readonly onePer?: OnePer | undefined;
   /** Take the first so many new rows, at least 1; reading ends there. All rows when absent. */
   readonly limit?: number | undefined;
   /** Ends the reading between two chunks. */
@@ -81,13 +85,11 @@ export function checkOf({ source, columns, choice }: ClassifyOptions): InputChec
  */
 export async function* classifyRows(options: ClassifyOptions, check: InputChecker): AsyncGenerator<ClassifiedRows> {
   const { source, columns, module, engine, again = false, limit = Number.POSITIVE_INFINITY, signal } = options;
-  const firstLines = createFirstLines(source.rowCount);
   const paidRows = createPaidRows(options);
+  const isRepeated = repeats(source, options.onePer);
 
   async function classify(rows: readonly FileRow[]): Promise<readonly ClassifiedRow[]> {
-    const repeated = new Set(
-      rows.filter(({ key, lineNumber }) => key !== undefined && firstLines.seenOn(key, lineNumber) !== null),
-    );
+    const repeated = new Set(rows.filter(isRepeated));
     const first = rows.filter((row): row is KeyedRow => row.key !== undefined && !repeated.has(row));
     const known = await knownKeys(
       first.map(({ key }) => key),
@@ -112,6 +114,19 @@ export async function* classifyRows(options: ClassifyOptions, check: InputChecke
     yield { rows, soFar };
     if (soFar.enqueued >= limit) return;
   }
+}
+
+/** Whether a row repeats an earlier one; ask once for each, in the order of the file. 16 bytes a row, twice with `onePer`. */
+function repeats(source: CsvSource, onePer: OnePer | undefined): (row: FileRow) => boolean {
+  const rows = createFirstLines(source.rowCount);
+  const companies = onePer === undefined ? null : createFirstLines(source.rowCount);
+  return ({ key, lineNumber, parsed }) => {
+    if (key === undefined || !parsed.ok) return false;
+    if (rows.seenOn(key, lineNumber) !== null) return true;
+    if (companies === null || onePer === undefined) return false;
+    const company = traitsOf(parsed.row)[onePer];
+    return company !== '' && companies.seenOn(company, lineNumber) !== null;
+  };
 }
 
 function takeIn({ row, kind, elsewhere }: ClassifiedRow, check: InputChecker): void {

@@ -81,9 +81,9 @@ function assertNotSwapped({ source, choice }: EnqueueOptions): void {
 }
 
 /** Notes how the file is read, before its first row is queued: for the next file with its header row, and for other columns. */
-async function remember({ source, columns, module, mapFlags = [], engine }: EnqueueOptions): Promise<void> {
+async function remember({ source, columns, module, mapFlags = [], onePer, engine }: EnqueueOptions): Promise<void> {
   await rememberColumns(source, mapFlags, engine.store);
-  await noteQueuedAs(source, { columns, module }, engine.store);
+  await noteQueuedAs(source, { columns, module }, onePer, engine.store);
 }
 
 /**

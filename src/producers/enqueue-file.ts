@@ -7,7 +7,10 @@ import { createRejectWriter, rejectsPathOf } from './reject-writer.js';
 
 export interface EnqueueFileOptions
   extends InputOptions,
-    Pick<EnqueueOptions, 'queue' | 'maxAttempts' | 'limit' | 'priority' | 'again' | 'onProgress' | 'signal'> {
+    Pick<
+      EnqueueOptions,
+      'queue' | 'maxAttempts' | 'limit' | 'priority' | 'again' | 'onePer' | 'onProgress' | 'signal'
+    > {
   /** Beside the input file when absent. */
   readonly rejectsPath?: string | undefined;
 }

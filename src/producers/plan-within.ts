@@ -47,7 +47,8 @@ function coverage({ enqueued, ahead, covered, endsAtLine, allowance }: Plan): st
   if (covered === null || allowance === null) return `${uses}; how many are left is not known`;
   const left = `${allowance.source === 'zoho' ? '' : 'an estimated '}${count(allowance.left)} left`;
   const before = ahead === 0 ? '' : `, after ${rows(ahead)} ahead in the queue`;
-  if (endsAtLine === null) return `${uses} of ${left}${before}`;
+  const after = count(Math.max(0, allowance.left - ahead - enqueued));
+  if (endsAtLine === null) return `${uses} of ${left}${before}; ${after} left after them`;
   if (covered === 0) return `${uses}, and of ${left}${before} there is none for these rows`;
   return `${uses}, and of ${left}${before} you can afford ${count(covered)} of these rows (up to line ${count(endsAtLine - 1)})`;
 }

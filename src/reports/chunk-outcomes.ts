@@ -1,7 +1,9 @@
 import { assertNever } from '../lib/core/assert-never.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
+import { type OnePer, traitsOf } from '../lib/core/other-columns.js';
 import { createPaidRows, type Elsewhere, type KeyedRow, type PaidRows, wasSent } from '../lib/csv/paid-rows.js';
+import { readOtherUses } from '../lib/csv/queued-as.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
 import type { Engine, JobFate } from '../lib/engine/engine.js';
@@ -33,10 +35,51 @@ export async function* withOutcomes(
   options: OutcomeOptions = { withData: false },
 ): AsyncGenerator<ReportedRows> {
   const paidRows = createPaidRows(input);
+  const { onePer } = await readOtherUses(input.source, input, input.engine.store);
+  const firstOf = onePer === undefined ? null : firstOfCompanies(onePer);
   const { only = () => true } = options;
-  yield* mapAhead(readRows(input.source, input), 1, (rows) =>
-    lookUp(rows.filter(only), input.engine, paidRows, options),
-  );
+  yield* mapAhead(readRows(input.source, input), 1, async (all) => {
+    const rows = all.filter(only);
+    const first = firstOf === null ? null : new Map(all.map((row) => [row, firstOf(row)]));
+    const found = await lookUp(rows, input.engine, paidRows, options);
+    return first === null
+      ? found
+      : withResultsOfFirst(found, first, (others) => lookUp(others, input.engine, paidRows, options));
+  });
+}
+
+/** The first row of the file with a row's company, for files of which one row each was sent. It is kept for each company. */
+function firstOfCompanies(onePer: OnePer): (row: FileRow) => FileRow {
+  const first = new Map<string, FileRow>();
+  return (row) => {
+    const company = row.parsed.ok ? traitsOf(row.parsed.row)[onePer] : '';
+    if (company === '') return row;
+    const known = first.get(company);
+    if (known === undefined) first.set(company, row);
+    return known ?? row;
+  };
+}
+
+/** Rows that were left out for an earlier one of their company get its outcome. */
+async function withResultsOfFirst(
+  { rows, outcomes }: ReportedRows,
+  first: ReadonlyMap<FileRow, FileRow>,
+  lookUpOthers: (rows: readonly FileRow[]) => Promise<ReportedRows>,
+): Promise<ReportedRows> {
+  const firstOf = (row: FileRow) => first.get(row) ?? row;
+  const leftOut = new Set(rows.filter((row, at) => outcomes[at]?.status === 'not_enqueued' && firstOf(row) !== row));
+  const others = await lookUpOthers([...new Set([...leftOut].map(firstOf))]);
+  const outcomeOf = new Map(others.rows.map((row, at) => [row, others.outcomes[at]]));
+  return {
+    rows,
+    outcomes: outcomes.map((own, at) => {
+      const row = rows[at];
+      const earlier = row && leftOut.has(row) ? firstOf(row) : undefined;
+      const outcome = earlier && outcomeOf.get(earlier);
+      if (earlier === undefined || outcome === undefined) return own;
+      return { ...outcome, notes: [`result of line ${earlier.lineNumber}`, ...outcome.notes] };
+    }),
+  };
 }
 
 async function lookUp(

@@ -212,7 +212,7 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
   });
 
   test('delayed, prioritized and failed rows are replaced, those that a worker has stay', async () => {
-    const path = await file(table(['Company', 'Email']).slice(0, 5));
+    const path = await file(table(['Company', 'Email', 'Town']).slice(0, 5));
     await enqueue(path, { priority: 'low' });
     const [first, second, third] = await queue.getPrioritized(0, -1);
     let started: () => void = () => undefined;
@@ -229,7 +229,10 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
         },
         { concurrency: 1 },
       ),
-      (opened) => opened.close(),
+      async (opened) => {
+        finish();
+        await opened.close();
+      },
     );
     await isActive;
     await third?.changePriority({ priority: 0 });
@@ -239,6 +242,22 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     expect((await engine.counts()).waiting).toBe(3);
     finish();
     await worker.close();
+  });
+
+  test('one row for each website is sent, and the others get its result', async () => {
+    const lines = rows
+      .slice(0, 3)
+      .flatMap(({ Company, Website }) => [
+        `${Company},${Website},a@x.example`,
+        `${Company} Berlin,${Website},b@x.example`,
+        `${Company} Bonn,https://${Website}/,`,
+      ]);
+    const path = await file(['Company,Website,E-Mail', ...lines, `Lonely ${run},,c@x.example`]);
+    expect(await enqueueAndPay(path, { onePer: 'website' })).toMatchObject({ rows: 10, enqueued: 4, duplicates: 6 });
+    expect(await enqueueAndPay(path, { onePer: 'website' })).toMatchObject({ enqueued: 0, duplicates: 6, known: 4 });
+    const records = await exported(path);
+    expect(records.map(({ zia_status }) => zia_status)).toEqual(records.map(() => 'enriched'));
+    expect(records[4]).toMatchObject({ zia_ceo: `Head of ${rows[1]?.Company}`, zia_notes: 'result of line 5' });
   });
 
   async function exported(path: string): Promise<readonly Record<string, string>[]> {

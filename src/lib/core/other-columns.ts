@@ -28,6 +28,10 @@ export function traitsOf(fields: SentFields): Traits {
   return { name: digest('name', name), website: digest('website', website), recordId: digest('record id', recordId) };
 }
 
+/** `--one-per`: of the rows that share it, one is sent. */
+export const ONE_PER = ['website', 'name'] as const;
+export type OnePer = (typeof ONE_PER)[number];
+
 /** The keys of the index by which an entry with these traits is found: rows that fit each other share at least one. */
 export function aliasesOf({ name, website, recordId }: Traits): readonly string[] {
   return [name, website, recordId].filter((alias) => alias !== '');

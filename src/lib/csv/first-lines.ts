@@ -1,9 +1,7 @@
-import type { IdentityKey } from '../core/ids.js';
-
 /** Remembers on which line each row of a file came first. */
 export interface FirstLines {
-  /** The line on which this key was seen before; null when it is new, and remembered from now on. */
-  seenOn(key: IdentityKey, lineNumber: number): number | null;
+  /** The line on which this key, or digest of at least 8 bytes, was seen before; null when it is new, and remembered from now on. */
+  seenOn(key: string, lineNumber: number): number | null;
 }
 
 /**

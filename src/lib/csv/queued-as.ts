@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ColumnMapping } from '../core/columns.js';
+import type { OnePer } from '../core/other-columns.js';
 import type { Store } from '../store/store.js';
 import type { CsvSource } from './csv-source.js';
 
@@ -10,7 +11,12 @@ export interface QueuedAs {
 }
 
 /** The store's `queued-as` cell: how files of each header row were queued, oldest first in both lists. */
-type Notes = readonly { readonly headers: string; readonly uses: readonly QueuedAs[] }[];
+type Notes = readonly {
+  readonly headers: string;
+  readonly uses: readonly QueuedAs[];
+  /** Of the latest queueing: one row was sent of those that share this. */
+  readonly onePer?: OnePer | undefined;
+}[];
 
 /** The cell is one small document, rewritten whole. */
 const MAX_HEADER_ROWS = 200;
@@ -21,24 +27,26 @@ export async function readOtherUses(
   { headers }: Pick<CsvSource, 'headers'>,
   now: QueuedAs,
   store: Pick<Store, 'cell'>,
-): Promise<{ readonly uses: readonly QueuedAs[]; readonly nowMs: number }> {
+): Promise<{ readonly uses: readonly QueuedAs[]; readonly onePer: OnePer | undefined; readonly nowMs: number }> {
   const { value, nowMs } = await store.cell<Notes>('queued-as').read();
-  const uses = value?.find((note) => note.headers === headersHash(headers))?.uses ?? [];
-  return { uses: uses.filter((use) => !isSameUse(use, now)), nowMs };
+  const { uses = [], onePer } = value?.find((note) => note.headers === headersHash(headers)) ?? {};
+  return { uses: uses.filter((use) => !isSameUse(use, now)), onePer, nowMs };
 }
 
 /** Notes how a file is queued, before its first row is. Calling it twice is safe. */
 export async function noteQueuedAs(
   source: Pick<CsvSource, 'headers'>,
   use: QueuedAs,
+  onePer: OnePer | undefined,
   store: Pick<Store, 'cell'>,
 ): Promise<void> {
   const headers = headersHash(source.headers);
   await store.cell<Notes>('queued-as').change((value) => {
     const notes = value ?? [];
-    const uses = notes.find((note) => note.headers === headers)?.uses ?? [];
-    if (uses.some((known) => isSameUse(known, use))) return undefined;
-    const note = { headers, uses: [...uses, use].slice(-MAX_USES) };
+    const { uses = [], onePer: before } = notes.find((note) => note.headers === headers) ?? {};
+    const others = uses.filter((known) => !isSameUse(known, use));
+    if (others.length < uses.length && before === onePer) return undefined;
+    const note = { headers, uses: [...others, use].slice(-MAX_USES), onePer };
     return [...notes.filter((known) => known.headers !== headers), note].slice(-MAX_HEADER_ROWS);
   });
 }
