@@ -157,6 +157,11 @@ function presentValues(given: Environment): Record<string, string> {
   );
 }
 
+/** With as many rows as permits, each permit stays empty for the two round trips between one row and the next. */
+function rowsAtHand(maxInFlight: number): number {
+  return Math.max(Math.ceil(1.25 * maxInFlight), maxInFlight + 2);
+}
+
 function configOf(values: Variables, cwd: string): Config {
   return Object.freeze({
     ...present({ profile: values.ZIA_PROFILE }),
@@ -205,7 +210,7 @@ function workOf(values: Variables): WorkSettings {
     module: values.ZIA_MODULE,
     ratePerSecond: values.ZIA_RATE_LIMIT_PER_SECOND,
     maxInFlight: values.ZIA_MAX_IN_FLIGHT,
-    concurrency: values.ZIA_WORKER_CONCURRENCY ?? values.ZIA_MAX_IN_FLIGHT,
+    concurrency: values.ZIA_WORKER_CONCURRENCY ?? rowsAtHand(values.ZIA_MAX_IN_FLIGHT),
     maxAttempts: values.ZIA_MAX_ATTEMPTS,
     backoffBaseMs: values.ZIA_BACKOFF_BASE_MS,
     backoffCapMs: values.ZIA_BACKOFF_CAP_MS,

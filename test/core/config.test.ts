@@ -74,7 +74,9 @@ test.each([
   ],
   ['ZIA_RATE_LIMIT_PER_SECOND', '0.5', (c: ReturnType<typeof loadConfig>) => c.work.ratePerSecond, 0.5],
   ['ZIA_WORKER_CONCURRENCY', '9', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 9],
-  ['ZIA_MAX_IN_FLIGHT', '7', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 7],
+  ['ZIA_MAX_IN_FLIGHT', '7', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 9],
+  ['ZIA_MAX_IN_FLIGHT', '5', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 7],
+  ['ZIA_MAX_IN_FLIGHT', '20', (c: ReturnType<typeof loadConfig>) => c.work.concurrency, 25],
   ['ZIA_REQUEST_TIMEOUT_MS', '3000', (c: ReturnType<typeof loadConfig>) => c.work.shutdownDeadlineMs, 18_000],
   [
     'REDIS_URL',

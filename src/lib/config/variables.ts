@@ -113,8 +113,8 @@ export const SCHEMA = z.object({
   ),
   ZIA_WORKER_CONCURRENCY: about(
     wholeNumber(1, MOST_IN_FLIGHT).optional(),
-    'Rows one worker holds at a time. A few more than may be in flight keep the next row at hand for a place that becomes free.',
-    { ...WORK, unset: 'ZIA_MAX_IN_FLIGHT' },
+    'Rows one worker holds at a time. A few more than may be in flight keep the next row at hand for a permit that becomes free.',
+    { ...WORK, unset: 'ZIA_MAX_IN_FLIGHT and a quarter more, at least 2 more' },
   ),
   ZIA_MAX_ATTEMPTS: about(wholeNumber(1, 100).default(5), 'Attempts at a row before it fails.', WORK),
   ZIA_BACKOFF_BASE_MS: about(
