@@ -29,6 +29,8 @@ export interface SandboxEnrichment {
   readonly id: string;
   readonly sent: SentValues;
   readonly createdAtMs: number;
+  /** Zoho's id of the user who made it. */
+  readonly createdBy: string;
 }
 
 const START_MS = Date.now() - performance.now();

@@ -18,6 +18,8 @@ export interface EnrichmentBook {
   judge(url: URL, body: string, options: SandboxOptions): Judgement;
   list(url: URL, options: SandboxOptions): SandboxAnswer;
   get(id: string, options: SandboxOptions): SandboxAnswer;
+  /** Schedules one that no call of the API asked for, as a person does in the CRM's own pages. */
+  accept(sent: SentValues, createdBy: string): SandboxEnrichment;
   all(): readonly SandboxEnrichment[];
   /** What the latest finished enrichment of a CRM record found; null data when it found nothing. FAILED ones write nothing. */
   finishedFor(module: string, recordId: string, options: SandboxOptions): FinishedEnrichment | undefined;
@@ -35,6 +37,8 @@ export type Judgement =
 
 const FIELDS = ['name', 'email', 'website'] as const;
 const PER_PAGE = 100;
+/** The user whose refresh token the API calls come with. */
+export const API_USER = '554023000000235011';
 const EDITIONS = ['enterprise', 'ultimate'];
 const STATUSES = ['SCHEDULED', 'RUNNING', 'UPDATED', 'COMPLETED', 'FAILED', 'DATA_NOT_FOUND'];
 
@@ -44,8 +48,8 @@ export function createEnrichmentBook(): EnrichmentBook {
   const byId = new Map<string, SandboxEnrichment>();
   const byRecord = new Map<string, SandboxEnrichment>();
 
-  function accept(sent: SentValues): SandboxEnrichment {
-    const enrichment = { id: String(nextId), sent, createdAtMs: nowMs() };
+  function accept(sent: SentValues, createdBy = API_USER): SandboxEnrichment {
+    const enrichment = { id: String(nextId), sent, createdAtMs: nowMs(), createdBy };
     nextId += 7n;
     accepted.push(enrichment);
     byId.set(enrichment.id, enrichment);
@@ -67,11 +71,16 @@ export function createEnrichmentBook(): EnrichmentBook {
       if (refusal !== undefined) return refusal;
       const wanted = url.searchParams.get('status');
       const perPage = Math.min(PER_PAGE, positive(url.searchParams.get('per_page')) ?? PER_PAGE);
-      const page = positive(url.searchParams.get('page')) ?? 1;
+      const page = options.listRepeats ? 1 : (positive(url.searchParams.get('page')) ?? 1);
       const matching = wanted === null ? accepted : accepted.filter((one) => statusOf(one, options) === wanted);
       const items = pageOf(matching, page, perPage, url.searchParams.get('sort_order') === 'asc');
       if (items.length === 0) return EMPTY;
-      const info = { per_page: perPage, count: items.length, page, more_records: page * perPage < matching.length };
+      const info = {
+        per_page: perPage,
+        count: items.length,
+        page,
+        more_records: options.listRepeats || page * perPage < matching.length,
+      };
       return ok({ [RESOURCE]: items.map((one) => listed(one, options)), info });
     },
     get: (id, options) => {
@@ -81,6 +90,7 @@ export function createEnrichmentBook(): EnrichmentBook {
       const enrichment = byId.get(id);
       return enrichment === undefined ? EMPTY : ok({ [RESOURCE]: [detailed(enrichment, options)] });
     },
+    accept,
     all: () => accepted,
     finishedFor: (module, recordId, options) => {
       const enrichment = byRecord.get(`${module} ${recordId}`);
@@ -235,12 +245,12 @@ function listed(enrichment: SandboxEnrichment, options: SandboxOptions): object 
     id,
     status: statusOf(enrichment, options),
     created_time,
-    created_by: { id: '554023000000235011', name: 'Sandbox User' },
+    created_by: { id: enrichment.createdBy, name: 'Sandbox User' },
   };
 }
 
 function detailed(enrichment: SandboxEnrichment, options: SandboxOptions): object {
-  const { name = null, email = null, website = null } = enrichment.sent;
+  const { name = null, email = null, website = null } = echoOf(enrichment.sent, options.echo);
   const status = statusOf(enrichment, options);
   return {
     id: enrichment.id,
@@ -248,6 +258,12 @@ function detailed(enrichment: SandboxEnrichment, options: SandboxOptions): objec
     enrich_based_on: { name, email, website },
     enriched_data: status === 'COMPLETED' ? enrichedDataOf(enrichment.sent) : null,
   };
+}
+
+function echoOf(sent: SentValues, echo: SandboxOptions['echo']): Partial<SentValues> {
+  if (echo === 'nothing') return {};
+  if (echo === 'other') return { ...sent, name: `${sent.name ?? ''} Inc` };
+  return echo === 'scheme' && sent.website ? { ...sent, website: `https://${sent.website}` } : sent;
 }
 
 function isField(key: string): boolean {

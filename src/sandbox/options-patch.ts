@@ -43,6 +43,8 @@ const optionsSchema = z.strictObject({
   unfilterableFields: z.array(z.string()),
   scopes: z.array(z.string()),
   clockOffsetMs: z.number(),
+  echo: z.enum(['sent', 'scheme', 'other', 'nothing']),
+  listRepeats: z.boolean(),
   faults: z.array(fault),
   seed: z.int(),
 } satisfies Record<keyof SandboxOptions, z.ZodType>);

@@ -44,6 +44,10 @@ export interface SandboxOptions {
   readonly scopes: readonly string[];
   /** Added to the server's clock: its Date header and the times of its enrichments. */
   readonly clockOffsetMs: number;
+  /** What an enrichment asked for by id shows of its submission: a website with a scheme, another name, nothing. */
+  readonly echo: 'sent' | 'scheme' | 'other' | 'nothing';
+  /** Every page of the list is its first, and says that more follow. */
+  readonly listRepeats: boolean;
   readonly faults: readonly Fault[];
   /** Decides latencies and which calls a fault with a share hits. */
   readonly seed: number;
@@ -124,6 +128,8 @@ export const DEFAULT_OPTIONS: SandboxOptions = {
     'ZohoCRM.modules.READ',
   ],
   clockOffsetMs: 0,
+  echo: 'sent',
+  listRepeats: false,
   faults: [],
   seed: 1,
 };

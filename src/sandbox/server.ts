@@ -14,6 +14,9 @@ import { createTokenDesk, formParams } from './tokens.js';
 
 export type { Sandbox } from './sandbox.js';
 
+/** Somebody who works in the CRM's own pages. */
+const ANOTHER_USER = '554023000000235099';
+
 export type StartOptions = Partial<SandboxOptions> & { readonly port?: number; readonly host?: string };
 
 /** Starts the stand-in. Port 0 takes a free one. Rejects when the port is taken. */
@@ -43,6 +46,7 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
       options = { ...options, ...patch };
     },
     log: () => log,
+    enrich: (sent, createdBy = ANOTHER_USER) => book.accept(sent, createdBy),
     enrichments: () => book.all(),
     reset: () => {
       log.length = 0;

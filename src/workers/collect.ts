@@ -41,6 +41,8 @@ interface Walk {
   barren: number;
   /** The last page was read. */
   isListed: boolean;
+  /** The first id of the last page: a list that shows it again has no end. */
+  firstId: string | null;
   /** All rows that the list did not show are in `todo`, or were asked for. */
   isAsked: boolean;
   misses: number;
@@ -117,7 +119,11 @@ export function createCollector(deps: CollectorDeps): Collector {
     const finished = await sort(read.value.items, at, nowMs);
     const offsetMs = read.zohoNowMs === null ? 0 : nowMs - read.zohoNowMs;
     const backToMs = Math.min(...read.value.items.map(({ createdAtMs }) => (createdAtMs ?? nowMs) + offsetMs));
-    at.isListed = !read.value.moreRecords || backToMs < oldestMs - TOLERANCE_MS || at.barren >= BARREN_PAGES;
+    const firstId = read.value.items[0]?.id ?? null;
+    const isRepeated = firstId === at.firstId;
+    at.firstId = firstId;
+    at.isListed =
+      isRepeated || !read.value.moreRecords || backToMs < oldestMs - TOLERANCE_MS || at.barren >= BARREN_PAGES;
     const counted = { ...state, idleCalls: state.idleCalls + 1, finished: state.finished + finished, refused: null };
     return passed(counted, at);
   }
@@ -201,7 +207,7 @@ export function createCollector(deps: CollectorDeps): Collector {
 }
 
 function newWalk(seen: Walk['seen']): Walk {
-  return { seen, todo: [], barren: 0, isListed: false, isAsked: false, misses: 0 };
+  return { seen, todo: [], barren: 0, isListed: false, firstId: null, isAsked: false, misses: 0 };
 }
 
 /** Only a page whose rows were all asked for is passed: another worker may have to go on from here. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   afterAnswer,
@@ -11,7 +10,7 @@ import {
   mayWork,
 } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
-import type { Limits, Reported, ServerSeen, Store } from '../lib/store/store.js';
+import type { Limits, Reported, Store } from '../lib/store/store.js';
 import { createPlaceQueue } from './place-queue.js';
 import type { Timing } from './timing.js';
 
@@ -41,8 +40,8 @@ export interface Fleet {
   standby(waitMs: number | null, code: string): void;
   /** The latest control state seen. */
   readonly control: Control;
-  /** The server that the latest heartbeat saw behind the store; null before the first. */
-  readonly server: ServerSeen | null;
+  /** The store may have lost writes, as of the latest heartbeat: nothing is sent before the look at what Zoho has. */
+  readonly looking: boolean;
   /** Milliseconds since the store last answered a heartbeat; null before the first answer. */
   heartbeatAgoMs(): number | null;
   /** Why the latest heartbeat was not answered; null when it was. */
@@ -58,6 +57,7 @@ export interface Fleet {
 }
 
 export interface FleetSettings {
+  readonly workerId: string;
   readonly limits: Limits;
   readonly timing: Timing;
   readonly policy: FleetPolicy;
@@ -77,8 +77,7 @@ const WORTH_TELLING_MS = 1_000;
 
 export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   const { store, log } = deps;
-  const { timing } = settings;
-  const workerId = randomUUID().slice(0, 13);
+  const { timing, workerId } = settings;
   const places = createPlaceQueue(timing.askAgainMs);
   const activeCalls = new Set<string>();
   let calls = 0;
@@ -88,7 +87,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   let notBefore = 0;
   let nap = new AbortController();
   let closed = false;
-  let server: ServerSeen | null = null;
+  let looking = false;
   let heardAt: number | null = null;
   let heartbeatFailure: string | null = null;
   let beating: Promise<void> = Promise.resolve();
@@ -108,17 +107,14 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   async function heartbeat(): Promise<void> {
     try {
       const known = control;
-      const [seen, seenServer] = await Promise.all([
-        store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs),
-        store.server(),
-      ]);
+      const seen = await store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs);
       members = seen.workers;
-      server = seenServer;
+      looking = seen.history?.look != null;
       heardAt = performance.now();
       heartbeatFailure = null;
       const current = seen.control.epoch < known.epoch ? await keepDecisions(known) : seen.control;
       observe(current);
-      allow(performance.now() >= notBefore && server.state !== 'changed' && mayWork(current, seen.nowMs));
+      allow(performance.now() >= notBefore && !looking && mayWork(current, seen.nowMs));
     } catch (error) {
       heartbeatFailure = error instanceof Error ? error.message : String(error);
       log.warn('heartbeat.failed', { message: heartbeatFailure });
@@ -168,8 +164,8 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     get members() {
       return members;
     },
-    get server() {
-      return server;
+    get looking() {
+      return looking;
     },
     get working() {
       return working;

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import type { Moment } from '../lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { Echo, Orphan } from '../lib/core/reconcile.js';
 import type { Store } from '../lib/store/store.js';
@@ -12,12 +13,30 @@ export interface Look {
   readonly known: ReadonlyMap<EnrichmentId, IdentityKey>;
 }
 
-type Failure = Exclude<Read<never>, { kind: 'read' }>;
-export type LookResult = { readonly kind: 'look'; readonly look: Look } | Failure;
+export interface Listed {
+  readonly id: EnrichmentId;
+  /** On the store's clock. */
+  readonly createdAtMs: number;
+  /** Zoho's id of the user; null where it does not tell. */
+  readonly createdBy: string | null;
+}
+
+export type LookFailure = Exclude<Read<never>, { kind: 'read' }>;
+export type LookResult = { readonly kind: 'look'; readonly look: Look } | LookFailure;
+export type ListResult =
+  | { readonly kind: 'listed'; readonly items: readonly Listed[]; readonly zohoNowMs: number | null }
+  | LookFailure;
 
 export interface LookAtZoho {
-  /** `sinceMs` is on the store's clock. Fails whole: half a list proves nothing. */
-  since(sinceMs: number, store: Store): Promise<LookResult>;
+  /** The list back to a moment. Fails whole: half a list proves nothing. Asked between pages, `goOn` may end it. */
+  list(backTo: Moment, goOn?: () => Promise<boolean>): Promise<ListResult>;
+  /** What nobody owns, and what somebody does. `sinceMs` is on the store's clock. */
+  since(sinceMs: number): Promise<LookResult>;
+  /** What these echo, null for an id that Zoho does not know; asked for once. */
+  echoes(
+    ids: readonly EnrichmentId[],
+    goOn?: () => Promise<boolean>,
+  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | LookFailure>;
 }
 
 /** The list and the store's clock may disagree by the offset's error, and list times have whole seconds. */
@@ -25,73 +44,87 @@ const TOLERANCE_MS = 10_000;
 const ECHOES_AT_ONCE = 5;
 /** Echoes of enrichments made by others never change, so they are asked for once. */
 const REMEMBERED_ECHOES = 50_000;
+/** A million enrichments: a list that goes on after that has no end. */
+const MAX_PAGES = 10_000;
 
-export function createLookAtZoho(reads: ZohoReads): LookAtZoho {
-  const echoes = new Map<EnrichmentId, Echo | null>();
+const always = async () => true;
 
-  return {
-    since: async (sinceMs, store) => {
-      const listed = await listSince(sinceMs, store);
-      if (listed.kind !== 'listed') return listed;
-      const known = await store.owners(listed.items.map(({ id }) => id));
-      const unknown = listed.items.filter(({ id }) => !known.has(id));
-      const failure = await fetchEchoes(unknown.map(({ id }) => id));
-      if (failure) return failure;
-      const orphans = unknown.flatMap(({ id, createdAtMs }) => {
-        const echo = echoes.get(id);
-        return echo ? [{ id, createdAtMs, echo }] : [];
-      });
-      return { kind: 'look', look: { orphans, known } };
-    },
-  };
+export function createLookAtZoho(reads: ZohoReads, store: Store): LookAtZoho {
+  const remembered = new Map<EnrichmentId, Echo | null>();
+  return { list, since, echoes };
 
-  async function listSince(
-    sinceMs: number,
-    store: Store,
-  ): Promise<{ kind: 'listed'; items: { id: EnrichmentId; createdAtMs: number }[] } | Failure> {
-    const items = new Map<EnrichmentId, { id: EnrichmentId; createdAtMs: number }>();
-    for (let page = 1; ; page++) {
+  async function since(sinceMs: number): Promise<LookResult> {
+    const listed = await list({ storeMs: sinceMs, zohoMs: null });
+    if (listed.kind !== 'listed') return listed;
+    const ids = listed.items.map(({ id }) => id);
+    const [known, kept] = await Promise.all([store.owners(ids), store.orphans(ids)]);
+    const unknown = listed.items.filter(({ id }) => !known.has(id));
+    const found = await echoes(unknown.map(({ id }) => id).filter((id) => !kept.has(id)));
+    if ('kind' in found) return found;
+    const orphans = unknown.flatMap(({ id, createdAtMs }) => {
+      const echo = kept.get(id)?.echo ?? found.get(id);
+      return echo ? [{ id, createdAtMs, echo }] : [];
+    });
+    return { kind: 'look', look: { orphans, known } };
+  }
+
+  async function list(backTo: Moment, goOn = always): Promise<ListResult> {
+    const items = new Map<EnrichmentId, Listed>();
+    let firstNowMs: number | null = null;
+    for (let page = 1; page <= MAX_PAGES; page++) {
+      if (!(await goOn())) return { kind: 'unavailable', code: 'INTERRUPTED' };
       const answer = await reads.list(page);
       if (answer.kind !== 'read') return answer;
       const { nowMs } = await store.control.read();
       const offsetMs = answer.zohoNowMs === null ? 0 : nowMs - answer.zohoNowMs;
+      firstNowMs ??= answer.zohoNowMs;
+      const backToMs = (backTo.zohoMs === null ? backTo.storeMs : backTo.zohoMs + offsetMs) - TOLERANCE_MS;
+      const before = items.size;
       let oldestMs = Number.POSITIVE_INFINITY;
-      for (const { id, createdAtMs } of answer.value.items) {
+      for (const { id, createdAtMs, createdBy } of answer.value.items) {
         // A time nobody can read counts as new: looking at one enrichment too many is harmless.
         const createdMs = createdAtMs === null ? nowMs : createdAtMs + offsetMs;
         oldestMs = Math.min(oldestMs, createdMs);
-        items.set(id, { id, createdAtMs: createdMs });
+        items.set(id, { id, createdAtMs: createdMs, createdBy });
       }
-      if (!answer.value.moreRecords || oldestMs < sinceMs - TOLERANCE_MS)
-        return { kind: 'listed', items: [...items.values()] };
+      if (!answer.value.moreRecords || oldestMs < backToMs)
+        return { kind: 'listed', items: [...items.values()], zohoNowMs: firstNowMs };
+      // A page without anything new would be followed by others like it, for ever.
+      if (items.size === before) break;
     }
+    return { kind: 'unavailable', code: 'LIST_WITHOUT_END' };
   }
 
-  async function fetchEchoes(ids: readonly EnrichmentId[]): Promise<Failure | undefined> {
+  async function echoes(
+    ids: readonly EnrichmentId[],
+    goOn = always,
+  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | LookFailure> {
     const limit = pLimit(ECHOES_AT_ONCE);
-    let failure: Failure | undefined;
-    await Promise.all(
-      ids
-        .filter((id) => !echoes.has(id))
-        .map((id) =>
-          limit(async () => {
-            if (failure) return;
-            const answer = await reads.echo(id);
-            if (answer.kind === 'read') remember(id, answer.value);
-            else failure = answer;
-          }),
-        ),
-    );
-    return failure;
+    const found = new Map<EnrichmentId, Echo | null>();
+    let failure: LookFailure | undefined;
+    async function ask(id: EnrichmentId): Promise<void> {
+      const known = remembered.get(id);
+      if (known !== undefined) found.set(id, known);
+      if (known !== undefined || failure) return;
+      if (!(await goOn())) {
+        failure = { kind: 'unavailable', code: 'INTERRUPTED' };
+        return;
+      }
+      const answer = await reads.echo(id);
+      if (answer.kind !== 'read') failure = answer;
+      else {
+        remember(id, answer.value);
+        found.set(id, answer.value);
+      }
+    }
+    await Promise.all(ids.map((id) => limit(ask, id)));
+    return failure ?? found;
   }
 
   function remember(id: EnrichmentId, echo: Echo | null): void {
-    echoes.set(id, echo);
-    if (echoes.size > REMEMBERED_ECHOES) {
-      for (const oldest of echoes.keys()) {
-        echoes.delete(oldest);
-        break;
-      }
-    }
+    remembered.set(id, echo);
+    if (remembered.size <= REMEMBERED_ECHOES) return;
+    const [oldest] = remembered.keys();
+    if (oldest !== undefined) remembered.delete(oldest);
   }
 }

@@ -87,7 +87,7 @@ export interface SignsSettings {
 }
 
 export function createSigns(
-  fleet: Pick<Fleet, 'control' | 'server' | 'working' | 'members' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
+  fleet: Pick<Fleet, 'control' | 'looking' | 'working' | 'members' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
   { concurrency, ratePerSecond, timing }: SignsSettings,
 ): Signs {
   let phase: WorkerSigns['phase'] = 'starting';
@@ -138,7 +138,7 @@ export function createSigns(
           // Every row that the fleet holds may have its slot before one of this worker's.
           rowsLateMs: timing.rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.members.length),
         },
-        serverChanged: fleet.server?.state === 'changed',
+        serverChanged: fleet.looking,
         stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,
       }),
   };

@@ -43,10 +43,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   async function pass(): Promise<'looked' | 'unavailable'> {
     const { nowMs } = await store.control.read();
     const doubts = await store.uncertain({ held: false, limit: ROWS_A_PASS });
-    const due = [...doubts].filter(([, { sentAtMs }]) => sentAtMs + settings.timing.settlingMs <= nowMs);
+    const settled = [...doubts].filter(([, { sentAtMs }]) => sentAtMs + settings.timing.settlingMs <= nowMs);
+    await settleOrphaned(
+      settled.filter(([, { callId }]) => orphanIn(callId) !== undefined),
+      nowMs,
+    );
+    const due = settled.filter(([, { callId }]) => orphanIn(callId) === undefined);
     if (due.length === 0) return 'looked';
     const oldestMs = Math.min(...due.map(([, { sentAtMs }]) => sentAtMs));
-    const result = await deps.look.since(oldestMs, store);
+    const result = await deps.look.since(oldestMs);
     if (result.kind === 'unavailable') {
       log.warn('lookup.unavailable', { code: result.code, rows: due.length });
       return 'unavailable';
@@ -57,6 +62,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     }
     for (const finding of await findings(new Map(due), result.look)) await apply(finding, result.look, nowMs);
     return 'looked';
+  }
+
+  /** Rows that equal an orphan: what it echoes is known, so nothing has to be asked. */
+  async function settleOrphaned(due: readonly (readonly [IdentityKey, LedgerEntry])[], nowMs: number): Promise<void> {
+    if (due.length === 0) return;
+    const orphans = await store.orphans(due.flatMap(([, { callId }]) => orphanIn(callId) ?? []));
+    const look = { orphans: [...orphans.values()], known: new Map() };
+    for (const finding of await findings(new Map(due), look)) await apply(finding, look, nowMs);
   }
 
   /**
@@ -98,6 +111,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   async function missing(key: IdentityKey, entry: LedgerEntry, look: Look, lookedAtMs: number): Promise<void> {
+    // The orphan is another row's by now, so this row was never sent.
+    if (orphanIn(entry.callId) !== undefined) return sendAgain(key, entry);
     const firstMissMs = firstMisses.get(entry.callId);
     if (firstMissMs === undefined) {
       firstMisses.set(entry.callId, lookedAtMs);
@@ -149,4 +164,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const job = await queue.getJob(key);
     await job?.promote().catch(() => undefined);
   }
+}
+
+/** The orphan for which `admit` made a row uncertain. */
+function orphanIn(callId: string): EnrichmentId | undefined {
+  const [, id] = /^orphan\.(\d+)$/.exec(callId) ?? [];
+  return id as EnrichmentId | undefined; // put there by the store's scripts
 }

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../lib/engine/engine.js';
@@ -10,17 +10,16 @@ import { noteLimits } from '../lib/store/fleet-limits.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
 import { createFleet } from './fleet.js';
-import { createLookAtZoho } from './look-at-zoho.js';
 import { createSigns, type Readiness } from './readiness.js';
 import { resumeByItself } from './resume-by-itself.js';
 import { type NoticeSettings, sendNotices, tellLast } from './send-notices.js';
-import { createServerWatch } from './server-change.js';
-import { admitWithStrays } from './stray-rows.js';
 import { submitRow } from './submit-row.js';
 import { createSubmitWorker } from './submit-worker.js';
 import { runSweep } from './sweep.js';
 import { type Timing, timingFor } from './timing.js';
 import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
+import { createWorkerMemory } from './worker-memory.js';
+import { createZohoClock } from './zoho-clock.js';
 import { createZohoReads } from './zoho-reads.js';
 
 /** The numbers of the configuration that a worker needs. */
@@ -81,8 +80,14 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   setMaxListeners(0, options.stopSignal);
   const timing = options.timing ?? timingFor(settings.requestTimeoutMs);
   const random = () => randomInt(2 ** 32) / 2 ** 32;
+  const workerId = randomUUID().slice(0, 13);
+  const clock = createZohoClock();
+  const zoho = clock.listen(options.zoho);
+  const memory = createWorkerMemory({ store: engine.store, workerId, zohoNowMs: clock.nowMs, log });
+  const { store } = memory;
   const fleet = createFleet(
     {
+      workerId,
       limits: {
         callsPerSecond: settings.ratePerSecond,
         maxInFlight: settings.maxInFlight,
@@ -92,7 +97,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       policy: { maxInFlight: settings.maxInFlight, backoff },
     },
     {
-      store: engine.store,
+      store,
       log,
       shutdown: options.stopSignal,
       random,
@@ -105,45 +110,34 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   const signs = createSigns(fleet, { ...settings, timing });
   options.onReadiness?.(signs.readiness);
   const { refused, onRefused } = refusal(log);
-  const store = admitWithStrays(engine.store, () => fleet.server?.runId ?? null);
-  const deps = { store, zoho: options.zoho, tokens: options.tokens, fleet, log, onRefused };
+  const deps = { store, zoho, tokens: options.tokens, fleet, log, onRefused };
   const worker = createSubmitWorker(
     { concurrency: settings.concurrency, backoff },
     { engine, fleet, log, random, onFetch: signs.fetched, submit: (data) => signs.during(() => submitRow(data, deps)) },
   );
   const queue = engine.openQueue();
   const reads = createZohoReads(deps);
-  const serverWatch = createServerWatch({
-    engine,
-    queue,
-    look: createLookAtZoho(reads),
-    workerId: fleet.workerId,
-    timing,
-    seen: () => fleet.server,
-    log,
-  });
   const watch = await watchQueue(engine);
   const sweepEnd = new AbortController();
   await fleet.start();
-  await noteLimits(engine.store, { ...settings, workerId: fleet.workerId, members: fleet.members }, log);
-  await serverWatch.meet();
+  await noteLimits(engine.store, { ...settings, workerId, members: fleet.members }, log);
   void logEngineWarnings(engine, log);
-  const watching = serverWatch.run(sweepEnd.signal);
   const sweeping = runSweep(
     {
       engine,
       queue,
       reads,
-      settings: { keepLargeResults: false, ...settings, workerId: fleet.workerId, timing },
+      settings: { keepLargeResults: false, ...settings, workerId, timing },
       log,
-      suspended: () => fleet.server?.state === 'changed',
+      looking: () => fleet.looking,
+      workers: () => fleet.members,
     },
     sweepEnd.signal,
   );
   const unattended = {
     engine,
     store: engine.store,
-    workerId: fleet.workerId,
+    workerId,
     everyMs: timing.unattendedEveryMs,
     afterLimitMs: settings.resumeAfterLimitMs ?? 0,
     log,
@@ -153,7 +147,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   const telling = notices === undefined ? undefined : sendNotices({ ...unattended, ...notices }, sweepEnd.signal);
   const crash = crashOf(worker, log);
   signs.enter('running');
-  log.info('worker.started', { workerId: fleet.workerId, concurrency: settings.concurrency });
+  log.info('worker.started', { workerId, concurrency: settings.concurrency });
   try {
     const stopSignal = AbortSignal.any([options.stopSignal, sweepEnd.signal]);
     const done = watch.untilDone({
@@ -169,13 +163,13 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     sweepEnd.abort();
     await Promise.all([
       drain(worker, settings.shutdownDeadlineMs, log),
-      within(Promise.all([sweeping, watching, resuming, telling]), settings.shutdownDeadlineMs),
+      within(Promise.all([sweeping, resuming, telling]), settings.shutdownDeadlineMs),
     ]);
     // What happened last, such as the end of all work, would else be told by the next worker only.
     if (notices !== undefined) await tellLast({ ...unattended, ...notices });
     await queue.close();
     await fleet.close();
-    log.info('worker.ended', { workerId: fleet.workerId });
+    log.info('worker.ended', { workerId });
   }
 }
 

@@ -6,6 +6,8 @@ export interface SweepState {
   readonly leader: Lease | null;
   /** The positive control: this account has shown that a known id is listed and that its echo equals what was sent. */
   readonly echo: 'unknown' | 'shown' | 'differs';
+  /** Zoho's ids of the users that have made an enrichment of this ledger. */
+  readonly users?: readonly string[];
 }
 
 export interface SweepSettings {

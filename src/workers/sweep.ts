@@ -5,6 +5,7 @@ import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type CollectSettings, createCollector } from './collect.js';
 import { createLookAtZoho } from './look-at-zoho.js';
+import { createHistoryLook } from './lost-history.js';
 import { createReconciler } from './reconcile.js';
 import type { SweepSettings, SweepState } from './sweep-state.js';
 import type { Timing } from './timing.js';
@@ -16,8 +17,10 @@ export interface SweepDeps {
   readonly reads: ZohoReads;
   readonly settings: SweepSettings & CollectSettings;
   readonly log: Logger;
-  /** The store may have lost writes and its rows are being looked up: until then nobody else decides about them. */
-  readonly suspended?: () => boolean;
+  /** The store may have lost writes: until Zoho's list was read, nothing else is decided. */
+  readonly looking: () => boolean;
+  /** Ids of the workers alive. */
+  readonly workers: () => readonly string[];
 }
 
 const EXPIRED_CLAIMS_AT_ONCE = 1_000;
@@ -32,11 +35,14 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   const { engine, settings, log } = deps;
   const { timing } = settings;
   const cell = engine.store.cell<SweepState>('sweep');
-  const reconciler = createReconciler({ ...deps, cell, look: createLookAtZoho(deps.reads) });
+  const look = createLookAtZoho(deps.reads, engine.store);
+  const reconciler = createReconciler({ ...deps, cell, look });
+  const lookForLost = createHistoryLook({ ...deps, store: engine.store, look, cell, timing, goOn: stillLeads });
   const collector = createCollector({ ...deps, signal });
   const lookUps = createPauses(timing);
   const results = createPauses(timing);
   let waitMs = timing.sweepEveryMs;
+  let ledAt = 0;
   while (!signal.aborted) {
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
@@ -49,7 +55,12 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   }
 
   async function step(): Promise<number> {
-    if (deps.suspended?.() === true) return timing.sweepEveryMs;
+    if (deps.looking()) {
+      if (!lookUps.areOver() || !(await leads())) return timing.serverEveryMs;
+      if ((await lookForLost()) === 'unavailable') lookUps.pauseLonger();
+      else lookUps.reset();
+      return timing.serverEveryMs;
+    }
     await engine.store.expireClaims(timing.claimLostAfterMs, EXPIRED_CLAIMS_AT_ONCE);
     const ledger = await engine.store.counts();
     if (ledger.uncertain + ledger.pending === 0) return timing.sweepEveryMs;
@@ -68,11 +79,18 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
     return collected === 'more' ? 0 : timing.sweepEveryMs;
   }
 
+  /** Renews the lead in time during a long look, and not at each of its calls. */
+  async function stillLeads(): Promise<boolean> {
+    if (signal.aborted) return false;
+    return performance.now() - ledAt < timing.leaderLeaseMs / 3 || leads();
+  }
+
   async function leads(): Promise<boolean> {
     const { value } = await cell.change((state, nowMs) => {
       const leader = leaseTaken(state?.leader ?? null, settings.workerId, nowMs, timing.leaderLeaseMs);
       return leader && { ...(state ?? UNKNOWN_ECHO), leader };
     });
+    ledAt = performance.now();
     return value?.leader?.holder === settings.workerId;
   }
 }

@@ -50,7 +50,7 @@ test.each([
 describe('the signs of a worker', () => {
   const fleet = {
     control: INITIAL_CONTROL,
-    server: null,
+    looking: false,
     working: true,
     members: ['a', 'b'],
     heartbeatAgoMs: () => 10,

@@ -58,7 +58,9 @@ export function isWalkDue(state: CollectorState, rows: PendingRows, shortestMs: 
 export function walkDueAtMs(state: CollectorState, rows: PendingRows, shortestMs: number): number {
   const grown = Math.max(2 ** state.doublings, unpaidCalls(state) * WAITS_PER_UNPAID_CALL);
   const waitMs = shortestMs * (hasNewRows(state, rows) ? 1 : grown);
-  return Math.max(state.lookedAtMs, rows.oldestScheduledAtMs) + waitMs;
+  // Times to come are from before the clock was set back.
+  const past = [state.lookedAtMs, rows.oldestScheduledAtMs].filter((ms) => ms <= rows.nowMs);
+  return Math.max(0, ...past) + waitMs;
 }
 
 /** The state in which a walk begins. New rows shorten the wait again, unless a walk is so long that it would not pay. */

@@ -96,6 +96,7 @@ export interface FleetPolicy {
   readonly backoff: BackoffPolicy;
 }
 
+const CLOCK_TOLERANCE_MS = 10_000;
 const NO_STREAKS: Streaks = { outage: 0, unknown: 0, unreadable: 0, throttled: 0 };
 const OUTAGES_THAT_OPEN_THE_BREAKER = 3;
 const UNKNOWN_ANSWERS_THAT_STOP = 3;
@@ -223,7 +224,9 @@ export function probeTaken(
  * A probe taken long ago is worth asking about: its worker may be dead, which only an admission finds out.
  */
 export function mayWork(control: Control, nowMs: number): boolean {
-  if (control.mode === 'stopped' || control.holdUntilMs > nowMs) return false;
+  if (control.mode === 'stopped') return false;
+  // A hold that begins in the future is from before the store's clock was set back.
+  if (control.holdUntilMs > nowMs && control.heldSinceMs <= nowMs + CLOCK_TOLERANCE_MS) return false;
   if (control.probe === null) return true;
   return control.probe.key === null || control.probe.leaseUntilMs < nowMs;
 }

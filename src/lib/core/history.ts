@@ -48,4 +48,72 @@ export interface Moment {
  * Why a look is due, the weakest first. `start`: a first worker begins, and nothing else is known. `server`: another process
  * or replication history serves the data. `lost`: a worker misses what it wrote.
  */
-export type Sign = 'start' | 'server' | 'lost';
+export type Sign = (typeof SIGNS)[number];
+const SIGNS = ['start', 'server', 'lost'] as const;
+
+/** What a heartbeat has shown to a worker. */
+export interface Seen {
+  readonly history: History;
+  readonly server: string;
+  /** This worker's number as the store has it, and as the worker remembers it. */
+  readonly number: number;
+  readonly remembered: number;
+  /** The first heartbeat of a worker that finds no other alive. */
+  readonly isFirst: boolean;
+  /** When the store was empty, as this worker remembers it; null for one that has just begun. */
+  readonly bornMs: number | null;
+}
+
+/** The sign of loss in what a worker saw; null when there is none. */
+export function signOf({ history, server, number, remembered, isFirst, bornMs }: Seen): Sign | null {
+  if (number < remembered || (bornMs !== null && bornMs !== history.bornMs)) return 'lost';
+  const known = history.look?.server ?? history.server;
+  if (server !== '' && known !== '' && server !== known) return 'server';
+  // Where no server tells its name, any copy of the data may have been put in place.
+  return isFirst && !(history.cleanEnd && server !== '') ? 'start' : null;
+}
+
+export function historyBegun(server: string, nowMs: number): History {
+  return { server, bornMs: Math.floor(nowMs), cleanEnd: false, look: null };
+}
+
+/** The history with a look due; the very object given when the same look is due already. */
+export function lookBegun(
+  history: History,
+  due: Pick<HistoryLook, 'sign' | 'server' | 'backTo'> & { readonly bornMs: number },
+  nowMs: number,
+): History {
+  const { look } = history;
+  const { bornMs, ...fresh } = due;
+  const anew = { ...history, bornMs, cleanEnd: false };
+  // What is lost during the second round was not looked for in the first.
+  if (look === null || look.server !== due.server || look.round === 2 || look.backTo.storeMs > due.backTo.storeMs) {
+    const backTo = look === null || look.backTo.storeMs > due.backTo.storeMs ? due.backTo : look.backTo;
+    const sign = look === null ? due.sign : stronger(look.sign, due.sign);
+    return { ...anew, look: { ...fresh, backTo, sign, sinceMs: nowMs, back: [], round: 1, progress: null } };
+  }
+  const sign = stronger(look.sign, due.sign);
+  return sign === look.sign ? history : { ...anew, look: { ...look, sign } };
+}
+
+/** The worker has written back what it knows; the very object given when there is nothing to note. */
+export function workerBack(history: History, workerId: string): History {
+  const { look } = history;
+  if (look === null || look.back.includes(workerId)) return history;
+  return { ...history, look: { ...look, back: [...look.back, workerId] } };
+}
+
+/** True while it is the same look, whatever was noted of it meanwhile. */
+export function isSameLook(history: History | null, look: HistoryLook): boolean {
+  const now = history?.look ?? null;
+  return now !== null && now.sinceMs === look.sinceMs && now.sign === look.sign && now.round === look.round;
+}
+
+/** What is known of the look's server from now on, and nothing is due. */
+export function lookOver(history: History): History {
+  return history.look === null ? history : { ...history, server: history.look.server, look: null };
+}
+
+function stronger(one: Sign, other: Sign): Sign {
+  return SIGNS.indexOf(one) < SIGNS.indexOf(other) ? other : one;
+}

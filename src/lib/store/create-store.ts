@@ -13,7 +13,6 @@ import {
   orphanArgs,
   orphanOf,
   reportedOf,
-  serverSeenOf,
   settlementOf,
 } from './replies.js';
 import type { AdmitRequest, CallRequest, Cell, CellName, ImportVerdict, Store } from './store.js';
@@ -151,8 +150,6 @@ export function createStore(operations: Operations): Store {
       return { workers, claims };
     },
     connections: operations.connections,
-
-    server: async () => serverSeenOf(await run('server', [])),
 
     control: createCell<Control>(operations, 'control'),
     cell: (name) => createCell(operations, name),

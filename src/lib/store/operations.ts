@@ -32,7 +32,6 @@ export const OPERATIONS = [
   'search',
   'finish',
   'results',
-  'server',
   'orphans',
   'add-orphans',
   'read-cell',

@@ -5,7 +5,7 @@ import type { LedgerEntry } from '../core/ledger.js';
 import { type Echo, type Orphan, orphanForms } from '../core/reconcile.js';
 import { parseEntryLine } from './entry-line.js';
 import type { Reply } from './operations.js';
-import type { Admission, CallAdmission, Heartbeat, Refusal, Reported, ServerSeen, Settlement } from './store.js';
+import type { Admission, CallAdmission, Heartbeat, Refusal, Reported, Settlement } from './store.js';
 
 /** The control state of a reply: the empty string is a store that was never told anything. */
 export function controlOf(json = ''): Control {
@@ -52,7 +52,7 @@ function refusalOf([kind, first = '', second = '', third]: Reply): Refusal {
         kind,
         control: controlOf(first),
         waitMs: second === '' ? null : Number(second),
-        ...(third === 'server-changed' || third === 'looking' ? { reason: third } : {}),
+        ...(third === 'looking' ? { reason: third } : {}),
       };
     default:
       throw new Error(`The store answered an admission with ${String(kind)}, which this version does not know.`);
@@ -61,13 +61,6 @@ function refusalOf([kind, first = '', second = '', third]: Reply): Refusal {
 
 export function reportedOf([control, nowMs]: Reply): Reported {
   return { control: controlOf(control), nowMs: Number(nowMs) };
-}
-
-export function serverSeenOf([state, runId = '', nowMs]: Reply): ServerSeen {
-  if (state !== 'new' && state !== 'same' && state !== 'changed') {
-    throw new Error(`The store told of its server ${String(state)}, which this version does not know.`);
-  }
-  return { state, runId: runId === '' ? null : runId, nowMs: Number(nowMs) };
 }
 
 export function settlementOf(reply: Reply): Settlement {

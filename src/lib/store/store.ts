@@ -43,7 +43,7 @@ export type Refusal =
       readonly control: Control;
       readonly waitMs: number | null;
       /** The store may have lost writes: nothing is claimed before the sweep has looked. */
-      readonly reason?: 'server-changed' | 'looking';
+      readonly reason?: 'looking';
     };
 
 export type Admission =
@@ -66,15 +66,6 @@ export type Admission =
 
 /** Calls other than submissions: paced and counted alike, not halted by a stop, held back by throttling and outage. */
 export type CallAdmission = { readonly kind: 'go' } | Refusal;
-
-/** The process behind the store. On the embedded engine always the same: its data is as durable as its directory. */
-export interface ServerSeen {
-  /** `new`: this store remembers none yet. `changed`: another process than the remembered one; `admit` claims nothing. */
-  readonly state: 'new' | 'same' | 'changed';
-  /** Null when the server does not tell: then no change can be seen. */
-  readonly runId: string | null;
-  readonly nowMs: number;
-}
 
 /** The answer to every report on a call: the control state right after it. */
 export interface Reported {
@@ -134,13 +125,11 @@ export type CellName =
   | 'token'
   | 'account'
   | 'sweep'
-  | 'server'
   | 'history'
   | 'mappings'
   | 'queued-as'
   | 'rejects'
   | 'collector'
-  | 'strays'
   | 'allowance'
   | 'pulled'
   | 'files'
@@ -305,9 +294,6 @@ export interface Store {
   leave(workerId: string): Promise<{ readonly workers: number; readonly claims: number }>;
   /** Counts the connections made to the store: an answer that came over a new one may be another server's. */
   connections(): number;
-
-  /** Which server answers, and whether it is the one this store remembers; notes a sign of life of a known one. */
-  server(): Promise<ServerSeen>;
 
   readonly control: Cell<Control>;
   cell<T>(name: Exclude<CellName, 'control'>): Cell<T>;

@@ -19,6 +19,8 @@ export interface ListedEnrichment {
   readonly status: string | null;
   /** Zoho's clock; null when absent or unreadable. */
   readonly createdAtMs: number | null;
+  /** Zoho's id of the user; null when absent or unreadable. */
+  readonly createdBy: string | null;
 }
 
 /** One enrichment, asked for by id. */
@@ -78,9 +80,16 @@ const time = optionalText.transform((text) => {
   return Number.isNaN(ms) ? null : ms;
 });
 
+const user = z
+  .object({ id: z.string().min(1) })
+  .nullish()
+  .catch(null);
+
 const listed = z
-  .object({ id: enrichmentId, status: optionalText, created_time: time })
-  .transform(({ id, status, created_time }): ListedEnrichment => ({ id, status, createdAtMs: created_time }));
+  .object({ id: enrichmentId, status: optionalText, created_time: time, created_by: user })
+  .transform(({ id, status, created_time, created_by }): ListedEnrichment => {
+    return { id, status, createdAtMs: created_time, createdBy: created_by?.id ?? null };
+  });
 
 const LIST_PAGE = z.object({
   __zia_org_enrichment: z.array(listed),

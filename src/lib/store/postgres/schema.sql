@@ -671,11 +671,6 @@ create or replace function zia.results(args text[]) returns text[] language sql 
   from unnest(args) with ordinality asked (id, n) left join zia.result on result.key = id
 $$;
 
--- The database is a directory of its host: no other server takes it over with older data.
-create or replace function zia.server(args text[]) returns text[] language sql volatile as $$
-  select array['same', '', zia.ms(zia.clock())]
-$$;
-
 create or replace function zia.read_cell(args text[]) returns text[] language sql volatile as $$
   select array[coalesce((select value from zia.cell where name = args[1]), ''), zia.ms(zia.clock())]
 $$;

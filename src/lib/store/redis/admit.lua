@@ -29,7 +29,6 @@ end
 if control.mode == 'stopped' then return { 'standby', control_json, '' } end
 local hold_ms = hold_left(now, control)
 if hold_ms > 0 then return { 'standby', control_json, text(hold_ms) } end
-if server_changed() then return { 'standby', control_json, text(SERVER_WAIT_MS), 'server-changed' } end
 -- The store went back in time, or that is being looked into: what Zoho has is not known.
 if is_looking(read_history()) or (a.worker ~= '' and number_of(a.worker) < a.number) then
   return { 'standby', control_json, text(LOOK_WAIT_MS), 'looking' }

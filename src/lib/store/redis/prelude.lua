@@ -17,14 +17,13 @@
 -- pace        string  the next free slot, epoch milliseconds
 -- control     string  JSON, the control state
 -- results     hash    identity key -> JSON, what Zoho found
--- server      string  JSON, the server this store was last known on (see core/server-state.ts)
 -- history     string  JSON, what is known of the store's past (see core/history.ts)
 -- alive       string  the last sign of life: store's clock, and Zoho's or '', separated by a blank
 -- orphans     hash    enrichment id -> a field a line: created at, held (0/1), form, form without email or '', rows
 --                     that were found to equal it, echo (JSON)
 -- forms       hash    form of an echo -> ids of its orphans, separated by blanks
 local base = KEYS[1]
-local ledger, ids, results, server_key = base .. ':ledger', base .. ':ids', base .. ':results', base .. ':cell:server'
+local ledger, ids, results = base .. ':ledger', base .. ':ids', base .. ':results'
 local aliases = base .. ':aliases'
 local sending, uncertain, held = base .. ':sending', base .. ':uncertain', base .. ':held'
 local pending, failed, inflight = base .. ':pending', base .. ':failed', base .. ':inflight'
@@ -42,7 +41,6 @@ local FARTHEST_SLOT_MS = 600000
 local USED_SHARE = 0.98
 local PROBE_WAIT_MS = 250
 local PROBE_LEASE_MS = 10000
-local SERVER_WAIT_MS = 1000
 local LOOK_WAIT_MS = 1000
 -- A time further ahead than this is from before the clock was set back; how long ago it was, nobody knows.
 local CLOCK_TOLERANCE_MS = 10000
@@ -207,33 +205,13 @@ local function start_call(now, call, rate, places, lease_ms, slot)
   return nil
 end
 
--- Asked inside the script: it runs where the data is, and no command queued by a client can slip past it.
--- '' where the server does not tell.
-local function server_run_id()
-  local info = redis.pcall('INFO', 'server')
-  return type(info) == 'string' and info:match('run_id:(%w+)') or ''
-end
-
-local function read_server()
-  local json = redis.call('GET', server_key)
-  return json and cjson.decode(json) or nil
-end
-
--- Another process serves the data than the one that wrote it: its last writes may be lost.
-local function server_changed()
-  local server = read_server()
-  if not server then return false end
-  local run_id = server_run_id()
-  return run_id ~= '' and run_id ~= server.runId
-end
-
 -- The process that serves the data and the history of its replication: a restart changes the one, each promotion the other.
 -- Asked inside the script, which runs where the data is. '' where the server does not tell.
 local function server_identity()
-  local identity = server_run_id()
-  local info = identity ~= '' and redis.pcall('INFO', 'replication')
-  local replication = type(info) == 'string' and info:match('master_replid:(%w+)')
-  return replication and identity .. '/' .. replication or identity
+  local info = redis.pcall('INFO')
+  if type(info) ~= 'string' then return '' end
+  local run_id, replication = info:match('run_id:(%w+)'), info:match('master_replid:(%w+)')
+  return run_id and run_id .. '/' .. (replication or '') or ''
 end
 
 local function read_history()
