@@ -79,6 +79,7 @@ async function open(
     engine,
     log,
     limits: config.work,
+    maxAttempts: config.work.maxAttempts,
     module: config.work.module,
     profile: config.profile ?? null,
     account: frameAccount(session),

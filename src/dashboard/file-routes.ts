@@ -59,7 +59,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
   app.get('/parts', async (c) => {
     const picture = await monitor.latest();
     return c.json({
-      tab: { title: tabTitle('Files', picture), icon: iconOf(picture) },
+      tab: { title: tabTitle('Files', frame, picture), icon: iconOf(picture) },
       parts: await renderedParts(filesPageParts(frame, picture)),
     } satisfies PageUpdate);
   });
@@ -124,7 +124,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     if (file === null) return c.notFound();
     refresh(file);
     return c.json({
-      tab: { title: tabTitle(file.upload.name, picture), icon: iconOf(picture) },
+      tab: { title: tabTitle(file.upload.name, frame, picture), icon: iconOf(picture) },
       parts: await renderedParts(fileParts(file, frame, picture)),
     } satisfies PageUpdate);
   });

@@ -33,7 +33,7 @@ export function page(
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
-    <title>${tabTitle(title, picture)}</title>
+    <title>${tabTitle(title, frame, picture)}</title>
     <link rel="icon" id="icon" href="${iconOf(picture)}" type="image/svg+xml" />
     ${refreshSeconds === undefined ? '' : html`<meta http-equiv="refresh" content="${refreshSeconds}" />`}
     <link rel="stylesheet" href="${ASSETS_PATH}/uplot.css" />
@@ -72,8 +72,8 @@ export function headerFacts(frame: Frame, picture: Picture | null): Html {
 }
 
 /** What the tab says: what needs a person first. */
-export function tabTitle(title: string, picture: Picture | null): string {
-  const name = `${title} · zia-bulk-enrich`;
+export function tabTitle(title: string, { profile }: Frame, picture: Picture | null): string {
+  const name = `${title} · ${profile === null ? '' : `${profile} · `}zia-bulk-enrich`;
   if (picture === null) return name;
   const { kind, word } = fleetState(picture);
   if (kind === 'stopped' || kind === 'away') return `(!) ${word} · ${name}`;

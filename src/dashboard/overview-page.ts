@@ -6,7 +6,7 @@ import type { Frame } from './frame.js';
 import { headerFacts, iconOf, page, tabTitle } from './layout.js';
 import { type Html, rate, time } from './markup.js';
 import type { Picture } from './monitor.js';
-import { problemsCard } from './problems-card.js';
+import { paidRetryDialog, problemsCard } from './problems-card.js';
 import { rowBar } from './row-bar.js';
 import { alarm, doing, resumeDialog, stopToLift } from './state-card.js';
 
@@ -26,8 +26,8 @@ export function overviewParts(picture: Picture, frame: Frame): Readonly<Record<s
 }
 
 /** What the tab shows of it: title and icon. */
-export function overviewTab(picture: Picture): { readonly title: string; readonly icon: string } {
-  return { title: tabTitle('Overview', picture), icon: iconOf(picture) };
+export function overviewTab(picture: Picture, frame: Frame): { readonly title: string; readonly icon: string } {
+  return { title: tabTitle('Overview', frame, picture), icon: iconOf(picture) };
 }
 
 export interface OverviewExtras {
@@ -36,7 +36,8 @@ export interface OverviewExtras {
   /** Shown while nothing was ever queued. */
   readonly start: Html | null;
   readonly notice: Html | null;
-  readonly asksToResume: boolean;
+  /** The dialog that is open, for want of a script or because its content has to be fresh. */
+  readonly asks: 'resume' | 'retry-paid' | null;
 }
 
 /**
@@ -45,7 +46,7 @@ export interface OverviewExtras {
  */
 export function overviewPage(picture: Picture, frame: Frame, extras: OverviewExtras): Html {
   const parts = overviewParts(picture, frame);
-  const { files, start, notice, asksToResume } = extras;
+  const { files, start, notice, asks } = extras;
   const head = {
     title: 'Overview',
     current: 'overview',
@@ -62,7 +63,7 @@ export function overviewPage(picture: Picture, frame: Frame, extras: OverviewExt
         <div id="doing" role="status">${parts.doing}</div>
       </div>
       ${figures(parts)} ${files ?? ''} ${start ?? ''} ${problems(parts)} ${pace(parts)}
-      ${frame.readOnly ? '' : resumeDialog(picture, asksToResume)}`,
+      ${frame.readOnly ? '' : resumeDialog(picture, asks === 'resume')} ${frame.readOnly || asks !== 'retry-paid' ? '' : paidRetryDialog(picture, frame)}`,
   );
 }
 

@@ -48,7 +48,7 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
         files: files === null ? null : filesCard(listed, maxBytes),
         start: isFresh && files !== null ? startCard(checked.found(), frame) : null,
         notice: retriedNotice(c.req.query('retried')),
-        asksToResume: c.req.query('ask') === 'resume',
+        asks: (['resume', 'retry-paid'] as const).find((ask) => ask === c.req.query('ask')) ?? null,
       }),
     );
   });
@@ -60,7 +60,11 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
     const found = checked.found();
     const more = found === null ? {} : await renderedParts({ checks: checkList(found) });
     const points = pointsAfter(picture.history, Number(c.req.query('after') ?? 0));
-    const update: PageUpdate = { tab: overviewTab(picture), parts: { ...(await rendered.parts), ...more }, points };
+    const update: PageUpdate = {
+      tab: overviewTab(picture, frame),
+      parts: { ...(await rendered.parts), ...more },
+      points,
+    };
     return c.json(update);
   });
 

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
+import { ENRICHMENT_FAILED } from '../lib/core/failure.js';
 import { count, rows } from '../lib/core/wording.js';
-import type { Frame } from './frame.js';
+import { type Frame, orgWords } from './frame.js';
 import { type Html, time } from './markup.js';
 import type { Picture } from './monitor.js';
 import type { ProblemGroup } from './problems.js';
@@ -44,15 +45,30 @@ function groupOf({ code, rows: many, message, isPaid }: ProblemGroup, { readOnly
     <div class="actions">
       <a class="button" href="/rows?filter=failed&code=${query}">Show ${rows(many)}</a>
       <a class="button" href="/problems/${query}.csv">Download them</a>
-      ${readOnly || isPaid ? '' : html`<form method="post" action="/problems/retry"><input type="hidden" name="code" value="${code}" /><button>Retry ${rows(many)}</button></form>`}
+      ${readOnly ? '' : isPaid ? html`<form method="get" action="/"><button id="paid-open" name="ask" value="retry-paid">Send ${rows(many)} again (costs up to ${count(many)}) …</button></form>` : html`<form method="post" action="/problems/retry"><input type="hidden" name="code" value="${code}" /><button>Retry ${rows(many)}</button></form>`}
     </div>
   </section>`;
 }
 
 function adviceFor(code: string, isPaid: boolean): string {
   if (isPaid)
-    return 'Sending them again costs an enrichment each: download them, correct them where you can, and add that file.';
+    return 'Sending them again costs an enrichment each; corrected ones may fare better: download them, correct them, and add that file.';
   if (code === 'INVALID_DATA')
     return 'Download them, correct the value and add that file; Zoho took nothing, so nothing was paid.';
   return 'Zoho took nothing, so a retry costs what a first try does.';
+}
+
+/** The question before rows that Zoho took and failed are paid for again. */
+export function paidRetryDialog({ sample, allowance }: Picture, frame: Frame): Html {
+  const many = sample.ledger.failed;
+  if (many === 0) return html``;
+  const left = allowance === null ? 'how many are left is not known' : `of ${count(allowance.left)} left`;
+  return html`<dialog id="paid-dialog" aria-labelledby="paid-title" data-from="paid-open" open>
+    <h2 id="paid-title">Send ${rows(many)} again?</h2>
+    <p>Zoho took ${many === 1 ? 'it' : 'them'} and could not enrich ${many === 1 ? 'it' : 'them'}. Uses up to <b>${count(many)} ${many === 1 ? 'enrichment' : 'enrichments'}</b>, ${left}, in ${orgWords(frame)}.</p>
+    <div class="actions">
+      <form method="dialog"><button>Not yet</button></form>
+      <form method="post" action="/problems/retry"><input type="hidden" name="code" value="${ENRICHMENT_FAILED.code}" /><input type="hidden" name="paid" value="yes" /><button class="primary">Send ${rows(many)} again</button></form>
+    </div>
+  </dialog>`;
 }

@@ -3,8 +3,9 @@ import { INPUT_FIELDS } from '../lib/core/row.js';
 import { count } from '../lib/core/wording.js';
 import type { RowLine } from '../reports/file-rows.js';
 import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
+import type { RowEvent } from '../reports/row-detail.js';
 import type { RowOutcome } from '../reports/row-outcome.js';
-import type { RowRecord, RowStep } from '../reports/row-record.js';
+import type { RowRecord } from '../reports/row-record.js';
 import { FIELD_NAMES } from './field-names.js';
 import type { Frame } from './frame.js';
 import { page } from './layout.js';
@@ -71,16 +72,16 @@ function foundOf(record: RowRecord | null): Html {
   return html`<dl class="facts">${filled.map(([column, cell]) => html`<div><dt>${columnWords(column)}</dt><dd>${cell}</dd></div>`)}</dl>`;
 }
 
-const STEP_WORDS: Readonly<Record<RowStep['what'], string>> = {
+const STEP_WORDS: Readonly<Record<RowEvent['event'], string>> = {
   queued: 'Queued',
-  claimed: 'Sent to Zoho',
+  sent: 'Sent to Zoho',
   accepted: 'Accepted by Zoho',
-  finished: 'Result received',
+  result: 'Result received',
   failed: 'Failed',
 };
 
 function historyOf({ history, entry, key, hasJob }: RowRecord, { queueName }: Frame): Html {
-  return html`${history.length === 0 ? html`<p class="quiet">Nothing is known of it.</p>` : html`<ol class="history">${history.map(({ atMs, what }) => html`<li>${STEP_WORDS[what]} <small>${time(atMs)}</small></li>`)}</ol>`}
+  return html`${history.length === 0 ? html`<p class="quiet">Nothing is known of it.</p>` : html`<ol class="history">${history.map(({ atMs, event }) => html`<li>${STEP_WORDS[event]} <small>${time(atMs)}</small></li>`)}</ol>`}
     <dl class="facts">
       ${entry?.enrichmentId === undefined ? '' : html`<div><dt>Enrichment id</dt><dd>${entry.enrichmentId}</dd></div>`}
       ${entry === undefined ? '' : html`<div><dt>Times sent</dt><dd>${count(entry.sends)}</dd></div>`}

@@ -22,12 +22,14 @@ export interface RowsRoutesOptions {
   readonly frame: Frame;
   readonly monitor: Monitor;
   readonly log: Logger;
+  /** Of the new jobs of rows that are paid for again. */
+  readonly maxAttempts: number;
 }
 
 const KEY = /^r\d{1,2}[\w-]{10,80}$/;
 
 /** All rows, one row, and what can be done with rows that failed or wait for a decision. */
-export function rowsRoutes({ engine, queue, frame, monitor, log }: RowsRoutesOptions): Hono {
+export function rowsRoutes({ engine, queue, frame, monitor, log, maxAttempts }: RowsRoutesOptions): Hono {
   const app = new Hono();
 
   async function recordOf(c: Context): Promise<RowRecord | null> {
@@ -84,9 +86,16 @@ export function rowsRoutes({ engine, queue, frame, monitor, log }: RowsRoutesOpt
   });
 
   app.post('/problems/retry', viewOnly(frame), async (c) => {
-    const { code } = await formOf(c);
+    const { code, paid } = await formOf(c);
     if (!code) return c.text('No code is named.\n', 400);
-    const { retried } = await retryRows({ engine, queue, code, uncertain: false, signal: c.req.raw.signal });
+    const { retried } = await retryRows({
+      engine,
+      queue,
+      code,
+      uncertain: false,
+      paid: paid === 'yes' ? { maxAttempts } : undefined,
+      signal: c.req.raw.signal,
+    });
     log.info('dashboard.retried', { code, rows: retried });
     return c.redirect(`/?retried=${retried}`, 303);
   });

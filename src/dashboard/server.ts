@@ -51,6 +51,8 @@ export interface DashboardOptions {
   readonly limits?: { readonly ratePerSecond: number; readonly maxInFlight: number };
   /** Files from the browser; none when absent. `keepDir` is where those are kept whose rows were queued. */
   readonly files?: { readonly actions: FileActions; readonly keepDir?: string | undefined } | undefined;
+  /** Tries of a row; default 5. */
+  readonly maxAttempts?: number;
   /** The CRM module that rows are meant for; default Accounts. */
   readonly module?: string;
   /** The name of the settings in use. */
@@ -73,6 +75,7 @@ export interface Dashboard {
 }
 
 const DEFAULT_MAX_UPLOAD_BYTES = 100_000_000;
+const DEFAULT_MAX_ATTEMPTS = 5;
 const DEFAULT_LIMITS = { ratePerSecond: 10, maxInFlight: 5 };
 
 /** What the routes are made of. */
@@ -172,7 +175,10 @@ function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Logi
   app.route(ASSETS_PATH, assets());
   const { frame, monitor, files } = parts;
   app.route('/', overviewRoutes({ engine, frame, monitor, files, checks: options.checks, log }));
-  app.route('/', rowsRoutes({ engine, queue, frame, monitor, log }));
+  app.route(
+    '/',
+    rowsRoutes({ engine, queue, frame, monitor, log, maxAttempts: options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS }),
+  );
   if (files !== null) app.route(FILES_PATH, fileRoutes({ ...files, frame, monitor, engine, queue }));
   app.route(BOARD_PATH, queueBoard(queue, allowChanges));
   app.onError((error, c) => {

@@ -115,7 +115,8 @@ async function recordsOf(key: IdentityKey, { store }: Engine, queue: EnrichQueue
   return { entry: entries.get(key), job };
 }
 
-function historyOf(entry: LedgerEntry | undefined, job: EnrichJob | undefined): readonly RowEvent[] {
+/** What ledger and queue remember of a row, oldest first. */
+export function historyOf(entry: LedgerEntry | undefined, job: EnrichJob | undefined): readonly RowEvent[] {
   const hasFailed = job?.failedReason !== undefined;
   const events: readonly { readonly event: RowEvent['event']; readonly atMs: number | undefined }[] = [
     { event: 'queued', atMs: job?.timestamp },

@@ -2,13 +2,8 @@ import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../lib/core/ledger.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { EnrichPayload, EnrichQueue } from '../lib/queues.js';
+import { historyOf, type RowEvent } from './row-detail.js';
 import { type RowOutcome, recordedOutcome } from './row-outcome.js';
-
-/** One step in the life of a row. */
-export interface RowStep {
-  readonly atMs: number;
-  readonly what: 'queued' | 'claimed' | 'accepted' | 'finished' | 'failed';
-}
 
 /** All that is known of a row beside its file. */
 export interface RowRecord {
@@ -22,7 +17,7 @@ export interface RowRecord {
   readonly line: number | undefined;
   readonly hasJob: boolean;
   /** Oldest first. */
-  readonly history: readonly RowStep[];
+  readonly history: readonly RowEvent[];
 }
 
 const ABSENT = { state: 'absent' } as const;
@@ -67,22 +62,4 @@ function fieldsOf(data: EnrichPayload | null): SentFields | null {
     ...(email !== undefined && { email }),
     ...(website !== undefined && { website }),
   };
-}
-
-function historyOf(
-  entry: LedgerEntry | undefined,
-  job:
-    | { readonly timestamp: number; readonly finishedOn?: number | undefined; readonly failedReason?: string }
-    | undefined,
-): readonly RowStep[] {
-  const steps: readonly (readonly [RowStep['what'], number | undefined])[] = [
-    ['queued', job?.timestamp],
-    ['claimed', entry?.sentAtMs],
-    ['accepted', entry?.scheduledAtMs],
-    ['finished', entry?.finishedAtMs],
-    ['failed', job?.failedReason ? job.finishedOn : undefined],
-  ];
-  return steps
-    .flatMap(([what, atMs]) => (atMs === undefined || Number.isNaN(atMs) ? [] : [{ what, atMs }]))
-    .sort((a, b) => a.atMs - b.atMs);
 }

@@ -238,6 +238,19 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     expect((await fetch(`${third.url}/files/${id}`)).status).toBe(404);
   });
 
+  test('the name of the settings in use is on every page and in the tab', async () => {
+    const dashboard = await start({ profile: 'acme' });
+    for (const [path, title] of [
+      ['/', 'Overview'],
+      ['/files', 'Files'],
+      ['/rows', 'All rows'],
+    ] as const) {
+      const page = await text(dashboard.url + path);
+      expect(page).toContain(`<title>Nothing yet · ${title} · acme · zia-bulk-enrich</title>`);
+      expect(page).toContain('<small>acme</small>');
+    }
+  });
+
   test('the same file is one entry, under whatever name it comes', async () => {
     const dashboard = await start();
     const first = await upload(dashboard, CSV, 'a.csv');
@@ -281,6 +294,24 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     expect((await post(`${row}/retry`)).status).toBe(303);
     expect(await engine.counts()).toMatchObject({ failed: 0, waiting: 1 });
     expect((await post(`${row}/retry`)).status).toBe(409);
+  });
+
+  test('rows that Zoho failed are paid for again only after a question that says so', async () => {
+    const dashboard = await start();
+    await claim(ACME, 'Acme Ltd');
+    await engine.store.settle(ACME, `c-${ACME}`, '11' as EnrichmentId);
+    await engine.store.finish(ACME, 'FAILED', null);
+    const page = await waitFor(async () => {
+      const asked = await text(`${dashboard.url}/?ask=retry-paid`);
+      return asked.includes('Send 1 row again?') && asked;
+    });
+    expect(page).toContain('Uses up to <b>1 enrichment</b>');
+    expect((await post(`${dashboard.url}/problems/retry`, { code: 'ENRICHMENT_FAILED' })).headers.get('location')).toBe(
+      '/?retried=0',
+    );
+    const paid = await post(`${dashboard.url}/problems/retry`, { code: 'ENRICHMENT_FAILED', paid: 'yes' });
+    expect(paid.headers.get('location')).toBe('/?retried=1');
+    expect((await engine.counts()).waiting).toBe(1);
   });
 
   test.each([
