@@ -17,7 +17,7 @@ export type Elsewhere =
   | { readonly kind: 'queued'; readonly keys: readonly IdentityKey[] };
 
 export interface PaidRowsOptions extends Pick<Input, 'source' | 'columns' | 'module'> {
-  readonly engine: { readonly store: Pick<Engine['store'], 'entries' | 'aliasOwners' | 'cell'> } & Pick<
+  readonly engine: { readonly store: Pick<Engine['store'], 'entries' | 'aliasOwners' | 'cell' | 'counts'> } & Pick<
     Engine,
     'keysWithJob'
   >;
@@ -32,8 +32,14 @@ export type KeyedRow = FileRow & { readonly key: IdentityKey };
 
 /** Finds what was paid for, or waits, under other columns: see `docs/architecture.md`, *Paid under other columns*. */
 export function createPaidRows({ source, columns, module, engine }: PaidRowsOptions): PaidRows {
-  let opened: ReturnType<typeof readOtherUses> | undefined;
+  let opened: ReturnType<typeof open> | undefined;
   let several: Promise<HasSeveral> | undefined;
+  async function open() {
+    const others = await readOtherUses(source, { columns, module }, engine.store);
+    // Asked after the time was taken: what is sent from then on does not count, so an empty ledger need not be searched.
+    const counts = await engine.store.counts();
+    return { ...others, isLedgerEmpty: Object.values(counts).every((entries) => entries === 0) };
+  }
   const hasSeveral = async (name: string) => {
     several ??= namesOfSeveral(source, { columns, module });
     return (await several)(name);
@@ -42,12 +48,12 @@ export function createPaidRows({ source, columns, module, engine }: PaidRowsOpti
     find: async (rows) => {
       const found = new Map<IdentityKey, Elsewhere>();
       if (rows.length === 0) return found;
-      opened ??= readOtherUses(source, { columns, module }, engine.store);
-      const { uses, nowMs } = await opened;
+      opened ??= open();
+      const { uses, nowMs, isLedgerEmpty } = await opened;
       const otherKeys = new Map(rows.map((row) => [row.key, keysUnder(row, uses)]));
       await addSentUnder(otherKeys, rows, engine.store, found);
       await addFitting(
-        rows.filter(({ key }) => !found.has(key)),
+        isLedgerEmpty ? [] : rows.filter(({ key }) => !found.has(key)),
         engine.store,
         { hasSeveral, sentBeforeMs: nowMs },
         found,
