@@ -120,7 +120,9 @@ const PHONE_NUMBER = /^[\d\s+\-().x]+$/i;
  * A text of Zoho's in which a spreadsheet runs nothing as a formula, also when it cuts the text at another separator: an
  * apostrophe goes before what it would run. The input's own cells are not ours to change.
  */
-export function escapeFormulas(cell: string): string {
+export function escapeFormulas(raw: string): string {
+  // Some readers end a cell, or the file, at a NUL.
+  const cell = raw.replaceAll('\0', '');
   if (!MAY_BE_FORMULA.test(cell)) return cell;
   const parts = cell.split(SEPARATORS).map((part) => (isFormula(part) ? `'${part}` : part));
   const text = parts.join('');

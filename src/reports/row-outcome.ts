@@ -68,6 +68,9 @@ function ledgerOutcome(entry: LedgerEntry, fate: JobFate): Finding {
     case 'uncertain':
       return uncertain(entry, 'The answer was lost; the row is looked up at Zoho before it is ever sent again.');
     case 'held':
+      if (entry.reason === 'UNREADABLE_ENTRY') {
+        return uncertain(entry, 'The ledger’s entry of the row cannot be read; look for the row at Zoho.');
+      }
       return uncertain(entry, 'The answer was lost and a look-up cannot decide; the row waits for a person.');
     case 'sending':
       return { status: 'waiting' };

@@ -57,7 +57,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
     const outcome = await attempt(job);
     log.debug('attempt.finished', {
       jobId: job.id,
-      line: job.data.line,
+      line: lineOf(job),
       attempt: job.attemptsMade + 1,
       outcome: outcome.kind,
       code: 'code' in outcome ? outcome.code : undefined,
@@ -81,10 +81,15 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
   worker.on('failed', (job, error) => {
     log.warn('row.failed', {
       jobId: job?.id,
-      line: job?.data.line,
+      line: job && lineOf(job),
       reason: error.message,
       attempts: job?.attemptsMade,
     });
   });
   return worker;
+}
+
+/** Other programs may write to the queue, and data that is no object is none of the row's. */
+function lineOf({ data }: { readonly data: Partial<EnrichJob['data']> | null }): number | undefined {
+  return data?.line;
 }

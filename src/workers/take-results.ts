@@ -106,11 +106,15 @@ export function createResultTaker({ engine, reads, settings, log, signal }: Resu
       return 'unfinished';
     }
     const { keepLargeResults: keepLarge } = settings;
-    await store.finish(
-      row.key,
-      status,
-      status === 'COMPLETED' ? compactResult(enrichment.enrichedData, { keepLarge }) : null,
-    );
+    const kept = status === 'COMPLETED' ? compactResult(enrichment.enrichedData, { keepLarge }) : null;
+    await store.finish(row.key, status, kept);
+    if (status === 'COMPLETED' && kept === null) {
+      log.warn('result.not-kept', {
+        jobId: row.key,
+        enrichmentId: row.id,
+        reason: 'Zoho gave no data that can be kept',
+      });
+    }
     return 'finished';
   }
 

@@ -4,6 +4,10 @@ import { compactResult, endOf } from '../../src/lib/core/results.js';
 const LOGO = `data:image/png;base64,${'A'.repeat(2_000)}`;
 const LONG = 'x'.repeat(4_097);
 
+function nested(levels: number): unknown {
+  return JSON.parse(`${'['.repeat(levels)}1${']'.repeat(levels)}`);
+}
+
 describe('a kept result', () => {
   test.each<[string, Record<string, unknown> | null, Record<string, unknown> | null]>([
     ['nothing', null, null],
@@ -24,6 +28,7 @@ describe('a kept result', () => {
       { name: 'A', description: [{ title: 'About', description: LONG }] },
       { name: 'A', description: [{ title: 'About' }] },
     ],
+    ['a damaged one, 150,000 deep', { name: 'A', deep: nested(150_000) }, { name: 'A' }],
     ['a text that speaks of data', { ceo: 'data: Ada' }, { ceo: 'data: Ada' }],
   ])('of %s', (_name, data, kept) => {
     expect(compactResult(data, { keepLarge: false })).toEqual(kept);

@@ -10,31 +10,35 @@ export function endOf(status: string | null): End | null {
   return ENDS.find((end) => end === status) ?? null;
 }
 
+/** Documented results are four levels deep; what is nested much deeper is damage, and would overflow whoever reads it. */
+const DEEPEST_LEVEL = 64;
+
 /** Texts longer than this, in characters, are left out of a kept result. */
 const LONGEST_TEXT = 4_096;
 
 /**
- * What is kept of Zoho's answer: without nulls and empty values, without data URIs (logos) and texts of more than 4,096
+ * What is kept of Zoho's answer: without nulls and empty values, what is nested more than 64 deep, without data URIs (logos) and texts of more than 4,096
  * characters unless `keepLarge`. Null when nothing is left.
  */
 export function compactResult(
   data: EnrichedData | null,
   { keepLarge }: { readonly keepLarge: boolean },
 ): EnrichedData | null {
-  const kept = data === null ? undefined : compact(data, keepLarge);
+  const kept = data === null ? undefined : compact(data, keepLarge, 0);
   return isObject(kept) ? kept : null;
 }
 
-function compact(value: unknown, keepLarge: boolean): unknown {
+function compact(value: unknown, keepLarge: boolean, depth: number): unknown {
+  if (depth > DEEPEST_LEVEL) return undefined;
   if (value === null || value === undefined || value === '') return undefined;
   if (typeof value === 'string') return keepLarge || !isLarge(value) ? value : undefined;
   if (Array.isArray(value)) {
-    const items = value.map((item) => compact(item, keepLarge)).filter((item) => item !== undefined);
+    const items = value.map((item) => compact(item, keepLarge, depth + 1)).filter((item) => item !== undefined);
     return items.length === 0 ? undefined : items;
   }
   if (!isObject(value)) return value;
   const entries = Object.entries(value).flatMap(([name, inner]) => {
-    const kept = compact(inner, keepLarge);
+    const kept = compact(inner, keepLarge, depth + 1);
     return kept === undefined ? [] : [[name, kept]];
   });
   return entries.length === 0 ? undefined : Object.fromEntries(entries);

@@ -19,6 +19,19 @@ export class WatchedWorker extends Worker<EnrichPayload, EnrichReturn> {
     return Math.min(super.maximumBlockTimeout, LONGEST_BLOCK_SECONDS);
   }
 
+  /** A job whose data is no JSON fails as unreadable: BullMQ would throw each time it takes it, and leave it active. */
+  protected override createJob(...[json, jobId]: Parameters<Worker['createJob']>): Data {
+    try {
+      return super.createJob(json, jobId);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      const job = super.createJob({ ...json, data: 'null' }, jobId);
+      // Whoever lists failed jobs would throw, too.
+      job.updateData(null as never).catch(() => undefined);
+      return job;
+    }
+  }
+
   protected override async moveToActive(token: string, name?: string): Promise<Data> {
     try {
       const job = await super.moveToActive(token, name);

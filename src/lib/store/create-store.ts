@@ -94,9 +94,10 @@ export function createStore(operations: Operations): Store {
       (await run('finish', [key, status, data === null ? '' : JSON.stringify(data)]))[0] === '1',
     results: async (keys) => {
       const results = new Map<IdentityKey, EnrichedData>();
-      // Only `finish` writes these.
-      for await (const [key, json] of lookUp(operations, 'results', keys))
-        results.set(key, JSON.parse(json) as EnrichedData);
+      for await (const [key, json] of lookUp(operations, 'results', keys)) {
+        const data = resultOf(json);
+        if (data !== null) results.set(key, data);
+      }
       return results;
     },
 
@@ -154,6 +155,15 @@ export function createStore(operations: Operations): Store {
     control: createCell<Control>(operations, 'control'),
     cell: (name) => createCell(operations, name),
   };
+}
+
+/** Only `finish` writes these. One that was damaged is as none: it must not keep the others from being read. */
+function resultOf(json: string): EnrichedData | null {
+  try {
+    return JSON.parse(json) as EnrichedData;
+  } catch {
+    return null;
+  }
 }
 
 function admitArgs(request: AdmitRequest): AdmitArgs {

@@ -3,11 +3,14 @@ import { FINAL_STATUSES, type LedgerEntry, type LedgerState, type SentFields } f
 
 const STATES: ReadonlySet<string> = new Set<LedgerState>(['sending', 'uncertain', 'held', 'cleared', 'scheduled']);
 
+const NOTHING_SENT: SentFields = { module: '' };
+
 /**
  * A ledger entry as the engines keep it, one field a line, empty when absent:
  * state, call id, sent at, sends, enrichment id, scheduled at, reason, fields sent (JSON), notes (JSON), final status,
  * finished at. The last two, and any that are added, are missing from the lines of earlier versions.
- * Scripts can then change one field without parsing what a row holds. Throws when the line is not an entry.
+ * Scripts can then change one field without parsing what a row holds. A line that is no entry, or one of a newer version, is
+ * one that only a person can settle: the row may have been sent. It must not keep the others from being read.
  */
 export function parseEntryLine(line: string): LedgerEntry {
   const [
@@ -24,22 +27,32 @@ export function parseEntryLine(line: string): LedgerEntry {
     finishedAt,
   ] = line.split('\n');
   const finalStatus = FINAL_STATUSES.find((status) => status === final);
-  if (!STATES.has(state)) throw new Error('The ledger holds an entry this version cannot read; update the program.');
+  if (!STATES.has(state)) {
+    return { state: 'held', callId: '', sentAtMs: 0, sends: 1, sent: NOTHING_SENT, reason: 'UNREADABLE_ENTRY' };
+  }
   return {
     // In STATES, checked above.
     state: state as LedgerState,
     callId,
-    sentAtMs: Number(sentAt),
-    sends: Number(sends),
+    sentAtMs: Number(sentAt) || 0,
+    sends: Number(sends) || 1,
     // Only our own scripts write these two: what `admit` and `settle` were given.
-    sent: JSON.parse(sent) as SentFields,
+    sent: (parsed(sent) ?? NOTHING_SENT) as SentFields,
     ...(enrichmentId ? { enrichmentId: enrichmentId as EnrichmentId } : {}),
     ...(scheduledAt ? { scheduledAtMs: Number(scheduledAt) } : {}),
     ...(reason ? { reason } : {}),
-    ...(notes ? { notes: JSON.parse(notes) as readonly string[] } : {}),
+    ...(notes ? { notes: (parsed(notes) ?? []) as readonly string[] } : {}),
     ...(finalStatus ? { finalStatus } : {}),
     ...(finishedAt ? { finishedAtMs: Number(finishedAt) } : {}),
   };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
 }
 
 /** The eleven fields of an entry line, in its order. */

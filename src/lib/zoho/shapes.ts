@@ -106,7 +106,8 @@ const enrichment = z
     id: enrichmentId,
     status: optionalText,
     enrich_based_on: echo,
-    enriched_data: z.record(z.string(), z.unknown()).nullish(),
+    // A result of another shape, such as an empty list, is as none: the enrichment has ended all the same.
+    enriched_data: z.record(z.string(), z.unknown()).nullish().catch(null),
   })
   .transform(({ id, status, enrich_based_on, enriched_data }): Enrichment => {
     return { id, status, echo: enrich_based_on, enrichedData: enriched_data ?? null };

@@ -37,7 +37,8 @@ export interface Transport {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_SOCKET_MS = 3_000;
-const MAX_BODY_BYTES = 1_000_000;
+/** Answers to a submission are small, and a result may hold a large logo. */
+const MAX_BODY_BYTES = { POST: 1_000_000, GET: 10_000_000 };
 const UTF8 = new TextDecoder();
 
 export function createTransport(settings: TransportSettings): Transport {
@@ -72,7 +73,7 @@ export function createTransport(settings: TransportSettings): Transport {
           return fencedRequest(target, { method, headers: sent, agent, fence } as Parameters<typeof fencedRequest>[1]);
         },
       });
-      return readAnswer(stream, fence);
+      return readAnswer(stream, fence, MAX_BODY_BYTES[method]);
     },
     close: () => {
       for (const agent of [agents.http, agents.https]) {
@@ -92,7 +93,7 @@ async function closedSocketsLeft(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await nextTurn();
 }
 
-async function readAnswer(stream: Request, fence: Fence): Promise<Answer> {
+async function readAnswer(stream: Request, fence: Fence, maxBytes: number): Promise<Answer> {
   let head: http.IncomingMessage | undefined;
   stream.once('response', (response: http.IncomingMessage) => {
     head = response;
@@ -102,7 +103,7 @@ async function readAnswer(stream: Request, fence: Fence): Promise<Answer> {
   let body: unknown;
   let code = 'ECONNRESET';
   try {
-    body = parseJson(await readBody(stream));
+    body = parseJson(await readBody(stream, maxBytes));
   } catch (error) {
     code = codeOf(error);
   }
@@ -111,12 +112,12 @@ async function readAnswer(stream: Request, fence: Fence): Promise<Answer> {
 }
 
 /** Undefined when it is larger than the cap: leaving the loop destroys the stream and its socket. */
-async function readBody(stream: Request): Promise<Buffer | undefined> {
+async function readBody(stream: Request, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return undefined;
+    if (bytes > maxBytes) return undefined;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -214,6 +214,8 @@ begin
   if v_entry.state = 'scheduled' then return array['scheduled', v_entry.enrichment_id]; end if;
   if v_entry.state = 'uncertain' then return array['uncertain', '0']; end if;
   if v_entry.state = 'held' then return array['uncertain', '1']; end if;
+  -- Unreadable, or of a newer version: it may have been sent.
+  if v_entry.state not in ('sending', 'cleared') then return array['uncertain', '1']; end if;
   if v_entry.state = 'sending' then
     if v_entry.call_id = v_call then
       perform zia.keep_place(v_call, v_now + v_lease_ms);
@@ -534,6 +536,11 @@ declare
   v_alive constant text := (select alive from zia.gauge);
   v_number bigint;
 begin
+  -- Of a worker that is alone and sends nothing: on the disk with the next write that counts, which takes all before it along.
+  -- Each commit writes a page, so an idle worker would write gigabytes a day.
+  if cardinality(args) < 7 and not exists (select from zia.worker where worker_id <> v_worker and lease_end > v_now) then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   update zia.inflight set lease_end = v_end where call_id = any (args[7:]) and zia.has_place(v_now, call_id, v_lease_ms);
   delete from zia.worker where lease_end <= zia.long_ago(v_now);
   update zia.worker set lease_end = v_now where v_known is not null and lease_end >= v_end + zia.clock_tolerance();

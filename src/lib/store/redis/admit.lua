@@ -11,6 +11,8 @@ if entry then
   if entry.state == 'scheduled' then return { 'scheduled', entry.id } end
   if entry.state == 'uncertain' then return { 'uncertain', '0' } end
   if entry.state == 'held' then return { 'uncertain', '1' } end
+  -- Unreadable, or of a newer version: it may have been sent.
+  if entry.state ~= 'sending' and entry.state ~= 'cleared' then return { 'uncertain', '1' } end
   if entry.state == 'sending' then
     if entry.call == call then
       redis.call('ZADD', inflight, text(now + a.leaseMs), call)

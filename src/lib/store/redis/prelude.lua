@@ -87,6 +87,7 @@ local function with_lines(keys)
   local reply = {}
   for _, key in ipairs(keys) do
     local line = redis.call('HGET', ledger, key)
+    -- An index may name a key whose entry is gone: moved away, or lost.
     if line then
       reply[#reply + 1] = key
       reply[#reply + 1] = line
