@@ -59,7 +59,7 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
         processor,
         // The type knows Redis only; the backend is what matters.
         { drainDelay: DRAIN_DELAY_SECONDS, ...options, connection: link } as unknown as WorkerOptions,
-        createPostgresBackend as never,
+        quietBackend(link, queueName) as never,
       );
       worker.onFetch = (refusal) => onFetch?.(refusal && explain(refusal));
       return logEngineErrors<EnrichWorker>(worker, log, explain);
@@ -141,6 +141,25 @@ async function withdrawJobs(
     for (const { id } of rows as { id: IdentityKey }[]) removed.add(id);
   }
   return removed;
+}
+
+/**
+ * BullMQ's backend, which looks for jobs of dead workers only while a job is active: each look writes to the disk, all the
+ * time that a worker is idle.
+ */
+function quietBackend(link: DatabaseLink, queueName: string): typeof createPostgresBackend {
+  return (...args) => {
+    const backend = createPostgresBackend(...args);
+    const look = backend.moveStalledJobsToWait.bind(backend);
+    backend.moveStalledJobsToWait = async () => {
+      const { rows } = await link.query(
+        "select exists (select from bullmq.job where queue = $1 and state = 'active') as found",
+        [queueName],
+      );
+      return (rows[0] as { found: boolean }).found ? look() : [];
+    };
+    return backend;
+  };
 }
 
 function embeddedUnavailable(error: unknown, dataDir: string): AppError {
