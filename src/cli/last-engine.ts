@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { EngineConfig } from '../lib/config.js';
+import { parseRedisAddress } from '../lib/engine/redis/redis-address.js';
 import { UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 
@@ -52,6 +53,8 @@ function withFlag(config: EngineConfig, flag: EngineKind | undefined): EngineCon
 
 function identityOf({ redisUrl, dataDir, prefix, queueName }: EngineConfig): LastEngine {
   if (redisUrl === undefined) return { engine: 'embedded', store: `${dataDir}, queue ${queueName}` };
+  // Refused before it is shown or remembered: a password with a `/` in it would look like a path.
+  parseRedisAddress(redisUrl);
   return { engine: 'redis', store: `${withoutCredentials(redisUrl)}, prefix ${prefix}, queue ${queueName}` };
 }
 

@@ -307,8 +307,18 @@ test.each([
   expect(parseRedisAddress(url)).toMatchObject(address);
 });
 
+test.each(['redis://user:50%@h', 'redis://u%zz:p@h', 'redis+sentinel://u:50%@h1/mine', 'redis+cluster://50%@h1'])(
+  'REDIS_URL %s is refused for its escape, and not printed',
+  (url) => {
+    expect(() => parseRedisAddress(url)).toThrow(
+      'REDIS_URL has a % that begins no escape in its user or password; write % as %25.',
+    );
+  },
+);
+
 test.each([
   'h:6379',
+  'redis://user:1234/5678@h:6379/0',
   'http://h',
   'redis+sentinel://h1',
   'redis+sentinel://h1/mine?password=x',

@@ -41,7 +41,10 @@ export function parseRedisAddress(url: string): RedisAddress {
     /^(rediss?)\+(sentinel|cluster):\/\/(?:([^@/]*)@)?([^/@?]+)(?:\/([^/?]*))?(?:\/(\d+))?\/?(?:\?(.*))?$/.exec(url);
   if (many !== null) return manyHosts(many);
   if (/^rediss?:\/\//.test(url) && URL.canParse(url)) {
-    const { hostname, port, pathname } = new URL(url);
+    const { hostname, port, pathname, username, password } = new URL(url);
+    for (const part of [username, password]) decoded(part);
+    // What looks like a path is the rest of a password with a `/` in it.
+    if (!/^\/?\d*\/?$/.test(pathname)) throw badAddress();
     const db = pathname.length > 1 ? pathname : '';
     return { kind: 'single', url, where: `${hostname || '127.0.0.1'}:${port || 6379}${db}` };
   }
@@ -57,8 +60,8 @@ function manyHosts(parts: RegExpExecArray): RedisAddress {
     return { host: host.replaceAll(/[[\]]/g, ''), port: Number(port ?? defaultPort) };
   });
   const colon = credentials.indexOf(':');
-  const username = decodeURIComponent(colon < 0 ? credentials : credentials.slice(0, colon)) || undefined;
-  const password = colon < 0 ? undefined : decodeURIComponent(credentials.slice(colon + 1));
+  const username = decoded(colon < 0 ? credentials : credentials.slice(0, colon)) || undefined;
+  const password = colon < 0 ? undefined : decoded(credentials.slice(colon + 1));
   const names = nodes.map(({ host, port }) => `${host}:${port}`).join(',');
   const hosts = { nodes, username, password, tls: scheme === 'rediss' };
   if (kind === 'cluster' && query === undefined) return { kind, ...hosts, where: `${names} (cluster)` };
@@ -68,6 +71,21 @@ function manyHosts(parts: RegExpExecArray): RedisAddress {
   return { kind: 'sentinel', ...hosts, master, db: Number(db ?? 0), sentinelUsername, sentinelPassword, where };
 }
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new UsageError(
+      'BAD_REDIS_URL',
+      'REDIS_URL has a % that begins no escape in its user or password; write % as %25.',
+      { cause },
+    );
+  }
+}
+
 function badAddress(): UsageError {
-  return new UsageError('BAD_REDIS_URL', `REDIS_URL is not an address of Redis; use one of ${FORMS}.`);
+  return new UsageError(
+    'BAD_REDIS_URL',
+    `REDIS_URL is not an address of Redis; use one of ${FORMS}; in user and password write special characters as escapes (/ as %2F).`,
+  );
 }
