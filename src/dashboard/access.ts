@@ -1,16 +1,11 @@
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import { UsageError } from '../lib/errors.js';
+import { hostOf, isLoopback, unbracketed } from '../lib/loopback.js';
 
 export interface Login {
   readonly user: string;
   readonly password: string;
-}
-
-/** True for an address that only this machine can reach. */
-export function isLoopback(host: string): boolean {
-  const bare = unbracketed(host);
-  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
 /**
@@ -53,7 +48,7 @@ export interface KnownHosts {
 export function knownHostOnly({ host, allowedHosts, hasLogin }: KnownHosts): MiddlewareHandler {
   const names = new Set([...allowedHosts, ...(hasLogin ? [unbracketed(host)] : [])]);
   return async (c, next) => {
-    const asked = unbracketed((c.req.header('host') ?? '').replace(/:\d+$/, ''));
+    const asked = hostOf(c.req.header('host'));
     const isKnown = isLoopback(asked) || names.has(asked) || (hasLogin && isIP(asked) !== 0);
     if (!isKnown) {
       return c.text('This dashboard does not answer to that name: add it to ZIA_DASHBOARD_ALLOWED_HOSTS.\n', 421);
@@ -105,8 +100,4 @@ export function ownPagesOnly(): MiddlewareHandler {
 /** The scheme is left aside: a proxy that adds TLS changes it. */
 function isSameHost(origin: string | undefined, host: string | undefined): boolean {
   return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
-}
-
-function unbracketed(host: string): string {
-  return host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }

@@ -19,7 +19,9 @@ const ANOTHER_USER = '554023000000235099';
 
 export type StartOptions = Partial<SandboxOptions> & { readonly port?: number; readonly host?: string };
 
-/** Starts the stand-in. Port 0 takes a free one. Rejects when the port is taken. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+
+/** Starts the stand-in. Port 0 takes a free one. Rejects when the port is taken. On a loopback `host` it answers loopback names only. */
 export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: StartOptions = {}): Promise<Sandbox> {
   let options: SandboxOptions = { ...DEFAULT_OPTIONS, ...given };
   const log: SandboxEvent[] = [];
@@ -35,6 +37,8 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
   const listeningPort = (server.address() as AddressInfo).port; // a TCP server's address
   const url = `http://${host}:${listeningPort}`;
   let inFlight = 0;
+  // Else a web page could ask it through a name of its own that it points at this machine (DNS rebinding).
+  const isOpen = !LOOPBACK.test(host);
 
   const sandbox: Sandbox = {
     url,
@@ -63,6 +67,10 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
   return sandbox;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isOpen && !LOOPBACK.test((request.headers.host ?? '').replace(/:\d+$/, ''))) {
+      response.writeHead(421).end('The sandbox answers this machine only.\n');
+      return;
+    }
     const body = await readText(request);
     const target = new URL(request.url ?? '/', url);
     if (isAdmin(target)) return write(response, answerAdmin(request.method ?? 'GET', target, body, sandbox), 0);

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { UsageError } from '../errors.js';
+import { hostOf, isLoopback } from '../loopback.js';
 
 export interface MonitoringServer {
   /** Where it listens, such as `http://127.0.0.1:9464`. */
@@ -17,11 +18,18 @@ const PORTS_TRIED = 100;
 
 /**
  * Serves `app` on `host` (an IPv6 address with or without brackets) and `port`, or on the next free port when that is taken; port 0 takes any.
- * Throws `UsageError` when it cannot listen there.
+ * On a loopback address it answers loopback names only: a web page that this machine's user visits would else read it through
+ * a name of its own that it points here (DNS rebinding). Throws `UsageError` when it cannot listen there.
  */
 export async function serveMonitoring(app: Hono, host: string, port: number): Promise<MonitoringServer> {
-  const server = createAdaptorServer({ fetch: app.fetch });
   const address = host.replaceAll(/[[\]]/g, '');
+  const answers = (name: string | null) => !isLoopback(address) || isLoopback(hostOf(name ?? undefined));
+  const server = createAdaptorServer({
+    fetch: (request) =>
+      answers(request.headers.get('host'))
+        ? app.fetch(request)
+        : new Response('Set ZIA_METRICS_HOST to let others than this machine ask.\n', { status: 421 }),
+  });
   await listen(server, address, port);
   // A TCP server's address is an object: only pipes have a string.
   const taken = (server.address() as AddressInfo).port;
