@@ -17,9 +17,10 @@ COPY --from=build /app/dist /app/dist
 COPY deploy/healthcheck.mjs /app/
 COPY examples /app/examples
 # Files are read and written here: mount the folder with your CSV files over it.
-RUN mkdir /data && chown node:node /data
+RUN mkdir /data && chown 1000:1000 /data
 WORKDIR /data
-USER node
+# By number, which Kubernetes asks for (runAsNonRoot); it is the user node.
+USER 1000:1000
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]
 CMD ["worker"]
 # Of a worker. docker-compose.yml has the other services' own; for docker run … dashboard, name it:

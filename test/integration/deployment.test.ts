@@ -40,6 +40,8 @@ function seconds(duration: string | undefined): number {
   return Number(/^(\d+)s$/.exec(duration ?? '')?.[1]);
 }
 
+const PASSWORD = '${REDIS_PASSWORD:?set REDIS_PASSWORD in .env, letters and digits}';
+
 /** A subcommand of the program is a package script that starts it with that word. */
 function expectSubcommand(name: string | undefined): void {
   expect(scripts[name ?? '']).toBe(`node dist/cli/main.js ${name}`);
@@ -57,7 +59,7 @@ describe('docker-compose.yml', () => {
   test('runs Redis so that it refuses writes when full and keeps every acknowledged one', () => {
     const { command, image, healthcheck } = compose.services.redis;
     expect(command.join(' ')).toBe(
-      'redis-server --maxmemory-policy noeviction --appendonly yes --appendfsync always --hash-max-listpack-value 512',
+      `redis-server --maxmemory-policy noeviction --appendonly yes --appendfsync always --hash-max-listpack-value 512 --requirepass ${PASSWORD}`,
     );
     expect(image).toMatch(/^redis:\d+\.\d+-alpine$/);
     expect(healthcheck.test).toEqual(['CMD', 'redis-cli', '-e', 'ping']);
@@ -71,7 +73,7 @@ describe('docker-compose.yml', () => {
 
   test('lets ports be moved by names that the program does not take for settings of its own', () => {
     const names = [...read('docker-compose.yml').matchAll(/\$\{([A-Z_]+)/g)].map((match) => match[1] ?? '');
-    expect(names).toEqual(['REDIS_HOST_PORT', 'DASHBOARD_HOST_PORT']);
+    expect(new Set(names)).toEqual(new Set(['REDIS_PASSWORD', 'REDIS_HOST_PORT', 'DASHBOARD_HOST_PORT']));
     expect(() => loadConfig(Object.fromEntries(names.map((name) => [name, '7000'])))).not.toThrow();
   });
 
@@ -83,7 +85,7 @@ describe('docker-compose.yml', () => {
   test.each(['worker', 'dashboard'])('gives the %s the settings of .env, and the Redis beside it', (name) => {
     const { env_file, environment, depends_on } = compose.services[name];
     expect(env_file).toEqual([{ path: '.env', required: false }]);
-    expect(environment.REDIS_URL).toBe('redis://redis:6379');
+    expect(environment.REDIS_URL).toBe(`redis://:${PASSWORD}@redis:6379`);
     expect(depends_on).toEqual({ redis: { condition: 'service_healthy' } });
   });
 
@@ -124,6 +126,14 @@ describe('docker-compose.yml', () => {
 
   test.each(ours)('gives %s nothing that it does not need', (_name, service) => {
     expect(service).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], init: true });
+    expect(service).toMatchObject({ read_only: true, tmpfs: ['/tmp:mode=1777'], mem_limit: '1g', pids_limit: 100 });
+  });
+
+  test('gives Redis a password and nothing that it does not need', () => {
+    const { redis } = compose.services;
+    expect(redis.environment).toEqual({ REDISCLI_AUTH: PASSWORD });
+    expect(redis).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], read_only: true });
+    expect(redis.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   });
 
   test('gives a worker longer to end than it may take', () => {
@@ -186,7 +196,7 @@ describe('Dockerfile', () => {
   test('uses a pinned slim image of the supported Node and does not run as root', () => {
     const images = instructions.filter((line) => line.startsWith('FROM ')).map((line) => line.split(/\s+/)[1]);
     for (const image of images) expect(image).toMatch(/^node:24\.\d+-slim$/);
-    expect(instructions.filter((line) => line.startsWith('USER '))).toEqual(['USER node']);
+    expect(instructions.filter((line) => line.startsWith('USER '))).toEqual(['USER 1000:1000']);
   });
 
   test('asks for the health of what it starts without other words', () => {
