@@ -40,7 +40,8 @@ function seconds(duration: string | undefined): number {
   return Number(/^(\d+)s$/.exec(duration ?? '')?.[1]);
 }
 
-const PASSWORD = '${REDIS_PASSWORD:?set REDIS_PASSWORD in .env, letters and digits}';
+/** What Compose puts in, and asks for where it is not set. */
+const PASSWORD = `\${REDIS_PASSWORD:?set REDIS_PASSWORD in .env, letters and digits}`;
 
 /** A subcommand of the program is a package script that starts it with that word. */
 function expectSubcommand(name: string | undefined): void {
