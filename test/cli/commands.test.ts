@@ -33,9 +33,12 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
           file: 'a.csv',
           rows: 4,
           enqueued: 2,
+          replaced: 0,
           duplicates: 1,
           known: 0,
+          knownUnderOtherColumns: 0,
           rejected: 1,
+          input: expect.objectContaining({ delimiter: ',', encoding: 'utf-8', headerLine: 1, findings: [] }),
           rejectsFile: 'a.rejects.csv',
         });
         expect(enqueued.code).toBe(0);

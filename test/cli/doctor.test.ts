@@ -46,7 +46,7 @@ describe.each(ENGINES_IN_TURN)('doctor on %s', (kind) => {
         for (const name of ['token', 'data center', 'feature and module', 'mapping of email', 'allowance', 'clock']) {
           expect(stdout).toMatch(new RegExp(`^ok +${name}: `, 'm'));
         }
-        expect(stdout.match(/^ok +scope ZohoCRM\./gm)).toHaveLength(6);
+        expect(stdout.match(/^ok +scope ZohoCRM\./gm)).toHaveLength(7);
         expect(t.sandbox.enrichments()).toHaveLength(0);
         // The store still belongs to nobody.
         expect((await t.run(['status'], { ZOHO_CLIENT_ID: 'another' })).code).toBe(0);

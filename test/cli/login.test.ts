@@ -32,7 +32,7 @@ test(
       );
       expect((await stat(join(t.folder, '.env'))).mode & 0o777).toBe(0o600);
       expect(await readdir(t.folder)).toEqual(['.env']);
-      expect(stdout.match(/^ok +scope /gm)).toHaveLength(6);
+      expect(stdout.match(/^ok +scope /gm)).toHaveLength(7);
       expect((await cli(['doctor'], { cwd: t.folder, env: { ...servers(t), REDIS_URL: '' } })).code).toBe(0);
     }),
   60_000,
