@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createFileActions } from '../../src/dashboard/file-actions.js';
 import { startDashboard } from '../../src/dashboard/server.js';
 import { loadConfig } from '../../src/lib/config.js';
@@ -10,8 +10,6 @@ import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { bySuite } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
-
-jest.setTimeout(600_000);
 
 const ROWS = bySuite([3_000], [200_000]);
 /** What a page may take; the embedded engine is a database in this very process. */
@@ -114,4 +112,5 @@ test.each(ENGINE_KINDS.flatMap((kind) => ROWS.map((rows) => [kind, rows] as cons
     expect(await (await fetch(`${url}/rows?search=number+${last}`)).text()).toContain(`>Company Number ${last}</a>`);
     expect(await (await fetch(`${file}/rows?search=number+${last}`)).text()).toContain(`>Company Number ${last}</a>`);
   },
+  900_000,
 );
