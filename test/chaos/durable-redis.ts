@@ -17,6 +17,8 @@ export interface DurableRedis {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Saves what is there now: with persistence `asked`, all that survives. */
   snapshot(): Promise<void>;
+  /** Whether it takes writes; reads are answered all the while. Does nothing while it is down. */
+  takeWrites(takes: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,6 +73,14 @@ export async function openDurableRedis(
     snapshot: async () => {
       const client = new Redis(url);
       await client.save();
+      client.disconnect();
+    },
+    takeWrites: async (takes) => {
+      if (!child) return;
+      const client = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
+      client.on('error', () => undefined);
+      // It has no replicas. Killed in this very moment it starts again without the setting, so a failure changes nothing.
+      await client.config('SET', 'min-replicas-to-write', takes ? '0' : '1').catch(() => undefined);
       client.disconnect();
     },
     close: async () => {

@@ -12,10 +12,15 @@ export interface Verdict {
   readonly held: number;
   /** Rows whose fate the program tells differently from the stand-in. */
   readonly misreported: number;
+  /** The share of its pace that the fleet is back at after the trouble, where enough rows are left to tell; else 1. */
+  readonly pace: number;
 }
 
-export function isClean({ acceptedTwice, lost, failedWrongly, held, misreported }: Verdict): boolean {
-  return acceptedTwice + lost + failedWrongly + held + misreported === 0;
+/** Less than this says that a worker hangs; a machine that is busy with other things reaches it. */
+const LEAST_PACE = 0.4;
+
+export function isClean({ acceptedTwice, lost, failedWrongly, held, misreported, pace }: Verdict): boolean {
+  return acceptedTwice + lost + failedWrongly + held + misreported === 0 && pace >= LEAST_PACE;
 }
 
 interface FileStatus {
@@ -27,7 +32,7 @@ interface FileStatus {
   readonly uncertain: number;
 }
 
-export async function judge(fleet: FleetUnderTest, rows: number): Promise<Verdict> {
+export async function judge(fleet: FleetUnderTest, rows: number): Promise<Omit<Verdict, 'pace'>> {
   const accepted = new Map<string, number>();
   for (const { sent } of fleet.sandbox.enrichments()) {
     const name = sent.name ?? '';

@@ -15,7 +15,7 @@ Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw.
   --json        one JSON document instead of the table
   --verbose     tell on stderr what goes wrong when
 
-Exit code 0 when no row was lost, accepted twice, failed or held in any run; 1 otherwise.`;
+Exit code 0 when no row was lost, accepted twice, failed or held in any run, and the fleet came back to its pace; 1 otherwise.`;
 
 const { values } = parseArgs({
   options: {
@@ -60,6 +60,7 @@ const COLUMNS: readonly (readonly [string, (result: SeedResult) => string | numb
   ['failed wrongly', ({ failedWrongly }) => failedWrongly],
   ['held', ({ held }) => held],
   ['misreported', ({ misreported }) => misreported],
+  ['pace after', ({ pace }) => pace],
   ['mishaps', ({ mishaps }) => Object.values(mishaps).reduce((sum, count) => sum + count, 0)],
   ['seconds', ({ seconds }) => seconds],
 ];

@@ -64,6 +64,17 @@ const STORM: Mishap = {
   },
 };
 
+/** Longer than a request's timeout, and within what a lost row waits for. */
+const ACCEPTED_LATE: Mishap = {
+  name: 'Zoho accepts after the timeout',
+  happen: async ({ sandbox }, dice) => {
+    const delayMs = dice.between(4_000, 12_000);
+    sandbox.configure({ faults: [{ kind: 'accepted-late', on: 'post', share: dice.pick([0.1, 0.5]), delayMs }] });
+    await sleep(dice.between(200, 1_000));
+    sandbox.configure({ faults: [] });
+  },
+};
+
 const QUOTA: Mishap = {
   name: 'the quota is spent, then raised and resumed',
   happen: async ({ sandbox, command }, dice) => {
@@ -97,6 +108,18 @@ const RESTART_REDIS: Mishap = {
   },
 };
 
+const REDIS_REFUSES: Mishap = {
+  name: 'Redis refuses writes, again and again',
+  happen: async ({ redis }, dice) => {
+    for (let times = dice.pick([1, 2, 4]); times > 0; times -= 1) {
+      await redis?.takeWrites(false);
+      await sleep(dice.between(500, 4_000));
+      await redis?.takeWrites(true);
+      await sleep(dice.between(200, 1_000));
+    }
+  },
+};
+
 const EVERYWHERE: readonly Mishap[] = [
   KILL_WORKER,
   FREEZE_WORKER,
@@ -105,9 +128,10 @@ const EVERYWHERE: readonly Mishap[] = [
   ZOHO_AWAY,
   STORM,
   STORM,
+  ACCEPTED_LATE,
   QUOTA,
 ];
-const ON_REDIS: readonly Mishap[] = [CUT_REDIS, REDIS_AWAY, RESTART_REDIS];
+const ON_REDIS: readonly Mishap[] = [CUT_REDIS, REDIS_AWAY, RESTART_REDIS, REDIS_REFUSES];
 
 /** What can go wrong on this engine; some things twice, because they do so more often. */
 export function mishapsOf(engine: FleetUnderTest['engine']): readonly Mishap[] {
