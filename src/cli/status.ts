@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { duration } from '../lib/core/wording.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { UsageError } from '../lib/errors.js';
 import { asStarted } from '../lib/invocation.js';
@@ -85,7 +86,10 @@ function firstLines(text: string): string {
     .join('\n');
 }
 
-function textOf({ queue, uncertain, held, stop, without, allowance, file }: Status, name: string | undefined): string {
+function textOf(
+  { queue, uncertain, held, stop, look, without, allowance, file }: Status,
+  name: string | undefined,
+): string {
   const parts = [
     stop === null ? 'Not stopped.' : stopText(stop),
     `Queue\n${table([
@@ -98,11 +102,19 @@ function textOf({ queue, uncertain, held, stop, without, allowance, file }: Stat
       ['  held', held],
     ])}`,
   ];
+  if (look !== undefined) parts.push(lookText(look));
   if (without !== undefined)
     parts.push(`Rows go without ${without.join(' and ')}, until \`npm run resume -- --with ${without.join(',')}\`.`);
   if (allowance !== null) parts.push(allowanceLine(allowance));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
   return parts.join('\n\n');
+}
+
+function lookText({ since, orphans, asked, secondsLeft }: NonNullable<Status['look']>): string {
+  const begun = `Nothing is sent: the store may have lost writes, and Zoho's list is being read since ${moment(Date.parse(since))}.`;
+  if (orphans === null || asked === null) return begun;
+  const left = secondsLeft === null ? '' : `, about ${duration(secondsLeft)} left`;
+  return `${begun}\n${asked} of ${orphans} enrichments that no row owns were asked for${left}. An export of the ledger saves the rest: \`npm run ledger import\`.`;
 }
 
 /** A pause is meant, and no alarm. */

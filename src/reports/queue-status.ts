@@ -1,4 +1,5 @@
 import { INITIAL_CONTROL } from '../lib/core/control.js';
+import type { History, HistoryLook } from '../lib/core/history.js';
 import { nextTryMs } from '../lib/core/next-try.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
@@ -18,8 +19,20 @@ export interface QueueStatus {
   readonly held: number;
   /** Submitted rows whose result is still to be collected. */
   readonly pending: number;
+  /** The look at Zoho's list that has to be over before anything is sent; absent when none is due. */
+  readonly look?: LookStatus;
   /** Fields that rows go without since `resume --without`; absent: none. */
   readonly without?: readonly string[];
+}
+
+export interface LookStatus {
+  /** ISO 8601. */
+  readonly since: string;
+  /** Enrichments that no row owns, so many in all and asked for so far; null before the list was read. */
+  readonly orphans: number | null;
+  readonly asked: number | null;
+  /** At the pace so far; null while it cannot be told. */
+  readonly secondsLeft: number | null;
 }
 
 export interface StopStatus {
@@ -31,16 +44,17 @@ export interface StopStatus {
   readonly nextTry?: string;
 }
 
-/** The queue and the stop as they are now: three reads, changes nothing. */
+/** The queue and the stop as they are now: four reads, changes nothing. */
 export async function queueStatus(
   engine: Engine,
   allowance: Allowance | null = null,
   resumeAfterLimitMs = 0,
 ): Promise<QueueStatus> {
-  const [queue, ledger, control] = await Promise.all([
+  const [queue, ledger, control, history] = await Promise.all([
     engine.counts(),
     engine.store.counts(),
     engine.store.control.read(),
+    engine.store.cell<History>('history').read(),
   ]);
   const { mode, stop, epoch, without = [] } = control.value ?? INITIAL_CONTROL;
   return {
@@ -60,8 +74,16 @@ export async function queueStatus(
     uncertain: ledger.uncertain,
     held: ledger.held,
     pending: ledger.pending,
+    ...(history.value?.look && { look: lookStatus(history.value.look, history.nowMs) }),
     ...(without.length > 0 && { without }),
   };
+}
+
+function lookStatus({ sinceMs, progress }: HistoryLook, nowMs: number): LookStatus {
+  const { orphans, asked } = progress ?? { orphans: null, asked: null };
+  const left = progress && progress.asked > 0 ? (progress.orphans - progress.asked) / progress.asked : null;
+  const secondsLeft = progress && left !== null ? Math.round((left * (nowMs - progress.sinceMs)) / 1_000) : null;
+  return { since: new Date(sinceMs).toISOString(), orphans, asked, secondsLeft };
 }
 
 function nextTry(ms: number | null): Pick<StopStatus, 'nextTry'> {
