@@ -273,7 +273,10 @@ test('an older copy of the embedded folder is noticed', async () => {
   await queueRows(queue, goodRows(16));
   const worker = startWorker({ engine: first, sandbox, settings: slow, untilIdle: false });
   await waitFor(() => sandbox.enrichments().length >= 4, { timeoutMs: 60_000 });
-  await cp(join(place.settings.dataDir, 'pg'), copy, { recursive: true, filter: (path) => !/PGSQL|\.lock$/.test(path) });
+  await cp(join(place.settings.dataDir, 'pg'), copy, {
+    recursive: true,
+    filter: (path) => !/PGSQL|\.lock$/.test(path),
+  });
   await waitFor(() => sandbox.enrichments().length >= 10, { timeoutMs: 60_000 });
   worker.end();
   await worker.ended;
