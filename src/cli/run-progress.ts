@@ -62,12 +62,14 @@ export function createFigures(start: Start): (seen: Start) => RunFigures {
 
 function drawn({ label, before, waitForResults, allowanceLeft }: RunProgressOptions): RunProgress {
   const figuresOf = createFigures(before);
-  const startedAt = performance.now();
+  let sendingSince = performance.now();
   let area: LiveArea | null = openLiveArea(process.stderr);
   return {
     update: (seen) => {
       const width = roomOf(process.stderr);
       const figures = figuresOf(seen);
+      // The start of the worker is no pace.
+      if (figures.sent === 0) sendingSince = performance.now();
       const { sent, failed, total, results, resultsTotal } = figures;
       const done = waitForResults ? results + failed : sent + failed;
       const line = barLine(
@@ -78,7 +80,7 @@ function drawn({ label, before, waitForResults, allowanceLeft }: RunProgressOpti
             `${count(sent)}/${count(total)} sent`,
             ...(waitForResults ? [`${count(results)} ${results === 1 ? 'result' : 'results'}`] : []),
             ...(failed > 0 ? [`${count(failed)} failed`] : []),
-            ...pace(figures, performance.now() - startedAt),
+            ...pace(figures, performance.now() - sendingSince),
             ...allowance(allowanceLeft(), sent),
           ],
         },

@@ -35,13 +35,16 @@ function worded(key: string, value: unknown): unknown {
   return key === 'message' && typeof value === 'string' ? asStarted(value) : value;
 }
 
+/** A command is copied as it stands: a line break in it would be typed, too. */
+const COMMAND = /^ *(npm|npx|zia-enrich) /;
+
 /** Broken at words where a terminal would break inside them; what goes on keeps the indent of its line. */
 export function wrapped(text: string, stream: Stream): string {
   const width = widthOf(stream);
   if (!Number.isFinite(width)) return text;
   return text
     .split('\n')
-    .map((line) => (stringWidth(line) <= width ? line : wrappedLine(line, width)))
+    .map((line) => (stringWidth(line) <= width || COMMAND.test(line) ? line : wrappedLine(line, width)))
     .join('\n');
 }
 

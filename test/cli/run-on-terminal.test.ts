@@ -44,7 +44,7 @@ describe.each([110, 60])('run on a terminal of %i columns', (columns) => {
         const terminal = await t.onTerminal(words, { columns, env });
         await waitFor(() => posts(t) >= 3, { what: 'some rows to be sent' });
         terminal.type('\x03');
-        await terminal.shows('Ctrl-C once more ends at once');
+        await terminal.shows(/Ctrl-C once more ends at\s+once/);
         expect((await terminal.ended).code).toBe(130);
         expect(t.sandbox.enrichments().length).toBeLessThan(10);
         const screen = (await terminal.screen()).join('\n');
@@ -78,6 +78,27 @@ test(
       expect(
         stderr.split('\n').filter((line) => line.startsWith('b.csv: ') && line.includes('sent')).length,
       ).toBeLessThan(3);
+    }),
+  60_000,
+);
+
+test(
+  'status --watch is drawn in place with the stop on top, and doctor marks what it found',
+  () =>
+    withScene('redis', {}, async (t) => {
+      await t.run(['pause']);
+      const watch = await t.onTerminal(['status', '--watch'], { rows: 18, columns: 60 });
+      await watch.shows(/STOPPED since \d\d:\d\d \(\d+ s ago\)\s+\(PAUSED\)/);
+      await watch.shows(/STOPPED since .*\(([3-9]|\d\d) s ago\)/);
+      expect((await watch.screen()).filter((line) => line.startsWith('STOPPED'))).toHaveLength(1);
+      watch.type('\x03');
+      expect((await watch.ended).code).toBe(0);
+
+      const doctor = await t.onTerminal(['doctor']);
+      expect((await doctor.ended).code).toBe(0);
+      expect((await doctor.screen()).join('\n')).toMatch(
+        /✓ \d+ checks ok \(--verbose lists them\)\nA worker can run\./,
+      );
     }),
   60_000,
 );

@@ -59,19 +59,32 @@ export async function startOnTerminal(words: readonly string[], options: Termina
   });
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null }));
 
-  async function lines(isShown: (isWrapped: boolean) => boolean): Promise<readonly string[]> {
+  async function wrapped(): Promise<readonly string[]> {
     await drawn;
     const buffer = emulator.buffer.active;
-    const all = Array.from({ length: buffer.length }, (_, at) => buffer.getLine(at));
-    const texts = all.flatMap((line) => (line && isShown(line.isWrapped) ? [line.translateToString(true)] : []));
-    return texts.slice(0, texts.findLastIndex((text) => text !== '') + 1);
+    return Array.from({ length: buffer.length }, (_, at) => buffer.getLine(at)).flatMap((line) =>
+      line?.isWrapped ? [line.translateToString(true)] : [],
+    );
   }
 
-  const screen = () => lines(() => true);
+  /** A line that went over the edge is one line. */
+  async function screen(): Promise<readonly string[]> {
+    await drawn;
+    const buffer = emulator.buffer.active;
+    const joined: string[] = [];
+    for (let at = 0; at < buffer.length; at += 1) {
+      const line = buffer.getLine(at);
+      const text = line?.translateToString(!buffer.getLine(at + 1)?.isWrapped) ?? '';
+      if (line?.isWrapped) joined.push(`${joined.pop() ?? ''}${text}`);
+      else joined.push(text);
+    }
+    return joined.slice(0, joined.findLastIndex((text) => text !== '') + 1);
+  }
+
   return {
     type: (text) => void child.stdin.write(text),
     screen,
-    wrapped: () => lines((isWrapped) => isWrapped),
+    wrapped,
     raw: () => raw,
     shows: async (what, timeoutMs = 15_000) => {
       const matches = (text: string) => (typeof what === 'string' ? text.includes(what) : what.test(text));
