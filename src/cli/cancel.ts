@@ -4,7 +4,7 @@ import { type CancelReport, cancelRows } from '../producers/cancel-rows.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
@@ -18,9 +18,9 @@ interface Flags extends InputFlags {
 export function define(command: Command): Run {
   command
     .argument('<file>', 'the CSV file that was enqueued; - reads stdin')
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run cancel accounts.csv');
   return () => {
     const flags: Flags = command.opts();

@@ -8,13 +8,13 @@ import { enqueueFile } from '../producers/enqueue-file.js';
 import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { type InputFlags, typedPath } from './input.js';
+import { type InputFlags, readingOf, typedPath } from './input.js';
 import {
+  addInputFlags,
   againFlag,
   engineFlag,
   example,
   jsonFlag,
-  mapFlag,
   onePerFlag,
   priorityFlag,
   wholeNumber,
@@ -45,11 +45,11 @@ export function define(command: Command): Run {
     .option('--rejects <file>', 'write refused records here instead of beside the input')
     .addOption(priorityFlag())
     .addOption(yesFlag())
-    .addOption(mapFlag())
     .addOption(againFlag())
     .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(
     command,
     'npm run enqueue accounts.csv',
@@ -84,7 +84,7 @@ export async function enqueue(
   try {
     return await enqueueFile({
       path,
-      mapFlags: flags.map ?? [],
+      ...readingOf(flags),
       engine,
       queue,
       module: config.work.module,

@@ -9,7 +9,7 @@ import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
 import { type InputFlags, typedPath, withInput } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, statusList } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag, statusList } from './options.js';
 import { createProgress } from './progress.js';
 import { keptLine } from './run-summary.js';
 import { type Session, withSession } from './session.js';
@@ -35,9 +35,9 @@ export function define(command: Command): Run {
     .addOption(new Option('--format <format>', 'csv, or ndjson with everything Zoho found').choices(EXPORT_FORMATS))
     .option('--only <outcomes>', 'only rows with these outcomes, such as failed,rejected', statusList)
     .option('--all', 'without a file: every row ever sent, from the ledger')
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(
     command,
     'npm run export accounts.csv -- --out out.csv',

@@ -1,11 +1,25 @@
 import { resolve } from 'node:path';
-import { type Input, withInput as withCsvInput } from '../lib/csv/with-input.js';
+import type { Keepable } from '../lib/core/row.js';
+import { type Input, type InputOptions, withInput as withCsvInput } from '../lib/csv/with-input.js';
 import { typedIn } from './npm.js';
 import type { Session } from './session.js';
 
 export interface InputFlags {
   /** Values of `--map`, such as `name=Firm`. */
   readonly map?: readonly string[];
+  readonly encoding?: string;
+  readonly headerLine?: number;
+  readonly keep?: readonly Keepable[];
+}
+
+/** How the flags say that a file is to be read. */
+export function readingOf({
+  map = [],
+  encoding,
+  headerLine,
+  keep,
+}: InputFlags): Pick<InputOptions, 'mapFlags' | 'csv'> {
+  return { mapFlags: map, csv: { encoding, headerLine, keep } };
 }
 
 /** A path as the program must open it: relative to the folder the user typed in; `-` stays. */
@@ -23,5 +37,5 @@ export function withInput<T>(
   work: (input: Input) => Promise<T>,
 ): Promise<T> {
   const { module } = config.work;
-  return withCsvInput({ path: typedPath(path), mapFlags: flags.map ?? [], module, engine }, work);
+  return withCsvInput({ path: typedPath(path), ...readingOf(flags), module, engine }, work);
 }

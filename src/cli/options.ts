@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ONE_PER } from '../lib/core/other-columns.js';
+import { KEEPABLE, type Keepable } from '../lib/core/row.js';
 import { asStarted } from '../lib/invocation.js';
 import { PRIORITIES } from '../lib/queues.js';
 import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
@@ -10,11 +11,29 @@ export const engineFlag = (): Option =>
 
 export const jsonFlag = (): Option => new Option('--json', 'print one JSON document');
 
-export const mapFlag = (): Option =>
+const mapFlag = (): Option =>
   new Option(
     '--map <field=header>',
-    'use this column for a field (name, email, website, record_id); `field=` leaves the field out; repeatable',
+    'use this column for a field (name, email, website, record_id), `field=#3` the third; `field=` leaves it out; repeatable',
   ).argParser<readonly string[]>((text, soFar = []) => [...soFar, text]);
+
+/** The flags of all commands that read a file. */
+export function addInputFlags(command: Command): Command {
+  return command
+    .addOption(mapFlag())
+    .option('--encoding <name>', 'read the file in this encoding, such as windows-1252, instead of the one found')
+    .option('--header-line <n>', 'the header is on this line; those above it are left out', wholeNumber(1))
+    .addOption(keepFlag());
+}
+
+const keepFlag = (): Option =>
+  new Option('--keep <values>', 'use placeholders, or values on shared-hosts, all the same; repeatable').argParser<
+    readonly Keepable[]
+  >((text, soFar = []) => {
+    const kept = KEEPABLE.find((one) => one === text);
+    if (kept === undefined) throw new InvalidArgumentError(`Expected ${KEEPABLE.join(' or ')}.`);
+    return [...soFar, kept];
+  });
 
 export const priorityFlag = (): Option =>
   new Option('--priority <priority>', 'before all rows that wait (high), or after them (low)').choices([...PRIORITIES]);

@@ -7,8 +7,8 @@ import { allowanceLine } from './allowance-line.js';
 import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { type InputFlags, typedPath } from './input.js';
-import { againFlag, engineFlag, example, jsonFlag, mapFlag, onePerFlag, wholeNumber } from './options.js';
+import { type InputFlags, readingOf, typedPath } from './input.js';
+import { addInputFlags, againFlag, engineFlag, example, jsonFlag, onePerFlag, wholeNumber } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
@@ -29,11 +29,11 @@ export function define(command: Command): Run {
   command
     .argument('<file>', 'a CSV file with a header row; - reads stdin')
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
-    .addOption(mapFlag())
     .addOption(againFlag())
     .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run plan accounts.csv', 'npm run -s plan accounts.csv -- --json');
   return () => {
     const flags: Flags = command.opts();
@@ -53,7 +53,7 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
     return await planWithin(session.engine, session.config.work, allowance, (covers) =>
       planFile({
         path,
-        mapFlags: flags.map ?? [],
+        ...readingOf(flags),
         engine: session.engine,
         module: session.config.work.module,
         covers,

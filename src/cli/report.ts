@@ -5,7 +5,7 @@ import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fileTable } from './file-table.js';
 import { type InputFlags, withInput } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { OUTCOME_WORDS } from './outcome-words.js';
 import { withSession } from './session.js';
 import { padded, printResult, widthOf } from './terminal.js';
@@ -19,9 +19,9 @@ interface Flags extends InputFlags {
 export function define(command: Command): Run {
   command
     .argument('<file>', 'the CSV file that was enqueued; - reads stdin')
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run report accounts.csv', 'npm run -s report accounts.csv -- --json');
   return () => {
     const flags: Flags = command.opts();

@@ -6,7 +6,7 @@ import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
 import { quoted } from './npm.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
@@ -27,9 +27,9 @@ export function define(command: Command): Run {
     .option('--uncertain', 'only held rows; Zoho may already have them, and then they are paid for twice')
     .option('--paid', 'also rows that Zoho accepted and could not enrich; each costs an enrichment again')
     .option('--file <file>', 'only rows of this CSV file; - reads stdin')
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(
     command,
     'npm run retry',

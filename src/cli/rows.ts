@@ -8,7 +8,7 @@ import { writeTo } from '../reports/write-file.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag, statusList, wholeNumber } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag, statusList, wholeNumber } from './options.js';
 import { OUTCOME_WORDS } from './outcome-words.js';
 import { type Session, withSession } from './session.js';
 import { grid, note, printResult, widthOf } from './terminal.js';
@@ -33,9 +33,9 @@ export function define(command: Command): Run {
     )
     .option('--search <text>', 'only rows with this text in one of their cells')
     .option('--limit <n>', `at most so many rows (${SHOWN}; with --json all)`, wholeNumber(1))
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run rows accounts.csv', 'npm run rows accounts.csv -- --status failed --search acme');
   return () => {
     const flags: Flags = command.opts();

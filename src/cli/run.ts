@@ -13,11 +13,11 @@ import { EXIT } from './exit-codes.js';
 import { writeExport } from './export.js';
 import { typedPath } from './input.js';
 import {
+  addInputFlags,
   againFlag,
   engineFlag,
   example,
   jsonFlag,
-  mapFlag,
   onePerFlag,
   priorityFlag,
   wholeNumber,
@@ -51,11 +51,11 @@ export function define(command: Command): Run {
     .option('--no-wait', 'leave once everything is submitted; results come with a later run, worker or export')
     .addOption(priorityFlag())
     .addOption(yesFlag())
-    .addOption(mapFlag())
     .addOption(againFlag())
     .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm start -- accounts.csv', 'npm start -- accounts.csv --limit 5');
   return () => {
     const flags: Flags = command.opts();

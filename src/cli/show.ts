@@ -7,7 +7,7 @@ import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
 import { moment } from './moment.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { OUTCOME_WORDS } from './outcome-words.js';
 import { outcomeDocument } from './rows.js';
 import { type Session, withSession } from './session.js';
@@ -31,9 +31,9 @@ export function define(command: Command): Run {
       place = placeOf(text);
       return text;
     })
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run show accounts.csv:26', 'npm run -s show accounts.csv:26 -- --json');
   return () => {
     const flags: Flags = command.opts();

@@ -15,7 +15,7 @@ import { fileTable } from './file-table.js';
 import { type InputFlags, withInput } from './input.js';
 import { openLiveArea } from './live-area.js';
 import { moment } from './moment.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { type Session, withSession } from './session.js';
 import { coloursOf, printResult, table, wrapped } from './terminal.js';
 
@@ -34,9 +34,9 @@ export function define(command: Command): Run {
   command
     .argument('[file]', 'show the rows of this CSV file too; - reads stdin')
     .option('--watch', 'show it again and again until Ctrl-C')
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run status accounts.csv', 'npm run -s status -- --json');
   return () => {
     const flags: Flags = command.opts();

@@ -6,7 +6,7 @@ import type { Run } from './command.js';
 import { openQueries } from './crm-queries.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath, withInput } from './input.js';
-import { engineFlag, example, jsonFlag, mapFlag } from './options.js';
+import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
@@ -20,9 +20,9 @@ interface Flags extends InputFlags {
 export function define(command: Command): Run {
   command
     .argument('<file>', 'a CSV file that pull wrote and that was enriched')
-    .addOption(mapFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
+  addInputFlags(command);
   example(command, 'npm run verify accounts.csv');
   return () => {
     const flags: Flags = command.opts();

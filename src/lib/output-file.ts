@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { utf8Bytes } from './csv/encoding.js';
 
 export interface OutputOptions {
   /** A file whose permissions the new one gets when it replaces none: its input. */
@@ -52,7 +53,7 @@ export async function createOutput(path: string, options: OutputOptions = {}): P
     throw error;
   }
   return {
-    append: (text) => file.appendFile(text),
+    append: (text) => file.appendFile(text.isWellFormed() ? text : utf8Bytes(text)),
     commit: async ({ to = path, beforeMove } = {}) => {
       await file.sync();
       await file.close();

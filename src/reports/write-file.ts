@@ -3,6 +3,7 @@ import { lstat, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { utf8Bytes } from '../lib/csv/encoding.js';
 import { UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
 import { createOutput, type OutputOptions } from '../lib/output-file.js';
@@ -60,7 +61,7 @@ export interface WriteOptions extends OutputOptions {
 
 /** Writes all of `text` to the target, no faster than it takes it. A file appears complete or not at all. */
 export async function writeTo(target: Target, text: AsyncIterable<string>, options: WriteOptions = {}): Promise<void> {
-  const source = Readable.from(text, { objectMode: true, highWaterMark: 1 });
+  const source = Readable.from(bytesOf(text), { objectMode: true, highWaterMark: 1 });
   const streaming = options.signal === undefined ? {} : { signal: options.signal };
   switch (target.kind) {
     case 'stdout':
@@ -72,6 +73,11 @@ export async function writeTo(target: Target, text: AsyncIterable<string>, optio
     case 'file':
       return writeWhole(target.path, source, options);
   }
+}
+
+/** Bytes of the input that were no UTF-8 leave as they came. */
+async function* bytesOf(text: AsyncIterable<string>): AsyncGenerator<string | Buffer> {
+  for await (const part of text) yield part.isWellFormed() ? part : utf8Bytes(part);
 }
 
 const REFUSALS: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];

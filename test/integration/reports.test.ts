@@ -328,7 +328,18 @@ describe('export of what the input holds', () => {
     expect(parse(text)).toEqual([
       ['Company', 'Website', '', '', ...ADDED.split(',')],
       ['Short Ltd', '', '', '', ...NOT_ENQUEUED.split(',')],
-      ['Long Ltd', 'long.example.com', 'extra', 'more', ...NOT_ENQUEUED.split(',')],
+      [
+        'Long Ltd',
+        'long.example.com',
+        'extra',
+        'more',
+        'rejected',
+        '',
+        '',
+        'TOO_MANY_CELLS',
+        expect.any(String),
+        ...NOT_ENQUEUED.split(',').slice(5),
+      ],
     ]);
   });
 

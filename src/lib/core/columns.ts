@@ -1,13 +1,13 @@
-import { INPUT_FIELDS, type InputField } from './row.js';
+import { aliasRank, MAPPED_FIELDS, type MappedField, plainHeader } from './column-aliases.js';
+import { type ColumnCandidate, type ColumnValues, chooseByValues } from './column-values.js';
+import { INPUT_FIELDS } from './input-fields.js';
 
-/** The fields a column can be mapped to: what Zia enriches from, and the CRM record it belongs to. */
-export const MAPPED_FIELDS = [...INPUT_FIELDS, 'recordId'] as const;
-export type MappedField = InputField | 'recordId';
+export { MAPPED_FIELDS, type MappedField };
 
 /** Where each field is in a record, counted from 0; absent fields are not in the file or left out. */
 export type ColumnMapping = Readonly<Partial<Record<MappedField, number>>>;
 
-/** What the user said about columns: a header's text, or null to leave the field out. */
+/** What the user said about columns: a header's text, `#3` for the third column, or null to leave the field out. */
 export type ColumnOverrides = Readonly<Partial<Record<MappedField, string | null>>>;
 
 export type ColumnProblemCode = 'BAD_MAP_FLAG' | 'UNKNOWN_COLUMN' | 'NO_USABLE_COLUMN';
@@ -19,69 +19,15 @@ export interface ColumnProblem {
   readonly message: string;
 }
 
-export type FoundColumns = { readonly ok: true; readonly columns: ColumnMapping } | ColumnProblem;
+export type FoundColumns =
+  | {
+      readonly ok: true;
+      readonly columns: ColumnMapping;
+      /** Fields whose column would have been another one without the values. */
+      readonly byValues: readonly MappedField[];
+    }
+  | ColumnProblem;
 export type ParsedMapFlags = { readonly ok: true; readonly overrides: ColumnOverrides } | ColumnProblem;
-
-/**
- * Headers of each field, most specific first, as `plain` writes them. The first alias that any header matches wins; of
- * several headers that match it, the leftmost.
- */
-const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
-  name: [
-    'accountname',
-    'companyname',
-    'organizationname',
-    'organisationname',
-    'businessname',
-    'firmname',
-    'legalname',
-    'customername',
-    'clientname',
-    'nameofcompany',
-    'company',
-    'organization',
-    'organisation',
-    'account',
-    'business',
-    'firm',
-    'employer',
-    'customer',
-    'client',
-    'name',
-  ],
-  email: [
-    'companyemail',
-    'companyemailaddress',
-    'accountemail',
-    'businessemail',
-    'workemail',
-    'primaryemail',
-    'emailaddress',
-    'email',
-    'emailid',
-    'contactemail',
-    'mail',
-  ],
-  website: [
-    'companywebsite',
-    'accountwebsite',
-    'websiteurl',
-    'websiteaddress',
-    'companyurl',
-    'companydomain',
-    'website',
-    'webpage',
-    'webaddress',
-    'homepage',
-    'homepageurl',
-    'domainname',
-    'domain',
-    'url',
-    'web',
-    'site',
-  ],
-  recordId: ['recordid', 'zohorecordid', 'crmrecordid', 'zohocrmrecordid', 'accountrecordid'],
-};
 
 const FIELD_BY_FLAG: Readonly<Record<string, MappedField>> = {
   name: 'name',
@@ -91,27 +37,57 @@ const FIELD_BY_FLAG: Readonly<Record<string, MappedField>> = {
 };
 
 /**
- * Finds the columns of a header row. Overrides win and are matched exactly first, then with case and punctuation ignored;
- * a column serves one field only. Without any of name, email and website it is a problem that lists the headers.
+ * Finds the columns of a header row. Overrides win and are matched exactly first, then with case and punctuation ignored,
+ * then by position; a column serves one field only. Where `values` say what the columns hold, they decide between those
+ * that the headers allow. Without any of name, email and website it is a problem that lists the headers.
  */
-export function findColumns(headers: readonly string[], overrides: ColumnOverrides): FoundColumns {
+export function findColumns(
+  headers: readonly string[],
+  overrides: ColumnOverrides,
+  values: readonly (ColumnValues | undefined)[] = [],
+): FoundColumns {
   const columns: Partial<Record<MappedField, number>> = {};
-  const plainHeaders = headers.map(plain);
+  const byValues: MappedField[] = [];
   for (const field of MAPPED_FIELDS) {
     const wanted = overrides[field];
     if (wanted === undefined || wanted === null) continue;
-    const index = indexOfHeader(headers, plainHeaders, wanted);
+    const index = indexOfHeader(headers, wanted);
     if (index === -1) return unknownColumn(field, wanted, headers);
     columns[field] = index;
   }
   const taken = new Set(Object.values(columns));
   for (const field of MAPPED_FIELDS) {
     if (overrides[field] !== undefined) continue;
-    const index = indexOfAlias(plainHeaders, ALIASES[field], taken);
-    if (index !== -1) columns[field] = index;
+    const indexes = aliasColumns(field, headers).filter((index) => !taken.has(index));
+    const index = bestOf(field, headers, indexes, values);
+    if (index === undefined) continue;
+    columns[field] = index;
+    if (index !== indexes[0]) byValues.push(field);
   }
   if (INPUT_FIELDS.every((field) => columns[field] === undefined)) return noUsableColumn(headers);
-  return { ok: true, columns };
+  return { ok: true, columns, byValues };
+}
+
+/** The columns that a field's aliases name, the most specific first and of equals the leftmost. */
+export function aliasColumns(field: MappedField, headers: readonly string[]): readonly number[] {
+  return headers
+    .map((header, index) => ({ index, rank: aliasRank(field, header) }))
+    .filter(({ rank }) => rank !== -1)
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map(({ index }) => index);
+}
+
+function bestOf(
+  field: MappedField,
+  headers: readonly string[],
+  indexes: readonly number[],
+  values: readonly (ColumnValues | undefined)[],
+): number | undefined {
+  const candidates = indexes.flatMap((index): ColumnCandidate[] => {
+    const own = values[index];
+    return own === undefined ? [] : [{ index, header: headers[index] ?? '', values: own }];
+  });
+  return candidates.length === 0 ? indexes[0] : chooseByValues(field, candidates)?.index;
 }
 
 /** Reads `--map` values: `name=Firm` takes the column Firm, `email=` leaves the field out. Each field at most once. */
@@ -119,7 +95,7 @@ export function parseMapFlags(flags: readonly string[]): ParsedMapFlags {
   const overrides: Partial<Record<MappedField, string | null>> = {};
   for (const flag of flags) {
     const equals = flag.indexOf('=');
-    const field = equals === -1 ? undefined : FIELD_BY_FLAG[plain(flag.slice(0, equals))];
+    const field = equals === -1 ? undefined : FIELD_BY_FLAG[plainHeader(flag.slice(0, equals))];
     if (field === undefined) {
       return badFlag(
         `--map ${quoted(flag)} is not understood: write --map <field>=<header>, with one of ${fieldNames()}.`,
@@ -131,38 +107,25 @@ export function parseMapFlags(flags: readonly string[]): ParsedMapFlags {
   return { ok: true, overrides };
 }
 
-/** A header with case, accents of width, spaces and punctuation ignored. */
-function plain(header: string): string {
-  return header
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{M}\p{N}]/gu, '');
-}
-
-function indexOfHeader(headers: readonly string[], plainHeaders: readonly string[], wanted: string): number {
+function indexOfHeader(headers: readonly string[], wanted: string): number {
   const exact = headers.findIndex((header) => header.trim() === wanted);
   if (exact !== -1) return exact;
-  const target = plain(wanted);
-  return target === '' ? -1 : plainHeaders.indexOf(target);
-}
-
-function indexOfAlias(plainHeaders: readonly string[], aliases: readonly string[], taken: ReadonlySet<number>): number {
-  for (const alias of aliases) {
-    const index = plainHeaders.findIndex((header, at) => header === alias && !taken.has(at));
-    if (index !== -1) return index;
-  }
-  return -1;
+  const target = plainHeader(wanted);
+  const named = target === '' ? -1 : headers.findIndex((header) => plainHeader(header) === target);
+  if (named !== -1) return named;
+  const position = Number(/^#(\d{1,6})$/.exec(wanted)?.[1] ?? 0);
+  return position >= 1 && position <= headers.length ? position - 1 : -1;
 }
 
 function unknownColumn(field: MappedField, wanted: string, headers: readonly string[]): ColumnProblem {
-  const message = `--map ${flagName(field)}=${quoted(wanted)} names no column of the file, whose headers are: ${listed(headers)}.`;
+  const message = `--map ${flagName(field)}=${quoted(wanted)} names no column of the file, whose headers are: ${headersListed(headers)}.`;
   return { ok: false, code: 'UNKNOWN_COLUMN', message };
 }
 
 function noUsableColumn(headers: readonly string[]): ColumnProblem {
   const message =
-    `No column for name, email or website was found among the headers ${listed(headers)}: ` +
-    'name one with --map, for example --map name="Firm".';
+    `No column for name, email or website was found among the headers ${headersListed(headers)}: ` +
+    'name one with --map, for example --map name="Firm", or --map name=#2 for the second column.';
   return { ok: false, code: 'NO_USABLE_COLUMN', message };
 }
 
@@ -173,7 +136,7 @@ function badFlag(message: string): ColumnProblem {
 const MAX_HEADERS_LISTED = 40;
 const MAX_HEADER_SHOWN = 60;
 
-function listed(headers: readonly string[]): string {
+function headersListed(headers: readonly string[]): string {
   const shown = headers.slice(0, MAX_HEADERS_LISTED).map(quoted).join(', ');
   const more = headers.length - MAX_HEADERS_LISTED;
   return more > 0 ? `${shown} and ${more} more` : shown;

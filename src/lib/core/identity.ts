@@ -21,6 +21,16 @@ export function identityKey(row: Row): IdentityKey {
   return (KEY_VERSION + digest.toString('base64url', 0, KEY_BYTES)) as IdentityKey; // the only maker of the brand
 }
 
+/** The bytes that an identity key is made of, for tables that hold many. */
+export function keyBytes(key: IdentityKey): Buffer {
+  return Buffer.from(key.slice(KEY_VERSION.length), 'base64url');
+}
+
+/** The key that `keyBytes` took apart. */
+export function keyOfBytes(bytes: Buffer): IdentityKey {
+  return (KEY_VERSION + bytes.toString('base64url')) as IdentityKey; // it was one before
+}
+
 /** The fields of a row as the identity key takes them; null where it has none. */
 export function keyForm(row: Row): Readonly<Record<keyof Row, string | null>> {
   return {

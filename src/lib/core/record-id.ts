@@ -16,6 +16,17 @@ export function parseRecordId(value: unknown): string | null {
   return RECORD_ID.test(digits) ? digits : null;
 }
 
+/** A double holds 15 digits for sure: a spreadsheet writes zeros for the rest. */
+const ROUNDED = /^\d{15}0{3,4}$/;
+
+/** Whether an id looks like one that a spreadsheet rounded; a single one may be so by itself. */
+export function looksRounded(recordId: string): boolean {
+  return ROUNDED.test(recordId);
+}
+
+export const ROUNDED_RECORD_ID =
+  'The record id ends in zeros, as do others of this file: a spreadsheet has rounded it; export it again and format the column as text.';
+
 /** What is wrong with a value that `parseRecordId` refuses. */
 export function badRecordId(value: unknown): string {
   return typeof value === 'string' && EXPONENT_FORM.test(withoutMarks(value))

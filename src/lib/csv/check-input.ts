@@ -2,7 +2,7 @@ import { MAPPED_FIELDS, type MappedField } from '../core/columns.js';
 import type { ColumnChoice, FindingCode, InputCheck, InputColumn } from '../core/input-check.js';
 import type { CsvSource } from './csv-source.js';
 import { createFindings } from './findings.js';
-import type { FileRow } from './row-reader.js';
+import type { FileRow } from './read-row.js';
 
 /** The check of a file, made while its rows are read. */
 export interface InputChecker {

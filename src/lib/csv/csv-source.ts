@@ -1,11 +1,14 @@
 import type { Readable } from 'node:stream';
+import type { Keepable } from '../core/row.js';
 import { UsageError } from '../errors.js';
 import { cellsOf } from './cells.js';
 import { findDialect } from './dialect.js';
-import { createDecoder, type Encoding, encodingMark, NotUtf8Error } from './encoding.js';
+import { createDecoder, type Encoding, encodingMark, namedEncoding, utf8Bytes } from './encoding.js';
 import { assertText, assertTextFile } from './file-kind.js';
 import { type InputFile, openInputFile } from './input-file.js';
+import { detectLegacyEncoding, notUtf8 } from './legacy-encoding.js';
 import { type Dialect, type RawRecord, RecordCutter } from './record-cutter.js';
+import { type RecordProblem, RecordSurvey, recordJudge } from './records.js';
 
 /** One record of a CSV file below its header. */
 export interface CsvRecord {
@@ -15,8 +18,10 @@ export interface CsvRecord {
   readonly cells: readonly string[];
   /** The record's text as in the file, without its line end. */
   readonly raw: string;
-  /** Its quotes do not match, or its characters are broken: the cells are a guess, the record is a reject. */
+  /** Its quotes do not match, or it is cut off: the cells are a guess, and its text would swallow whatever follows. */
   readonly damaged: boolean;
+  /** Why it is a reject whatever its cells hold. */
+  readonly problem?: RecordProblem;
 }
 
 /** A CSV file whose form is known and whose records can be read as often as needed, in flat memory. */
@@ -24,6 +29,8 @@ export interface CsvSource {
   /** As given; `-` for standard input. */
   readonly path: string;
   readonly encoding: Encoding;
+  /** Values to use although they seem to say nothing, as the user said. */
+  readonly keep: readonly Keepable[];
   /** Whether the file begins with a byte order mark. */
   readonly bom: boolean;
   readonly delimiter: string;
@@ -53,16 +60,29 @@ const BATCH_RECORDS = 500;
 /** Long records make smaller batches. */
 const BATCH_CHARACTERS = 2 * 1_048_576;
 
+/** How a file is to be read where it does not say so itself. */
+export interface CsvFlags {
+  /** `--encoding`: its name in place of what the bytes say. */
+  readonly encoding?: string | undefined;
+  /** `--header-line`: the line, counted from 1, on which the header starts. */
+  readonly headerLine?: number | undefined;
+  /** `--keep`: values to use although they seem to say nothing. */
+  readonly keep?: readonly Keepable[] | undefined;
+}
+
 /**
  * Opens a CSV file, `-` for standard input, and reads it once to learn its encoding, delimiter, width and rows.
  * Throws UsageError with one clear sentence when it is missing, unreadable, a directory, empty, without rows, no text,
  * a spreadsheet, or changes meanwhile. The caller closes the source.
  */
-export async function openCsv(path: string, options: { readonly stdin?: Readable } = {}): Promise<CsvSource> {
+export async function openCsv(
+  path: string,
+  options: CsvFlags & { readonly stdin?: Readable | undefined } = {},
+): Promise<CsvSource> {
   const file = await openInputFile(path, options.stdin ?? process.stdin);
   try {
-    const survey = await surveyOf(file);
-    return new OpenCsv(path, file, survey);
+    const survey = await surveyOf(file, options);
+    return new OpenCsv(path, file, survey, options.keep ?? []);
   } catch (error) {
     await file.close();
     throw error;
@@ -73,68 +93,114 @@ export async function openCsv(path: string, options: { readonly stdin?: Readable
 interface Survey {
   readonly form: Form;
   readonly header: RawRecord;
-  readonly width: number;
-  readonly rowCount: number;
+  readonly records: RecordSurvey;
 }
 
 interface Form {
   readonly encoding: Encoding;
   readonly bomBytes: number;
   readonly dialect: Dialect;
+  readonly headerLine: number;
   readonly lineEnd: '\n' | '\r\n' | '\r';
 }
 
-async function surveyOf(file: InputFile): Promise<Survey> {
+/** A file without a mark is UTF-8 when this share of its records beyond ASCII is; a pasted line is a reject. */
+const UTF8_SHARE = 0.1;
+/** Bytes of records that are no UTF-8, for the detector. */
+const MAX_ODD_BYTES = 65_536;
+
+async function surveyOf(file: InputFile, flags: CsvFlags): Promise<Survey> {
   const head = await file.read(0, SAMPLE_BYTES);
   assertTextFile(head, file.name);
   const mark = encodingMark(head);
-  try {
-    return await surveyAs(file, head, mark.encoding, mark.bomBytes);
-  } catch (error) {
-    if (!(error instanceof NotUtf8Error)) throw error;
-    // A mark promises UTF-8, so the file is damaged; reading it as something else would garble every accent in it.
-    if (mark.bomBytes > 0) throw notUtf8(file);
-    return await surveyAs(file, head, 'windows-1252', 0);
-  }
+  const named = flags.encoding === undefined ? undefined : namedEncoding(flags.encoding);
+  const encoding = named ?? mark.encoding;
+  const bomBytes = encoding === mark.encoding ? mark.bomBytes : 0;
+  const first = await surveyAs(file, head, { encoding, bomBytes }, flags);
+  const { beyondAscii, wellFormed } = first.records;
+  if (encoding !== 'utf-8' || named !== undefined || wellFormed >= beyondAscii * UTF8_SHARE) return first;
+  // A mark promises UTF-8, so the file is damaged; reading it as something else would garble every accent in it.
+  if (bomBytes > 0) throw notUtf8(file.name);
+  const found = await detectLegacyEncoding(Buffer.concat(first.odd));
+  return surveyAs(file, head, { encoding: found, bomBytes: 0 }, flags);
 }
 
-async function surveyAs(file: InputFile, head: Buffer, encoding: Encoding, bomBytes: number): Promise<Survey> {
+async function surveyAs(
+  file: InputFile,
+  head: Buffer,
+  { encoding, bomBytes }: Pick<Form, 'encoding' | 'bomBytes'>,
+  flags: CsvFlags,
+): Promise<Survey & { readonly odd: readonly Buffer[] }> {
   const whole = head.length === file.size;
   const sample = createDecoder(encoding).decode(head.subarray(bomBytes), whole);
-  const dialect = findDialect(sample, whole, file.name);
-  const form: Form = { encoding, bomBytes, dialect, lineEnd: findLineEnd(sample, dialect) };
+  const found = findDialect(sample, whole, flags);
+  const form: Form = { encoding, bomBytes, ...found, lineEnd: findLineEnd(sample, found.dialect) };
   let header: RawRecord | undefined;
-  let width = 0;
-  let records = 0;
+  let records = new RecordSurvey(0);
+  const odd: Buffer[] = [];
+  let oddBytes = 0;
   for await (const chunk of rawRecords(file, form)) {
-    if (header === undefined && chunk[0] !== undefined) {
-      header = chunk[0];
-      assertHeader(header, sample, file);
+    let rows: readonly RawRecord[] = chunk;
+    if (header === undefined) {
+      const at = chunk.findIndex(({ lineNumber }) => lineNumber >= form.headerLine);
+      header = at === -1 ? undefined : chunk[at];
+      if (header === undefined) continue;
+      assertHeader(header, sample, file, flags);
+      records = new RecordSurvey(header.width);
+      rows = chunk.slice(at + 1);
+      countBeyondAscii(header, records);
     }
-    records += chunk.length;
-    for (const record of chunk) width = Math.max(width, record.width);
+    for (const row of rows) {
+      records.add(row);
+      if (!countBeyondAscii(row, records) || oddBytes > MAX_ODD_BYTES) continue;
+      const bytes = utf8Bytes(`${row.raw}\n`);
+      odd.push(bytes);
+      oddBytes += bytes.length;
+    }
   }
-  if (header === undefined)
-    throw new UsageError('FILE_EMPTY', `${file.name} is empty: it needs a header row and rows below it.`);
-  if (records === 1) {
+  if (header === undefined) throw noHeader(file, flags);
+  if (records.records === 0) {
     throw new UsageError('FILE_HAS_NO_ROWS', `${file.name} has a header row but no rows below it: nothing to do.`);
   }
-  return { form, header, width, rowCount: records - 1 };
+  if (odd.length === 0 && records.beyondAscii > 0) odd.push(utf8Bytes(header.raw));
+  return { form, header, records, odd };
 }
 
-function assertHeader(header: RawRecord, sample: string, file: InputFile): void {
+/** Counts the record in; whether it is one that is beyond ASCII. */
+function countBeyondAscii({ raw }: RawRecord, records: RecordSurvey): boolean {
+  if (ASCII.test(raw)) return false;
+  records.beyondAscii += 1;
+  if (raw.isWellFormed()) records.wellFormed += 1;
+  return true;
+}
+
+const ASCII = /^[\0-\x7f]*$/;
+
+function noHeader(file: InputFile, { headerLine }: CsvFlags): UsageError {
+  return headerLine === undefined
+    ? new UsageError('FILE_EMPTY', `${file.name} is empty: it needs a header row and rows below it.`)
+    : new UsageError('NO_HEADER_LINE', `${file.name} has no line ${headerLine}: correct --header-line.`);
+}
+
+function assertHeader(header: RawRecord, sample: string, file: InputFile, { headerLine }: CsvFlags): void {
   assertText(sample, header.raw, file.name);
-  if (header.damaged) {
+  if (headerLine !== undefined && header.lineNumber !== headerLine) {
+    throw new UsageError(
+      'NO_HEADER_LINE',
+      `Line ${headerLine} of ${file.name} is blank, or in the middle of a record: correct --header-line.`,
+    );
+  }
+  if (header.damaged || header.strayLineEnd) {
     throw new UsageError(
       'BAD_HEADER',
-      `The header of ${file.name} (line ${header.lineNumber}) opens a quote that is not closed properly: correct it.`,
+      `The header of ${file.name} (line ${header.lineNumber}) opens a quote that is not closed properly, or has a line end of another kind in it: correct it.`,
     );
   }
 }
 
-/** The records of a whole pass, header first, one array per chunk of the file. */
+/** The records of a whole pass, those above the header included, one array per chunk of the file. */
 async function* rawRecords(file: InputFile, form: Form): AsyncGenerator<RawRecord[]> {
-  const cutter = new RecordCutter(form.dialect, file.name);
+  const cutter = new RecordCutter(form.dialect, form.headerLine);
   const decoder = createDecoder(form.encoding);
   await file.assertUnchanged();
   let position = form.bomBytes;
@@ -152,13 +218,6 @@ function findLineEnd(sample: string, dialect: Dialect): Form['lineEnd'] {
   return sample[sample.indexOf('\n') - 1] === '\r' ? '\r\n' : '\n';
 }
 
-function notUtf8(file: InputFile): UsageError {
-  return new UsageError(
-    'FILE_NOT_UTF8',
-    `${file.name} is marked as UTF-8 but holds bytes that are not: save it again as "CSV UTF-8".`,
-  );
-}
-
 class OpenCsv implements CsvSource {
   readonly encoding: Encoding;
   readonly bom: boolean;
@@ -171,11 +230,13 @@ class OpenCsv implements CsvSource {
   readonly rowCount: number;
   readonly #file: InputFile;
   readonly #form: Form;
+  readonly #problemOf: ReturnType<typeof recordJudge>;
 
   constructor(
     readonly path: string,
     file: InputFile,
     survey: Survey,
+    readonly keep: readonly Keepable[],
   ) {
     this.#file = file;
     this.#form = survey.form;
@@ -186,8 +247,9 @@ class OpenCsv implements CsvSource {
     this.headers = cellsOf([survey.header], survey.form.dialect)[0] ?? [];
     this.headerLine = survey.header.lineNumber;
     this.headerRaw = survey.header.raw;
-    this.width = survey.width;
-    this.rowCount = survey.rowCount;
+    this.width = survey.records.width;
+    this.rowCount = survey.records.records;
+    this.#problemOf = recordJudge(survey.records.rules(this.headers));
   }
 
   async *batches(): AsyncGenerator<readonly CsvRecord[]> {
@@ -197,7 +259,7 @@ class OpenCsv implements CsvSource {
     for await (const chunk of rawRecords(this.#file, this.#form)) {
       for (const record of chunk) {
         if (isHeader) {
-          isHeader = false;
+          isHeader = record.lineNumber !== this.headerLine;
           continue;
         }
         pending.push(record);
@@ -217,12 +279,11 @@ class OpenCsv implements CsvSource {
 
   #parsed(records: readonly RawRecord[]): CsvRecord[] {
     const cells = cellsOf(records, this.#form.dialect);
-    return records.map((record, index) => ({
-      lineNumber: record.lineNumber,
-      cells: cells[index] ?? [],
-      raw: record.raw,
-      // Only UTF-16 can hold half a character; it could be neither sent nor written again.
-      damaged: record.damaged || !record.raw.isWellFormed(),
-    }));
+    return records.map((record, index) => {
+      const own = cells[index] ?? [];
+      const { lineNumber, raw, damaged } = record;
+      const problem = this.#problemOf(record, own);
+      return { lineNumber, cells: own, raw, damaged, ...(problem !== null && { problem }) };
+    });
   }
 }

@@ -1,5 +1,3 @@
-import { UsageError } from '../errors.js';
-
 /** How a file separates cells and records. */
 export interface Dialect {
   /** One character: comma, semicolon, tab or pipe. */
@@ -19,9 +17,13 @@ export interface RawRecord {
   readonly quoted: boolean;
   /** A quote is not closed as it should be; the record ends with the line that opens it, its cells are unknown. */
   readonly damaged: boolean;
+  /** Longer than `MAX_RECORD_LENGTH`: the text is only its beginning. */
+  readonly tooLong?: true;
+  /** A line end of another kind stands outside quotes: these are two records, or more. */
+  readonly strayLineEnd?: true;
 }
 
-/** Longer records are refused: it bounds memory, and nothing that Zia can use comes near it. In UTF-16 units. */
+/** Longer records are cut off and refused: it bounds memory, and nothing that Zia can use comes near it. In UTF-16 units. */
 export const MAX_RECORD_LENGTH = 1_048_576;
 
 const QUOTE = 34;
@@ -40,8 +42,12 @@ export class RecordCutter {
   readonly #delimiterText: string;
   readonly #newline: number;
   readonly #newlineText: string;
-  readonly #fileName: string;
+  readonly #strayLineEnd: string;
+  readonly #headerLine: number;
+  readonly #blank: RegExp;
   #text = '';
+  /** In a record that is too long: nothing counts until the next line. */
+  #skipping = false;
   #lineNumber = 1;
   #headerWidth = 0;
   /** Offset in `#text` up to which lines may be parts of a damaged cell. */
@@ -49,27 +55,34 @@ export class RecordCutter {
   /** Offset in `#text` of a quote with none between it and the record at hand; less than its start when not known. */
   #nextQuote = -1;
 
-  constructor(dialect: Dialect, fileName: string) {
+  /** `headerLine`: the line from which on the first record is the header; the width of later ones is judged by it. */
+  constructor(dialect: Dialect, headerLine = 1) {
     this.#delimiter = dialect.delimiter.charCodeAt(0);
     this.#delimiterText = dialect.delimiter;
     this.#newline = dialect.newline.charCodeAt(0);
     this.#newlineText = dialect.newline;
-    this.#fileName = fileName;
+    this.#strayLineEnd = dialect.newline === '\n' ? '\r' : '\n';
+    this.#headerLine = headerLine;
+    this.#blank = blankLine(dialect.delimiter);
   }
 
   /**
-   * The records that end in the text so far, the header's first; blank lines are none. `final` says that no text follows.
-   * Throws UsageError when a record is longer than `MAX_RECORD_LENGTH`.
+   * The records that end in the text so far; blank lines, also those of delimiters and empty quotes alone, are none. `final`
+   * says that no text follows.
    */
   feed(chunk: string, final: boolean): RawRecord[] {
     this.#text += chunk;
     const records: RawRecord[] = [];
-    let start = 0;
+    let start = this.#skipping ? this.#skipLine(0) : 0;
     while (start < this.#text.length) {
       const span = this.#scan(start, final);
-      const reach = span === null ? this.#text.length : Math.max(span.next, span.brokenAt);
-      if (reach - start > MAX_RECORD_LENGTH) throw this.#tooLong();
-      if (span === null) break;
+      if (span === null && this.#text.length - start <= MAX_RECORD_LENGTH) break;
+      if (span === null || span.next - start > MAX_RECORD_LENGTH + 2) {
+        records.push(this.#tooLong(start));
+        start = span === null ? this.#skipLine(start) : span.next;
+        this.#lineNumber += span?.lines ?? 0;
+        continue;
+      }
       const record = this.#recordOf(span, start);
       if (record !== null) records.push(record);
       this.#lineNumber += span.lines;
@@ -83,17 +96,37 @@ export class RecordCutter {
 
   #recordOf(span: Span, start: number): RawRecord | null {
     const raw = this.#text.slice(start, span.end);
-    if (span.width === 1 && raw.trim() === '') return null;
+    if (MAY_BE_BLANK.test(raw) && this.#blank.test(raw)) return null;
     this.#suspectUntil = Math.max(this.#suspectUntil, span.brokenAt);
     const suspect = start < this.#suspectUntil && span.width < this.#headerWidth;
-    if (this.#headerWidth === 0) this.#headerWidth = span.width;
+    if (this.#headerWidth === 0 && this.#lineNumber >= this.#headerLine) this.#headerWidth = span.width;
     return {
       lineNumber: this.#lineNumber,
       raw,
       width: span.width,
       quoted: span.quoted,
       damaged: span.brokenAt > 0 || suspect,
+      ...(raw.includes(this.#strayLineEnd) && this.#isStray(raw) && { strayLineEnd: true }),
     };
+  }
+
+  /** Whether the other kind of line end stands between cells; at the ends of a record it is a blank. */
+  #isStray(raw: string): boolean {
+    return raw.replace(QUOTED, '').trim().includes(this.#strayLineEnd);
+  }
+
+  #tooLong(start: number): RawRecord {
+    const raw = this.#text.slice(start, start + MAX_RECORD_LENGTH);
+    return { lineNumber: this.#lineNumber, raw, width: 1, quoted: false, damaged: true, tooLong: true };
+  }
+
+  /** The offset behind the line at hand, which may end with a later text. */
+  #skipLine(start: number): number {
+    const newline = this.#text.indexOf(this.#newlineText, start);
+    this.#skipping = newline === -1;
+    if (newline === -1) return this.#text.length;
+    this.#lineNumber += 1;
+    return newline + 1;
   }
 
   /** The record at `start`, or null when its end is not in the text yet. */
@@ -144,6 +177,10 @@ export class RecordCutter {
     let at = open + 1;
     for (;;) {
       const quote = text.indexOf('"', at);
+      // A quote that is not closed for so long is not closed at all.
+      if ((quote === -1 ? text.length : quote) - open > MAX_RECORD_LENGTH) {
+        return { kind: 'broken', at: open + MAX_RECORD_LENGTH };
+      }
       if (quote === -1) return final ? { kind: 'broken', at: text.length } : { kind: 'unknown' };
       if (!final && quote + 2 >= text.length) return { kind: 'unknown' };
       const after = text.charCodeAt(quote + 1);
@@ -189,14 +226,6 @@ export class RecordCutter {
     const quote = this.#text.indexOf('"', from);
     return quote === -1 ? Number.POSITIVE_INFINITY : quote;
   }
-
-  #tooLong(): UsageError {
-    return new UsageError(
-      'RECORD_TOO_LONG',
-      `The record that starts on line ${this.#lineNumber} of ${this.#fileName} is longer than ${MAX_RECORD_LENGTH} characters: ` +
-        'look for a quote on that line that is never closed.',
-    );
-  }
 }
 
 interface Span {
@@ -215,6 +244,16 @@ type QuoteEnd =
   | { readonly kind: 'broken'; readonly at: number }
   /** The text ends before it can be told. */
   | { readonly kind: 'unknown' };
+
+const MAY_BE_BLANK = /^(?:$|[\s",;|])/;
+const QUOTED = /"(?:[^"]|"")*"/g;
+
+/** A line of delimiters, blanks and empty quotes. The blanks exclude the delimiter, or a tab could be read in two ways. */
+function blankLine(delimiter: string): RegExp {
+  const blank = delimiter === '\t' ? '[^\\S\\t]*' : '\\s*';
+  const cell = `${blank}(?:"\\s*"${blank})?`;
+  return new RegExp(`^${cell}(?:[${delimiter}]${cell})*$`);
+}
 
 /** Looks at nothing beyond `to`: `indexOf` would search the whole text for a character that is rare in it. */
 function countBetween(text: string, code: number, from: number, to: number): number {

@@ -9,7 +9,8 @@ import {
 import type { ColumnChoice, ColumnOrigin } from '../core/input-check.js';
 import { UsageError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import type { CsvSource } from './csv-source.js';
+import { assertHeaderLikely, swappedColumns } from './check-columns.js';
+import { type ColumnSample, type SampledSource, sampleColumns } from './sample-columns.js';
 
 /** The store's `mappings` cell: what the user last said about each header row, oldest first. */
 export type RememberedMappings = readonly { readonly headers: string; readonly overrides: ColumnOverrides }[];
@@ -19,22 +20,25 @@ const MAX_REMEMBERED = 200;
 
 /**
  * The columns of a file: from the `--map` flags if there are any, else from those last given for the same header row, else
- * by header. Remembers nothing. Throws UsageError when a flag is not understood, names no column, or no column is usable.
+ * by header and values. Remembers nothing. Throws UsageError when a flag is not understood or names no column, when no column
+ * is usable, and when another line looks more like the header.
  */
 export async function chooseColumns(
-  source: Pick<CsvSource, 'headers'>,
+  source: SampledSource,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<ColumnChoice> {
-  if (mapFlags.length > 0) return choiceOf(source.headers, overridesOf(mapFlags), 'flag');
+  const overrides = mapFlags.length > 0 ? overridesOf(mapFlags) : undefined;
+  const sample = await sampleColumns(source, overrides ?? {});
+  if (overrides !== undefined) return choiceOf(source, overrides, 'flag', sample);
   const { value } = await store.cell<RememberedMappings>('mappings').read();
   const remembered = value?.find((entry) => entry.headers === headersHash(source.headers));
-  return choiceOf(source.headers, remembered?.overrides ?? {}, 'remembered');
+  return choiceOf(source, remembered?.overrides ?? {}, 'remembered', sample);
 }
 
 /** The columns alone, see `chooseColumns`. */
 export async function lookUpColumns(
-  source: Pick<CsvSource, 'headers'>,
+  source: SampledSource,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<ColumnMapping> {
@@ -43,7 +47,7 @@ export async function lookUpColumns(
 
 /** Keeps what the flags say for the next file with the same header row, in place of what was kept before; no flags say nothing. */
 export async function rememberColumns(
-  source: Pick<CsvSource, 'headers'>,
+  source: SampledSource,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<void> {
@@ -58,7 +62,7 @@ export async function rememberColumns(
 
 /** The columns as `lookUpColumns` finds them; flags that lead to usable columns are remembered. Calling it twice is safe. */
 export async function resolveColumns(
-  source: Pick<CsvSource, 'headers'>,
+  source: SampledSource,
   mapFlags: readonly string[],
   store: Pick<Store, 'cell'>,
 ): Promise<ColumnMapping> {
@@ -73,20 +77,29 @@ function overridesOf(mapFlags: readonly string[]): ColumnOverrides {
   return flags.overrides;
 }
 
-function choiceOf(headers: readonly string[], overrides: ColumnOverrides, said: ColumnOrigin): ColumnChoice {
-  const found = findColumns(headers, overrides);
+function choiceOf(
+  source: SampledSource,
+  overrides: ColumnOverrides,
+  said: ColumnOrigin,
+  sample: ColumnSample,
+): ColumnChoice {
+  const { headers } = source;
+  const found = findColumns(headers, overrides, sample.values);
+  assertHeaderLikely(source, sample, found.ok && Object.keys(overrides).length > 0);
   if (!found.ok) throw new UsageError(found.code, found.message);
-  const { columns } = found;
+  const { columns, byValues } = found;
   const origins = Object.fromEntries(
-    MAPPED_FIELDS.filter((field) => columns[field] !== undefined).map((field) => [
-      field,
-      overrides[field] === undefined ? 'header' : said,
-    ]),
+    MAPPED_FIELDS.filter((field) => columns[field] !== undefined).map((field) => {
+      if (overrides[field] !== undefined) return [field, said];
+      return [field, byValues.includes(field) ? 'values' : 'header'];
+    }),
   );
+  const swapped = Object.keys(overrides).length === 0 ? swappedColumns(columns, sample.values) : [];
+  const findings = [...sample.findings, ...swapped];
   const remembered = MAPPED_FIELDS.filter((field) => said === 'remembered' && overrides[field] !== undefined);
-  if (remembered.length === 0) return { columns, origins, findings: [] };
+  if (remembered.length === 0) return { columns, origins, findings };
   const finding = { code: 'REMEMBERED_MAPPING', count: remembered.length, lines: [], fields: remembered } as const;
-  return { columns, origins, findings: [finding] };
+  return { columns, origins, findings: [...findings, finding] };
 }
 
 function headersHash(headers: readonly string[]): string {

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ColumnMapping } from '../core/columns.js';
 import type { ColumnChoice } from '../core/input-check.js';
 import type { Engine } from '../engine/engine.js';
-import { type CsvSource, openCsv } from './csv-source.js';
+import { type CsvFlags, type CsvSource, openCsv } from './csv-source.js';
 import { chooseColumns } from './resolve-columns.js';
 
 /** A file as queueing and reporting read it: which columns hold what, and for which CRM module its rows are. */
@@ -20,16 +20,18 @@ export interface InputOptions extends Pick<Input, 'module' | 'engine'> {
   readonly path: string;
   /** Values of `--map`, such as `name=Firm`. */
   readonly mapFlags: readonly string[];
+  /** How the file is to be read where it does not say so itself. */
+  readonly csv?: CsvFlags | undefined;
   /** Standard input when absent. */
   readonly stdin?: Readable | undefined;
 }
 
 /** Opens a file, finds its columns, and closes it after `work`. Throws `UsageError` when the file or the mapping cannot be used. */
 export async function withInput<T>(
-  { path, mapFlags, module, engine, stdin }: InputOptions,
+  { path, mapFlags, csv, module, engine, stdin }: InputOptions,
   work: (input: Input) => Promise<T>,
 ): Promise<T> {
-  const source = await openCsv(path, stdin === undefined ? {} : { stdin });
+  const source = await openCsv(path, { ...csv, stdin });
   try {
     const choice = await chooseColumns(source, mapFlags, engine.store);
     return await work({ source, choice, columns: choice.columns, module, engine });

@@ -1,0 +1,69 @@
+import { listed } from './listed.js';
+
+/** The fields a column can be mapped to: what Zia enriches from, and the CRM record it belongs to. */
+export const MAPPED_FIELDS = ['name', 'email', 'website', 'recordId'] as const;
+export type MappedField = (typeof MAPPED_FIELDS)[number];
+
+/**
+ * Headers of each field, most specific first, as `plainHeader` writes them: those of exports from Zoho, HubSpot, Salesforce,
+ * Pipedrive, Dynamics, Apollo, LinkedIn tools, Clay, Crunchbase and SAP, and those of German, French, Spanish, Portuguese,
+ * Italian and Dutch. Of several columns the one with the first alias is taken, unless the values speak against it.
+ */
+export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
+  name: listed(`
+    accountname, companyname, organizationname, organisationname, businessname, firmname, legalname, companylegalname,
+    legalcompanyname, customername, clientname, nameofcompany, associatedcompany, primaryassociatedcompany, companyaccount,
+    currentcompany, currentcompanyname, personorganization, dealorganization,
+    firmenname, firmenbezeichnung, unternehmensname, kundenname, nomsociete, nomdelasociete, nomdelentreprise, nomentreprise,
+    raisonsociale, nomclient, nombreempresa, nombredelaempresa, nombredelacompania, razonsocial, nombrecliente,
+    nomedaempresa, nomeempresa, razaosocial, nomefantasia, nomeazienda, ragionesociale, denominazione, bedrijfsnaam,
+    naambedrijf, klantnaam, firmanaam,
+    company, organization, organisation, account, business, firm, employer,
+    firma, unternehmen, gesellschaft, societe, entreprise, empresa, compania, organizacion, organizacao, companhia, azienda,
+    societa, ditta, impresa, bedrijf, onderneming, organisatie,
+    customer, client, kunde, cliente, klant, compte, cuenta, conta, name1, name, nom, nombre, nome, naam
+  `),
+  email: listed(`
+    companyemail, companyemailaddress, accountemail, organizationemail, businessemail, workemail, personemailwork,
+    primaryemail, primarycontactemail, emailaddress, emailaddress1, email, email1, email1value, emailid, contactemail,
+    personemail, emailadresse, emailadres, adresseemail, indirizzoemail, correoelectronico, correioeletronico, courriel,
+    postaelettronica, adresseelectronique, mailadresse, mailadres, adressemail, correo, mail
+  `),
+  website: listed(`
+    companywebsite, accountwebsite, organizationwebsite, websiteurl, websiteaddress, companyurl, companydomainname,
+    companydomain, websitedomain, website, webpage, webaddress, homepage, homepageurl,
+    webseite, internetseite, webadresse, internetadresse, siteweb, siteinternet, sitioweb, paginaweb, sitodellazienda, sitoweb,
+    sitointernet, webadres, websiteadres, internetadres, sitedaempresa, urlsite,
+    domainname, domain, url, web, internet, site, sito
+  `),
+  recordId: listed('recordid, zohorecordid, crmrecordid, zohocrmrecordid, accountrecordid'),
+};
+
+/** Names of columns that hold the name of anything. */
+export const GENERIC_NAMES: readonly string[] = listed('name, nom, nombre, nome, naam, name1');
+/** Names of columns that may hold whose customer a row is, or whether it is one. */
+export const CUSTOMER_NAMES: readonly string[] = listed(
+  'customer, client, account, kunde, cliente, klant, compte, cuenta, conta',
+);
+
+/** A header with case, accents, width, spaces and punctuation ignored. */
+export function plainHeader(header: string): string {
+  return header
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, '');
+}
+
+const RANKS = new Map(MAPPED_FIELDS.map((field) => [field, new Map(ALIASES[field].map((alias, at) => [alias, at]))]));
+
+/** The place of a header among a field's aliases; what stands in brackets may be left out. -1 when it is none. */
+export function aliasRank(field: MappedField, header: string): number {
+  const ranks = RANKS.get(field);
+  return ranks?.get(plainHeader(header)) ?? ranks?.get(plainHeader(header.replace(/\([^)]*\)/g, ''))) ?? -1;
+}
+
+/** For how many fields a line names a column: how much it looks like a header. */
+export function knownHeaders(cells: readonly string[]): number {
+  return MAPPED_FIELDS.filter((field) => cells.some((cell) => cell.length < 80 && aliasRank(field, cell) !== -1))
+    .length;
+}

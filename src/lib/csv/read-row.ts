@@ -1,0 +1,40 @@
+import type { ColumnMapping } from '../core/columns.js';
+import { identityKey } from '../core/identity.js';
+import type { IdentityKey } from '../core/ids.js';
+import { type Candidate, type Keepable, type ParsedRow, parseRow } from '../core/row.js';
+import type { CsvRecord } from './csv-source.js';
+
+/** A record of the file, what it amounts to, and, when it is a row, its identity key. */
+export interface FileRow extends CsvRecord {
+  readonly parsed: ParsedRow;
+  /** Present when `parsed.ok`. A row with the record id of an earlier row of the same company has that row's key. */
+  readonly key?: IdentityKey;
+}
+
+export interface RowReaderOptions {
+  readonly columns: ColumnMapping;
+  /** CRM module the rows are meant for; part of their identity. */
+  readonly module: string;
+  /** Values to use although they seem to say nothing. Default none. */
+  readonly keep?: readonly Keepable[] | undefined;
+}
+
+/** What a record amounts to in these columns, on its own. */
+export function readRow(record: CsvRecord, { columns, module, keep }: RowReaderOptions): FileRow {
+  const { problem, lineNumber, cells, raw, damaged } = record;
+  const own = { lineNumber, cells, raw, damaged, ...(problem !== undefined && { problem }) };
+  if (problem !== undefined) return { ...own, parsed: { ok: false, ...problem } };
+  const parsed = parseRow(candidateOf(cells, columns, module), { keep });
+  return parsed.ok ? { ...own, parsed, key: identityKey(parsed.row) } : { ...own, parsed };
+}
+
+function candidateOf(cells: readonly string[], columns: ColumnMapping, module: string): Candidate {
+  const cell = (index: number | undefined) => (index === undefined ? '' : (cells[index] ?? ''));
+  return {
+    module,
+    recordId: cell(columns.recordId),
+    name: cell(columns.name),
+    email: cell(columns.email),
+    website: cell(columns.website),
+  };
+}
