@@ -226,3 +226,17 @@ describe('where certificates name hosts and everybody asks for a password', () =
     await expectToWork({ ...more, REDIS_URL });
   }, 60_000);
 });
+
+test('a cluster that lost its quorum is named as such', async () => {
+  const [one, ...others] = await startCluster(t);
+  await withScene('redis', {}, async (scene) => {
+    const env = { REDIS_URL: `redis+cluster://127.0.0.1:${one?.port},127.0.0.1:${others[0]?.port}` };
+    expect(await scene.run(['status'], env)).toMatchObject({ code: 0 });
+    for (const other of others) await other.kill();
+    await waitFor(async () => /cluster_state:fail/.test(String(await one?.client.cluster('INFO'))));
+    expect(await scene.run(['status'], env)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^error: Redis at .* \(cluster\) has lost its quorum, .* try again in a moment/m),
+    });
+  });
+}, 60_000);

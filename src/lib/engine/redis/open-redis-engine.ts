@@ -43,7 +43,7 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
   }
 
   const commands = createClient('commands');
-  await connectRedis(commands, OPEN_TIMEOUT_MS).catch((error: unknown) => {
+  await connectRedis(commands, address, OPEN_TIMEOUT_MS).catch((error: unknown) => {
     throw explain(error);
   });
   let workers: RedisClient | undefined;

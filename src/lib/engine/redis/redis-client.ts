@@ -121,7 +121,7 @@ function sentinelCredentialsOf({ sentinelUsername, sentinelPassword }: SentinelA
 }
 
 /** Resolves when the client answers; rejects with the reason of the latest failure when it does not in time. */
-export async function connectRedis(client: RedisClient, timeoutMs: number): Promise<void> {
+export async function connectRedis(client: RedisClient, address: RedisAddress, timeoutMs: number): Promise<void> {
   let latest: unknown;
   const remember = (error: unknown) => {
     latest = error;
@@ -135,7 +135,7 @@ export async function connectRedis(client: RedisClient, timeoutMs: number): Prom
     await Promise.race([client.connect(), late]);
     await Promise.race([client.ping(), late]);
   } catch (error) {
-    const down = client instanceof Cluster && (await isClusterDown(client));
+    const down = address.kind === 'cluster' && (await isClusterDown(address));
     client.disconnect();
     throw down ? new Error('CLUSTERDOWN', { cause: error }) : (latest ?? error);
   } finally {
@@ -144,11 +144,28 @@ export async function connectRedis(client: RedisClient, timeoutMs: number): Prom
   }
 }
 
-/** A cluster without quorum answers nothing at all: its client waits for it. Its nodes tell. */
-async function isClusterDown(client: Cluster): Promise<boolean> {
-  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), CLUSTER_INFO_MS).unref());
+/** The client of a cluster without quorum waits for it and says nothing. Its nodes tell, asked one by one. */
+async function isClusterDown(address: Extract<RedisAddress, { kind: 'cluster' }>): Promise<boolean> {
   const told = await Promise.all(
-    client.nodes().map((node) => Promise.race([node.cluster('INFO'), late]).catch(() => null)),
+    address.nodes.map(async ({ host, port }) => {
+      const node = new Redis(port, host, {
+        ...credentialsOf(address),
+        ...(address.tls ? { tls: {} } : {}),
+        lazyConnect: true,
+        connectTimeout: CLUSTER_INFO_MS,
+        commandTimeout: CLUSTER_INFO_MS,
+        retryStrategy: () => null,
+      });
+      node.on('error', () => undefined);
+      try {
+        await node.connect();
+        return String(await node.cluster('INFO'));
+      } catch {
+        return '';
+      } finally {
+        node.disconnect();
+      }
+    }),
   );
-  return told.some((info) => info?.includes('cluster_state:fail') === true);
+  return told.some((info) => info.includes('cluster_state:fail'));
 }
