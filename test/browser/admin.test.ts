@@ -194,7 +194,7 @@ describe('every page of the dashboard', () => {
       await writeFile(path, `${SWAPPED}x,y\n`);
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Try it with the example file' }).click();
-      await page.getByText('new rows').waitFor();
+      await page.getByText('197 new rows').waitFor();
       const example = page.url();
       await page.getByRole('button', { name: 'Send to Zia …' }).click();
       await page.getByRole('button', { name: 'Send 10 rows' }).click();
