@@ -6,6 +6,8 @@ export interface AllowanceFigures {
   readonly total: number;
   readonly left: number;
   readonly source: 'zoho' | 'stats' | 'estimate';
+  /** When Zoho was asked, on the store's clock. */
+  readonly askedAtMs: number;
 }
 
 /**
@@ -20,5 +22,5 @@ export function allowanceLeft(
   if (remembered === null || remembered.allowance === null) return null;
   const { total, left, source } = remembered.allowance;
   const isSpent = stop?.code === 'LIMIT_EXCEEDED' && stop.sinceMs > remembered.atMs;
-  return { total, source, left: isSpent ? 0 : Math.max(0, left - submittedSince) };
+  return { total, source, askedAtMs: remembered.atMs, left: isSpent ? 0 : Math.max(0, left - submittedSince) };
 }

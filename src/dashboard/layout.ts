@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { count } from '../lib/core/wording.js';
+import { ALLOWANCE_SOURCES } from '../lib/zoho/allowance.js';
 import { ASSETS_PATH } from './assets.js';
 import { type FleetState, fleetState, percentSent } from './fleet-state.js';
 import type { Frame } from './frame.js';
@@ -67,8 +68,17 @@ export function headerFacts(frame: Frame, picture: Picture | null): Html {
   return html`<div><dt>Org</dt><dd>${account === null ? 'no Zoho account' : html`${account.org() ?? '–'} · ${account.dataCenter} <b class="tag ${account.isSandbox ? 'sandbox' : 'live'}">${account.isSandbox ? 'SANDBOX' : 'LIVE'}</b>`}</dd></div>
     <div><dt>Module</dt><dd>${module}</dd></div>
     ${state === null ? '' : html`<div><dt>State</dt><dd><i class="dot state-${state.kind}" aria-hidden="true"></i>${state.word}</dd></div>`}
-    <div><dt>Enrichments left</dt><dd>${picture?.allowance ? count(picture.allowance.left) : 'not known'}</dd></div>
+    <div><dt>Enrichments left</dt>${allowanceLeftCell(picture)}</div>
     ${user === null ? '' : html`<div><dt>User</dt><dd>${user} <a href="/logout">Log out</a></dd></div>`}`;
+}
+
+/** With where the number comes from, and its age. */
+function allowanceLeftCell(picture: Picture | null): Html {
+  const allowance = picture?.allowance ?? null;
+  if (picture === null || allowance === null) return html`<dd>not known</dd>`;
+  const minutes = Math.floor((picture.sample.storeNowMs - allowance.askedAtMs) / 60_000);
+  const age = minutes < 1 ? 'less than a minute' : `${count(minutes)} min`;
+  return html`<dd title="${ALLOWANCE_SOURCES[allowance.source]}, asked ${age} ago">${count(allowance.left)}</dd>`;
 }
 
 /** What the tab says: what needs a person first. */
