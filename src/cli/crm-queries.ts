@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { requireCredentials } from '../lib/config.js';
 import type { TokenState } from '../lib/core/token-lease.js';
-import { UsageError } from '../lib/errors.js';
 import { createAccountCalls } from '../lib/zoho/account-calls.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
 import { createRecordQueries, type RecordQueries } from '../lib/zoho/record-queries.js';
@@ -18,9 +18,8 @@ const RETRY_MS = 1_000;
 
 /** Queries of the session's account, in the pace of its fleet; waits are told on the terminal. */
 export function openQueries({ account, engine, config, log, shutdown }: Session, module: string): RecordQueries {
-  if (account === null) throw new UsageError('NO_CREDENTIALS', 'There are no credentials for Zoho; log in first.');
   const zoho = openZoho(
-    account,
+    account ?? requireCredentials(config.zoho),
     { requestTimeoutMs: config.work.requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
     { cell: engine.store.cell<TokenState>('token'), log },
   );
@@ -40,7 +39,6 @@ export function openQueries({ account, engine, config, log, shutdown }: Session,
     calls,
     readApi: zoho.readApi,
     module,
-    loginCommand: 'npm run login',
     patienceMs: PATIENCE_MS,
     retryMs: RETRY_MS,
     onWait: (code, waitMs) => note(`Zoho does not answer the query (${code}); trying again in ${waitMs / 1_000} s.`),

@@ -34,8 +34,6 @@ export interface RecordQueriesDeps {
   readonly calls: Pick<AccountCalls, 'ask'>;
   readonly readApi: Pick<ZohoReadApi, 'query'>;
   readonly module: string;
-  /** What to do for a missing scope, such as `npm run login`. */
-  readonly loginCommand: string;
   /** How long Zoho may stay away: before its first answer, and in the middle. */
   readonly patienceMs: { readonly first: number; readonly later: number };
   /** The first wait; doubled up to a minute. */
@@ -94,7 +92,7 @@ export function createRecordQueries(deps: RecordQueriesDeps): RecordQueries {
     if (code === 'INVALID_QUERY' && typeof field === 'string' && /^[\w.$]{1,100}$/.test(field)) {
       return { kind: 'field-refused', field, reason: typeof reason === 'string' ? reason : 'not usable in a query' };
     }
-    throw refused(code, details, deps);
+    throw refused(code, details, deps.module);
   }
 }
 
@@ -119,14 +117,13 @@ function unanswered(code: string): AppError {
   );
 }
 
-function refused(code: string, details: Readonly<Record<string, unknown>>, deps: RecordQueriesDeps): UsageError {
-  const { module, loginCommand } = deps;
+function refused(code: string, details: Readonly<Record<string, unknown>>, module: string): UsageError {
   const scopes = scopesToRead(module).join(' and ');
   switch (code) {
     case 'OAUTH_SCOPE_MISMATCH':
       return new UsageError(
         'CRM_SCOPE_MISSING',
-        `The refresh token may not read ${module} by query (OAUTH_SCOPE_MISMATCH): make a code with the scopes ${scopes} as well, then run \`${loginCommand}\`.`,
+        `The refresh token may not read ${module} by query (OAUTH_SCOPE_MISMATCH): make a code with the scopes ${scopes} as well, then run \`npm run login\`.`,
       );
     case 'NO_PERMISSION':
       return new UsageError(
