@@ -83,8 +83,9 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
   const NORTHWIND = keyOf('Northwind', 'northwind.example');
   const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
 
-  async function claim(key: IdentityKey, name: string): Promise<void> {
-    await engine.store.admit({ key, callId: `c-${key}`, sent: { ...COLUMNS, name }, limits, claimLostAfterMs: 60_000 });
+  async function claim(key: IdentityKey, name: string, website?: string): Promise<void> {
+    const sent = { ...COLUMNS, name, ...(website === undefined ? {} : { website }) };
+    await engine.store.admit({ key, callId: `c-${key}`, sent, limits, claimLostAfterMs: 60_000 });
   }
 
   async function enrich(key: IdentityKey, name: string, id: string, data: object | null): Promise<void> {
@@ -298,7 +299,7 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
 
   test('rows that Zoho failed are paid for again only after a question that says so', async () => {
     const dashboard = await start();
-    await claim(ACME, 'Acme Ltd');
+    await claim(ACME, 'Acme Ltd', 'www.acme.example');
     await engine.store.settle(ACME, `c-${ACME}`, '11' as EnrichmentId);
     await engine.store.finish(ACME, 'FAILED', null);
     const page = await waitFor(async () => {

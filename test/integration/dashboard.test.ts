@@ -237,11 +237,11 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
   });
 
   describe('files', () => {
-    const CSV = `Customer,Firm,Email
-1001,Acme Ltd,info@acme.example
-1002,Harbour & Sons,post@harbour.example
-1003,x,
-1004,Acme Ltd,info@acme.example
+    const CSV = `Branch,Firm,Email
+Branch 1,Acme Ltd,info@acme.example
+Branch 2,Harbour & Sons,post@harbour.example
+Branch 3,x,
+Branch 4,Acme Ltd,info@acme.example
 `;
 
     async function startWithFiles(options: Partial<DashboardOptions> = {}): Promise<Dashboard> {
@@ -303,7 +303,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     test('takes a corrected mapping, queues the rows once, counts them and gives export and rejects', async () => {
       const dashboard = await startWithFiles();
       const file = await fileUrl(dashboard);
-      expect((await submit(`${file}/columns`, { name: 'Customer' })).status).toBe(303);
+      expect((await submit(`${file}/columns`, { name: 'Branch' })).status).toBe(303);
       await until(file, 'stage', '4 new rows');
       await submit(`${file}/columns`, { name: 'Firm', email: 'Email' });
       await until(file, 'stage', '2 new rows');
@@ -315,8 +315,8 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       await waitFor(async () => figure((await parts(file)).outcomes ?? '', 'Waiting') === '3');
       const exported = await fetch(`${file}/export`);
       expect(exported.headers.get('content-disposition')).toContain("filename*=UTF-8''accounts.zia.csv");
-      expect((await exported.text()).split('\n')[1]).toMatch(/^1001,Acme Ltd,info@acme.example,waiting,/);
-      expect(await (await fetch(`${file}/rejects`)).text()).toMatch(/1003,x,,4,NO_USABLE_FIELD,/);
+      expect((await exported.text()).split('\n')[1]).toMatch(/^Branch 1,Acme Ltd,info@acme.example,waiting,/);
+      expect(await (await fetch(`${file}/rejects`)).text()).toMatch(/Branch 3,x,,4,NO_USABLE_FIELD,/);
       expect(await pageOf(dashboard)).toContain('accounts.csv</a>');
     });
 
@@ -324,25 +324,25 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
       const file = await fileUrl(await startWithFiles());
       await until(file, 'stage', '2 new rows');
       const page = await asking(file);
-      await resolveColumns({ headers: ['Customer', 'Firm', 'Email'] }, ['name=Customer', 'email='], engine.store);
+      await resolveColumns({ headers: ['Branch', 'Firm', 'Email'] }, ['name=Branch', 'email='], engine.store);
       expect((await enqueueFrom(file, page)).status).toBe(303);
       await until(file, 'stage', '2 rows queued.');
       expect(await namesQueued()).toEqual(['Acme Ltd', 'Harbour & Sons']);
       const exported = await (await fetch(`${file}/export`)).text();
-      expect(exported.split('\n')[1]).toMatch(/^1001,Acme Ltd,info@acme.example,waiting,/);
+      expect(exported.split('\n')[1]).toMatch(/^Branch 1,Acme Ltd,info@acme.example,waiting,/);
     });
 
     test('queues nothing by other columns than those on the page, and shows the page anew', async () => {
       const file = await fileUrl(await startWithFiles());
       await until(file, 'stage', '2 new rows');
       const seen = await asking(file);
-      await submit(`${file}/columns`, { name: 'Customer' });
+      await submit(`${file}/columns`, { name: 'Branch' });
       await until(file, 'stage', '4 new rows');
       const answer = await enqueueFrom(file, seen);
       expect(answer.status).toBe(409);
       const page = await answer.text();
       expect(page).toContain('nothing was queued');
-      expect(page).toMatch(/<option value="Customer" selected>/);
+      expect(page).toMatch(/<option value="Branch" selected>/);
       expect(await namesQueued()).toEqual([]);
       expect((await submit(`${file}/enqueue`)).status).toBe(409);
       expect((await enqueueFrom(file, await asking(file))).status).toBe(303);
@@ -375,14 +375,14 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
 
     test('remembers columns that rows were queued by, not those that were tried', async () => {
       const file = await fileUrl(await startWithFiles());
-      await submit(`${file}/columns`, { name: 'Customer' });
+      await submit(`${file}/columns`, { name: 'Branch' });
       await until(file, 'stage', '4 new rows');
       await until(file, 'outcomes', 'Not queued');
       await (await fetch(`${file}/export`)).text();
       expect(await remembered()).toBeNull();
       await enqueueFrom(file, await asking(file));
       await until(file, 'stage', '4 rows queued.');
-      expect(await remembered()).toMatchObject([{ overrides: { name: 'Customer', email: null } }]);
+      expect(await remembered()).toMatchObject([{ overrides: { name: 'Branch', email: null } }]);
     });
 
     test('asks for columns when none can be used', async () => {
