@@ -20,11 +20,12 @@ describe('an empty environment', () => {
     expect(config).toEqual({
       engine: { dataDir: '/somewhere/.zia', prefix: 'zia', queueName: 'zia-enrich' },
       zoho: { dc: 'us', apiVersion: 'v7' },
+      notify: { events: ['stopped', 'resumed', 'idle', 'held'] },
       work: {
         module: 'Accounts',
         ratePerSecond: 10,
         maxInFlight: 5,
-        concurrency: 5,
+        concurrency: 7,
         maxAttempts: 5,
         backoffBaseMs: 1_000,
         backoffCapMs: 60_000,
@@ -32,6 +33,7 @@ describe('an empty environment', () => {
         shutdownDeadlineMs: 45_000,
         onUncertain: 'resend',
         resultPollMs: 30_000,
+        resumeAfterLimitMs: 0,
         resultMaxAgeHours: 72,
         keepLargeResults: false,
       },
