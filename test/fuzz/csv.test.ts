@@ -56,14 +56,16 @@ async function readFile(content: string | Buffer): Promise<ReadFile | UsageError
 function expectNothingLost({ source, rows }: ReadFile, text: string): void {
   expect(rows).toHaveLength(source.rowCount);
   let at = text.indexOf(source.headerRaw) + source.headerRaw.length;
-  let line = 0;
+  let line = 1;
+  const newline = source.lineEnd === '\r' ? '\r' : '\n';
+  let start = 0;
   for (const { raw, lineNumber, parsed, key, damaged } of rows) {
-    const start = text.indexOf(raw, at);
+    expect(lineNumber).toBeGreaterThan(line);
+    for (; line < lineNumber; line += 1) start = text.indexOf(newline, start) + 1;
+    expect(text.startsWith(raw, start)).toBe(true);
     // Between two records there are line ends and blank lines, and nothing else.
     expect(blank(text.slice(at, start), source.delimiter)).toBe('');
     at = start + raw.length;
-    expect(lineNumber).toBeGreaterThan(line);
-    line = lineNumber;
     // Either a row with a key or a reject with a reason; what cannot be read is never a row.
     expect(key !== undefined).toBe(parsed.ok);
     if (damaged) expect(parsed).toMatchObject({ ok: false, code: 'UNREADABLE' });

@@ -257,6 +257,10 @@ describe('the record cutter', () => {
     { delimiter: '\t', newline: '\r' },
   );
 
+  // Where a record starts is told by its line: its text may also stand in a blank line before it.
+  const offsetOfLine = (lines: readonly string[], lineNumber: number) =>
+    lines.slice(0, lineNumber - 1).reduce((offset, line) => offset + line.length + 1, 0);
+
   test('loses nothing, numbers lines right and agrees with csv-parse, whatever the text', () => {
     fc.assert(
       fc.property(text, dialects, (content, dialect) => {
@@ -264,10 +268,10 @@ describe('the record cutter', () => {
         const lines = content.split(dialect.newline);
         let at = 0;
         for (const record of records) {
-          const start = content.indexOf(record.raw, at);
+          const start = offsetOfLine(lines, record.lineNumber);
+          expect(content.startsWith(record.raw, start)).toBe(true);
           expect(content.slice(at, start).replace(/"\s*"/g, '').replaceAll(dialect.delimiter, '').trim()).toBe('');
-          expect(content.slice(0, start).split(dialect.newline).length).toBeLessThanOrEqual(record.lineNumber);
-          expect(lines[record.lineNumber - 1]?.startsWith(record.raw.split(dialect.newline)[0] ?? '')).toBe(true);
+          expect(start).toBeGreaterThanOrEqual(at);
           at = start + record.raw.length;
         }
         expect(content.slice(at).replace(/"\s*"/g, '').replaceAll(dialect.delimiter, '').trim()).toBe('');
@@ -276,7 +280,7 @@ describe('the record cutter', () => {
           if (!record.damaged) expect(cells[index]?.length).toBe(record.width);
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: 3_000, examples: [['"",\n"', { delimiter: ',', newline: '\n' }]] },
     );
   });
 

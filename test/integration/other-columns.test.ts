@@ -248,11 +248,11 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     const lines = rows
       .slice(0, 3)
       .flatMap(({ Company, Website }) => [
-        `${Company},${Website},a@x.example`,
-        `${Company} Berlin,${Website},b@x.example`,
+        `${Company},${Website},anna@firm-${run}.example`,
+        `${Company} Berlin,${Website},berta@firm-${run}.example`,
         `${Company} Bonn,https://${Website}/,`,
       ]);
-    const path = await file(['Company,Website,E-Mail', ...lines, `Lonely ${run},,c@x.example`]);
+    const path = await file(['Company,Website,E-Mail', ...lines, `Lonely ${run},,clara@firm-${run}.example`]);
     expect(await enqueueAndPay(path, { onePer: 'website' })).toMatchObject({ rows: 10, enqueued: 4, duplicates: 6 });
     expect(await enqueueAndPay(path, { onePer: 'website' })).toMatchObject({ enqueued: 0, duplicates: 6, known: 4 });
     const records = await exported(path);

@@ -358,7 +358,7 @@ describe('export of what the input holds', () => {
     const second = await exportOf(first.bytes);
     expect(second.text).toBe(first.text);
     const inTheMiddle = await exportOf(
-      'Company,zia_status,Website\n"Acme, Inc.",submitted,"acme.example.com"\nShort Ltd\n',
+      'Company,zia_status,Website\n"Acme, Inc.",submitted,"acme.example.com"\nShort Ltd,submitted\n',
     );
     expect(inTheMiddle.text).toBe(
       `Company,Website,${ADDED}\n"Acme, Inc.","acme.example.com",${NOT_ENQUEUED}\nShort Ltd,,${NOT_ENQUEUED}\n`,
