@@ -76,7 +76,7 @@ describe('an answer that would meet every row stops the fleet, touches no row, a
   test.concurrent.each<[string, number, unknown, RegExp]>([
     ['LIMIT_EXCEEDED', 400, listed('LIMIT_EXCEEDED', { limit: 1500 }), /1500/],
     ['NOT_ALLOWED for an email', 400, listed('NOT_ALLOWED', about('email')), /resume --without email/],
-    ['NOT_ALLOWED for a parameter', 400, refusal('NOT_ALLOWED', { param_name: 'website' }), /--map website=/],
+    ['NOT_ALLOWED for a parameter', 400, refusal('NOT_ALLOWED', { param_name: 'website' }), /resume --without website/],
     ['REQUIRED_PARAM_MISSING', 400, refusal('REQUIRED_PARAM_MISSING', { param_name: 'module' }), /ZIA_MODULE/],
     ['INVALID_MODULE', 400, refusal('INVALID_MODULE', { param_name: 'module' }), /ZIA_MODULE/],
     ['INVALID_DATA for the module', 400, refusal('INVALID_DATA', { param_name: 'module' }), /ZIA_MODULE/],
