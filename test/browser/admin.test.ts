@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core';
 import { summarise } from '../../src/sandbox/effects.js';
 import { expectAccessible, numberAfter, useDashboardPages } from '../support/dashboard-pages.js';
 import { ENGINES_IN_TURN } from '../support/engines.js';
+import { exampleRows } from '../support/example.js';
 import { answering, openWorkScene, refusal } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
 import { bySuite } from '../support/suite.js';
@@ -41,7 +42,7 @@ describe.each(ENGINES_IN_TURN)('an admin with a browser alone, on the %s engine'
       await page.getByRole('heading', { name: 'Nothing is queued yet' }).waitFor();
       await click('Try it with the example file');
       await page.getByRole('heading', { name: 'example.csv' }).waitFor();
-      await page.getByText('197 new rows').waitFor();
+      await page.getByText(`${await exampleRows()} new rows`).waitFor();
 
       // A wrong mapping is pointed out, value by value.
       await page.goto(url);
@@ -194,7 +195,7 @@ describe('every page of the dashboard', () => {
       await writeFile(path, `${SWAPPED}x,y\n`);
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Try it with the example file' }).click();
-      await page.getByText('197 new rows').waitFor();
+      await page.getByText(`${await exampleRows()} new rows`).waitFor();
       const example = page.url();
       await page.getByRole('button', { name: 'Send to Zia …' }).click();
       await page.getByRole('button', { name: 'Send 10 rows' }).click();

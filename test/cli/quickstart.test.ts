@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { type CsvRecord, type CsvSource, openCsv } from '../../src/lib/csv/csv-source.js';
 import { cli, startCli } from '../support/cli.js';
+import { exampleRows } from '../support/example.js';
 import { withScratch } from '../support/scratch.js';
 import { waitFor } from '../support/wait.js';
 
@@ -12,7 +13,7 @@ test(
   () =>
     withScratch(async (cwd) => {
       const { code, stdout, stderr } = await cli(['quickstart'], { cwd, env: { TMPDIR: cwd, ZIA_NONSENSE: '1' } });
-      expect([code, stderr]).toEqual([0, expect.stringContaining('197 enqueued')]);
+      expect([code, stderr]).toEqual([0, expect.stringContaining(`${await exampleRows()} enqueued`)]);
       expect(stdout).toContain(join(cwd, 'quickstart.zia.csv'));
       expect((await readdir(cwd)).sort()).toEqual(['quickstart.rejects.csv', 'quickstart.zia.csv']);
 
