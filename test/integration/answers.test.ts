@@ -213,7 +213,8 @@ describe('an answer that leaves open whether Zoho took the row', () => {
     async (_case, fault, reason) => {
       const scene = await openWorkScene(t);
       const key = await meet(scene, fault);
-      scene.work(ALONE);
+      // No look-up comes in between, however slow the machine is.
+      scene.work({ ...ALONE, timing: { settlingMs: 120_000 } });
       await waitFor(async () => (await scene.engine.store.counts()).uncertain === 1, { what: 'the doubt' });
       expect((await scene.engine.store.entries([key])).get(key)).toMatchObject({
         state: 'uncertain',
