@@ -38,6 +38,8 @@ async function killInFlight(scene: Scene, engine: Engine) {
   scene.sandbox.configure({ faults: [{ kind: 'never-answer-after', on: 'post', share: 1, times: 2 }] });
   const worker = scene.start(['worker'], env);
   await waitFor(() => scene.sandbox.enrichments().length === 2, { what: 'two calls in flight' });
+  // Frozen, so that its calls do not time out while the other starts.
+  worker.child.kill('SIGSTOP');
   const other = scene.start(['worker'], env);
   await waitFor(() => other.stderr().includes('worker.started'), { what: 'another worker' });
   const killedAt = performance.now();
