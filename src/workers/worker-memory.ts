@@ -58,11 +58,17 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
         return admission;
       },
       settle: async (key, callId, enrichmentId, notes = []) => {
+        const scheduled = { state: 'scheduled', enrichmentId, ...(notes.length > 0 && { notes }) } as const;
+        // True whether the store takes it now or refuses: a look that comes first finds the owner all the same.
+        const before = written.get(key);
+        if (before) change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(before.sentAtMs) });
         const settled = await store.settle(key, callId, enrichmentId, notes, workerId);
-        if (settled.kind === 'conflict') return settled;
+        if (settled.kind === 'conflict') {
+          if (before) remember(key, before);
+          return settled;
+        }
         number = Math.max(number, settled.number);
-        const scheduledAtMs = Math.floor(settled.nowMs);
-        change(key, callId, { state: 'scheduled', enrichmentId, scheduledAtMs, ...(notes.length > 0 && { notes }) });
+        change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(settled.nowMs) });
         return settled;
       },
       doubt: async (key, callId, reason) => {
