@@ -69,7 +69,11 @@ describe('an event is told once', () => {
         { ...RUNNING, held: 2 },
       ]),
     ).toEqual(['held', null, null, 'held']);
-    expect(told([IDLE, RUNNING, IDLE, { ...IDLE, through: 6 }])).toEqual(['idle', null, null, 'idle']);
+    const again = { ...RUNNING, through: 5 };
+    expect(told([IDLE, again, IDLE, { ...IDLE, through: 6 }])).toEqual(['idle', null, null, 'idle']);
+    // Two rows are erased, and one more goes through.
+    const fewer = { ...RUNNING, through: 3 };
+    expect(told([IDLE, fewer, { ...IDLE, through: 4 }])).toEqual(['idle', null, 'idle']);
     expect(told([{ ...IDLE, rowsToFinish: 1 }])).toEqual([null]);
   });
 });
