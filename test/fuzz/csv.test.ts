@@ -235,7 +235,8 @@ describe('an enormous file', () => {
   const LAST = 'Last Company,last@last.example,last.example\n';
 
   test.each<[string, string, readonly (string | undefined)[]]>([
-    ['a million commas in one record', `${HEAD}${','.repeat(1_000_000)}\n${LAST}`, ['NO_USABLE_FIELD', undefined]],
+    ['a blank line of a million commas', `${HEAD}${','.repeat(1_000_000)}\n${LAST}`, [undefined]],
+    ['a name after a million commas', `${HEAD}${','.repeat(1_000_000)}Acme\n${LAST}`, ['TOO_MANY_CELLS', undefined]],
     ['a field of a million letters', `${HEAD}${'a'.repeat(1_000_000)},,\n${LAST}`, ['NO_USABLE_FIELD', undefined]],
     ['a field of half a million quotes', `${HEAD}"${'""'.repeat(500_000)}",,\n${LAST}`, ['NO_USABLE_FIELD', undefined]],
     ['a hundred thousand blank lines', `${HEAD}${'\n'.repeat(100_000)}${LAST}`, [undefined]],

@@ -300,6 +300,19 @@ describe('the record cutter', () => {
   });
 });
 
+describe('a record of the greatest length', () => {
+  test.each(['\n', '\r\n', ''])('is read, and one character more is refused, before a line end %j', (lineEnd) => {
+    for (const more of [0, 1]) {
+      const text = `A\n${'a'.repeat(MAX_RECORD_LENGTH + more)}${lineEnd}`;
+      for (const cut of [text.length - 2, text.length - 1, text.length]) {
+        const cutter = new RecordCutter({ delimiter: ',', newline: '\n' });
+        const records = [...cutter.feed(text.slice(0, cut), false), ...cutter.feed(text.slice(cut), true)];
+        expect(records.map(({ tooLong }) => tooLong === true)).toEqual([false, more === 1]);
+      }
+    }
+  });
+});
+
 describe('openCsv refuses with one sentence and exit code 2', () => {
   test.each([
     ['workbook.xlsx', 'FILE_IS_SPREADSHEET', 'CSV UTF-8'],
