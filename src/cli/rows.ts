@@ -3,7 +3,7 @@ import { count, rows as rowsOf } from '../lib/core/wording.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { type ListedRow, listRows, type RowChoice } from '../reports/list-rows.js';
 import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
-import type { RowOutcome, RowStatus } from '../reports/row-outcome.js';
+import { outcomeDocument, type RowOutcome, type RowStatus } from '../reports/row-outcome.js';
 import { writeTo } from '../reports/write-file.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -78,18 +78,6 @@ async function* document(file: Input, choice: RowChoice, limit = Number.POSITIVE
 
 function rowDocument({ line, key, values, outcome }: ListedRow) {
   return { line, key: key ?? null, values, ...outcomeDocument(outcome) };
-}
-
-/** An outcome as JSON has it, in every command the same. */
-export function outcomeDocument({ status, enrichmentId, submittedAtMs, error, notes, data }: RowOutcome) {
-  return {
-    status,
-    enrichmentId: enrichmentId ?? null,
-    submittedAt: submittedAtMs === undefined ? null : new Date(submittedAtMs).toISOString(),
-    error: error ?? null,
-    notes,
-    data: data ?? null,
-  };
 }
 
 function tableOf(listed: readonly ListedRow[]): string {

@@ -3,13 +3,13 @@ import type { SentFields } from '../lib/core/ledger.js';
 import { count } from '../lib/core/wording.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { type RowDetail, type RowEvent, rowDetail } from '../reports/row-detail.js';
+import { outcomeDocument } from '../reports/row-outcome.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
 import { moment } from './moment.js';
 import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { OUTCOME_WORDS } from './outcome-words.js';
-import { outcomeDocument } from './rows.js';
 import { type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
 

@@ -1,7 +1,7 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import { headerLine, layoutOf, outcomeLine, type SourceRecord } from './export-record.js';
 import { resultCells } from './result-columns.js';
-import type { RowOutcome } from './row-outcome.js';
+import { outcomeDocument, type RowOutcome } from './row-outcome.js';
 
 export const EXPORT_FORMATS = ['csv', 'ndjson'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -52,18 +52,12 @@ function ndjsonWriter(headers: readonly string[]): ExportWriter {
   return {
     head: '',
     record: ({ cells, key, lineNumber }, outcome) => {
-      const { status, enrichmentId, submittedAtMs, error, notes, data } = outcome;
       const record = cells.flatMap((cell, at) => (names[at] === null ? [] : [[names[at] ?? `column ${at + 1}`, cell]]));
       const document = {
         line: lineNumber ?? null,
         key: key ?? null,
         record: Object.fromEntries(record),
-        status,
-        enrichmentId: enrichmentId ?? null,
-        submittedAt: submittedAtMs === undefined ? null : new Date(submittedAtMs).toISOString(),
-        error: error ?? null,
-        notes,
-        data: data ?? null,
+        ...outcomeDocument(outcome),
       };
       return `${JSON.stringify(document)}\n`;
     },

@@ -143,3 +143,15 @@ const PROBLEMS: Readonly<Record<FieldProblem, string>> = {
 function fieldNote({ field, problem }: FieldNote): string {
   return `${field} left out: ${PROBLEMS[problem]}`;
 }
+
+/** An outcome as JSON has it, in every command the same. */
+export function outcomeDocument({ status, enrichmentId, submittedAtMs, error, notes, data }: RowOutcome) {
+  return {
+    status,
+    enrichmentId: enrichmentId ?? null,
+    submittedAt: submittedAtMs === undefined ? null : new Date(submittedAtMs).toISOString(),
+    error: error ?? null,
+    notes,
+    data: data ?? null,
+  };
+}
