@@ -20,7 +20,9 @@ export async function bindAccount(store: Store, account: ZohoAccount): Promise<v
 
 /** The same for an account known by other means; `source` says in the message where it comes from. */
 export async function bindStore(store: Store, mine: LedgerAccount, source: string): Promise<void> {
-  const { value } = await store.cell<LedgerAccount>('account').change((bound) => (bound === null ? mine : undefined));
+  const { value } = await store
+    .document<LedgerAccount>('account')
+    .change((bound) => (bound === null ? mine : undefined));
   if (value !== null && !isSameAccount(value, mine)) throw otherAccountError(value, mine, source);
 }
 

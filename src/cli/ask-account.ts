@@ -10,15 +10,15 @@ import {
   readAllowance,
   recentAllowance,
 } from '../lib/zoho/allowance.js';
-import { takeFirstLook } from '../workers/first-look.js';
 import { keepAllowance } from '../workers/keep-allowance.js';
+import { preflight } from '../workers/preflight.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
 type Asking = Pick<Session, 'engine' | 'config' | 'log' | 'shutdown' | 'account'>;
 
-/** A place in flight of a command that was killed is free again after this time. */
-const PLACE_LEASE_MS = 30_000;
+/** A permit of a command that was killed is free again after this time. */
+const PERMIT_TTL_MS = 30_000;
 /** A command that somebody waits for does not ask for longer than this. */
 const PATIENCE_MS = 10_000;
 const QUICK_MS = 1_500;
@@ -48,12 +48,12 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
 }
 
 /** What a worker of this session says before it starts. Never rejects, and ends when the session is to end. */
-export async function lookAround(session: Asking): Promise<void> {
+export async function runPreflight(session: Asking): Promise<void> {
   const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
   const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
   if (reads === null) return;
   const { engine, config, log, shutdown } = session;
-  const look = takeFirstLook({ reads, store: engine.store, module: config.work.module, log });
+  const look = preflight({ reads, store: engine.store, module: config.work.module, log });
   if (!shutdown.signal.aborted) await Promise.race([look, once(shutdown.signal, 'abort')]);
 }
 
@@ -85,7 +85,7 @@ async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance |
 }
 
 function cellOf({ engine }: Asking) {
-  return engine.store.cell<RememberedAllowance>('allowance');
+  return engine.store.document<RememberedAllowance>('allowance');
 }
 
 async function openReads(
@@ -98,7 +98,7 @@ async function openReads(
   const zoho = openZoho(
     account,
     { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { cell: engine.store.cell<TokenState>('token'), log },
+    { document: engine.store.document<TokenState>('token'), log },
   );
   shutdown.onClose('zoho', () => zoho.close());
   return createAccountReads({
@@ -107,7 +107,7 @@ async function openReads(
     limits: {
       callsPerSecond: config.work.ratePerSecond,
       maxInFlight: config.work.maxInFlight,
-      placeLeaseMs: PLACE_LEASE_MS,
+      permitTtlMs: PERMIT_TTL_MS,
     },
     callerId: `ask-${randomUUID().slice(0, 13)}`,
     patienceMs,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { count, rows } from '../lib/core/wording.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import { type CancelReport, cancelRows } from '../producers/cancel-rows.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -48,7 +48,7 @@ async function cancel(session: Session, file: string, flags: Flags): Promise<Can
 }
 
 function summary({ file, cancelled, left }: CancelReport): string {
-  const taken = `${file}: ${rows(cancelled)} taken out of the queue.`;
+  const taken = `${file}: ${formatRows(cancelled)} taken out of the queue.`;
   if (left === 0) return taken;
-  return `${taken} ${count(left)} stay: a worker has them, or they were sent and are looked up.`;
+  return `${taken} ${formatCount(left)} stay: a worker has them, or they were sent and are looked up.`;
 }

@@ -21,7 +21,7 @@ export function openQueries({ account, engine, config, log, shutdown }: Session,
   const zoho = openZoho(
     account ?? requireCredentials(config.zoho),
     { requestTimeoutMs: config.work.requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { cell: engine.store.cell<TokenState>('token'), log },
+    { document: engine.store.document<TokenState>('token'), log },
   );
   shutdown.onClose('zoho', () => zoho.close());
   const calls = createAccountCalls({
@@ -30,7 +30,7 @@ export function openQueries({ account, engine, config, log, shutdown }: Session,
     limits: {
       callsPerSecond: config.work.ratePerSecond,
       maxInFlight: config.work.maxInFlight,
-      placeLeaseMs: PERMIT_TTL_MS,
+      permitTtlMs: PERMIT_TTL_MS,
     },
     callerId: `query-${randomUUID().slice(0, 13)}`,
     patienceMs: CALL_PATIENCE_MS,

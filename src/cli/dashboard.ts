@@ -8,13 +8,13 @@ import { AppError } from '../lib/errors.js';
 import { isRehearsal } from '../lib/zoho/data-centers.js';
 import { askOrgName, quickAllowance, watchAllowance } from './ask-account.js';
 import type { Run } from './command.js';
-import { work } from './compose.js';
 import { sessionChecks } from './doctor.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example } from './options.js';
 import { type Session, withSession } from './session.js';
+import { startWorker } from './start-worker.js';
 import { note } from './terminal.js';
-import { createWorkerSigns, type ToldOfWorker } from './worker-signs.js';
+import { createWorkerTelemetry, type WorkerTelemetry } from './worker-telemetry.js';
 
 interface Flags {
   readonly engine?: 'redis' | 'embedded';
@@ -37,13 +37,13 @@ export function define(command: Command): Run {
 }
 
 async function serve(session: Session, { allowChanges = false, work: works = false }: Flags): Promise<number> {
-  const { onReadiness, ...worker } = createWorkerSigns();
+  const { onReadiness, ...worker } = createWorkerTelemetry();
   const { url } = await open(session, quickAllowance(session), { allowChanges, ...(works && { worker }) });
   note(`dashboard: ${url} (Ctrl-C ends it)`);
   const { signal } = session.shutdown;
   if (works) {
     void watchAllowance(session);
-    await work(session, { untilIdle: false, onReadiness }, worker.calls);
+    await startWorker(session, { untilIdle: false, onReadiness }, worker.calls);
   }
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.done;
@@ -53,7 +53,7 @@ async function serve(session: Session, { allowChanges = false, work: works = fal
  * Serves the dashboard beside the worker of a command, on another port when the configured one is taken, and prints its
  * address. A dashboard that cannot be served is a note, no failure: the command goes on without.
  */
-export async function startOverview(session: Session, worker: ToldOfWorker): Promise<void> {
+export async function startOverview(session: Session, worker: WorkerTelemetry): Promise<void> {
   try {
     const allowance = quickAllowance(session);
     const { url } = await open(session, allowance, { worker }).catch((error: unknown) => {
@@ -70,7 +70,7 @@ export async function startOverview(session: Session, worker: ToldOfWorker): Pro
 async function open(
   session: Session,
   allowance: ReturnType<typeof quickAllowance>,
-  more: { readonly allowChanges?: boolean; readonly port?: number; readonly worker?: ToldOfWorker },
+  more: { readonly allowChanges?: boolean; readonly port?: number; readonly worker?: WorkerTelemetry },
 ): Promise<Dashboard> {
   const { config, engine, log, shutdown } = session;
   const dashboard = await startDashboard({

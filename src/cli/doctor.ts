@@ -18,7 +18,7 @@ import { accountOf, otherAccount } from './account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { chooseEngine, type EngineKind } from './last-engine.js';
-import { storeOfNobody } from './no-store.js';
+import { createMemoryStore } from './memory-store.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { openLog, type Session } from './session.js';
 import { coloursOf, printResult } from './terminal.js';
@@ -32,7 +32,7 @@ interface Flags {
 }
 
 const ASK_TIMEOUT_MS = 10_000;
-const PLACE_LEASE_MS = 30_000;
+const PERMIT_TTL_MS = 30_000;
 
 /** `doctor`: looks at everything a worker needs, and says what to do about it. Changes nothing and submits nothing. */
 export function define(command: Command): Run {
@@ -90,7 +90,7 @@ async function notifyCheck(): Promise<Check> {
   if (notify.url === undefined) {
     return { name, status: 'failed', message: 'ZIA_NOTIFY_URL is not set, so nobody is told.' };
   }
-  const { openNotifier } = await import('./compose.js');
+  const { openNotifier } = await import('./start-worker.js');
   const delivery = await openNotifier(notify.url, zoho).deliver({
     text: 'zia-bulk-enrich: this is a test message; stops and ends will be told here.',
     event: 'test',
@@ -121,18 +121,19 @@ async function accountChecks(
 ): Promise<readonly Check[]> {
   const belongs = engine === null ? [] : await ownerCheck(engine, account);
   // Another account's token must not get into the store.
-  const store = belongs.some(({ status }) => status === 'failed') || engine === null ? storeOfNobody() : engine.store;
+  const store =
+    belongs.some(({ status }) => status === 'failed') || engine === null ? createMemoryStore() : engine.store;
   const timeoutMs = Math.min(ASK_TIMEOUT_MS, config.work.requestTimeoutMs);
   const zoho = openZoho(
     account,
     { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { cell: store.cell<TokenState>('token'), log },
+    { document: store.document<TokenState>('token'), log },
   );
   const { ratePerSecond, maxInFlight, module } = config.work;
   const reads = createAccountReads({
     zoho,
     store,
-    limits: { callsPerSecond: ratePerSecond, maxInFlight, placeLeaseMs: PLACE_LEASE_MS },
+    limits: { callsPerSecond: ratePerSecond, maxInFlight, permitTtlMs: PERMIT_TTL_MS },
     callerId: `doctor-${process.pid}`,
     patienceMs: timeoutMs,
   });
@@ -153,7 +154,7 @@ async function accountChecks(
 /** Says whether the store is this account's, without making it so: the settings may still be wrong. */
 async function ownerCheck(engine: Engine, account: ZohoAccount): Promise<readonly Check[]> {
   const name = 'account';
-  const { value } = await engine.store.cell<LedgerAccount>('account').read();
+  const { value } = await engine.store.document<LedgerAccount>('account').read();
   const other = otherAccount(value, account);
   if (other !== null) return [{ name, status: 'failed', message: other.message }];
   const message = value === null ? 'The store belongs to no account yet.' : 'The store belongs to this account.';

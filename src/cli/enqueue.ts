@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import type { OnePer } from '../lib/core/other-columns.js';
-import { count, rows } from '../lib/core/wording.js';
 import type { Priority } from '../lib/queues.js';
 import { checkText } from '../producers/check-text.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import { enqueueFile } from '../producers/enqueue-file.js';
-import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
+import { confirmCost, type SpendingFlags } from './confirm-cost.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, readingOf, typedPath } from './input.js';
 import {
@@ -66,7 +66,7 @@ export function define(command: Command): Run {
 
 async function run(session: Session, file: string, flags: Flags): Promise<number> {
   const path = typedPath(file);
-  if (!(await maySpend(session, path, flags))) return EXIT.failed;
+  if (!(await confirmCost(session, path, flags))) return EXIT.failed;
   const report = await enqueue(session, path, flags);
   const { fieldsLeftOut: _told, ...document } = report;
   printResult(flags.json ?? false, document, () => enqueueSummary(report, session.config.work.module));
@@ -105,10 +105,13 @@ export async function enqueue(
 
 export function enqueueSummary(report: EnqueueReport, module: string): string {
   const { file, rejectsFile, fieldsLeftOut } = report;
-  const lines = [`${file}: ${rows(report.rows)}, ${count(report.enqueued)} enqueued`, checkText(report, module)];
+  const lines = [
+    `${file}: ${formatRows(report.rows)}, ${formatCount(report.enqueued)} enqueued`,
+    checkText(report, module),
+  ];
   if (rejectsFile !== null) lines.push(`Rejected rows, with reasons: ${rejectsFile}`);
   if (fieldsLeftOut === 1) lines.push('1 value could not be used; its row is sent without it.');
   if (fieldsLeftOut > 1)
-    lines.push(`${count(fieldsLeftOut)} values could not be used; their rows are sent without them.`);
+    lines.push(`${formatCount(fieldsLeftOut)} values could not be used; their rows are sent without them.`);
   return lines.join('\n');
 }

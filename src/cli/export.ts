@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { rows } from '../lib/core/wording.js';
+import { formatRows } from '../lib/core/format.js';
 import { UsageError } from '../lib/errors.js';
 import { type ExportChoices, type ExportReport, exportFile } from '../reports/export-file.js';
 import { exportLedger } from '../reports/export-ledger.js';
@@ -62,12 +62,12 @@ async function run(session: Session, file: string | undefined, flags: Flags): Pr
   const { out, written, counts, kept } = report;
   if (kept !== null) note(keptLine(out, kept.path, kept.enriched, counts));
   // The file itself went to stdout: the summary must not follow it there.
-  if (out === '-') note(`exported ${rows(written)}`);
+  if (out === '-') note(`exported ${formatRows(written)}`);
   else
     printResult(
       flags.json ?? false,
       { out, written, ...counts },
-      () => `${out}${written === counts.rows ? '' : `: ${rows(written)} of`}\n${fileTable(counts)}`,
+      () => `${out}${written === counts.rows ? '' : `: ${formatRows(written)} of`}\n${fileTable(counts)}`,
     );
   return EXIT.done;
 }

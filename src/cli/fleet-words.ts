@@ -1,5 +1,5 @@
 import type { Control } from '../lib/core/control.js';
-import { duration } from '../lib/core/wording.js';
+import { formatDuration } from '../lib/core/format.js';
 import { coloursOf } from './terminal.js';
 
 /** What holds sending up, in words; null when nothing does. */
@@ -12,18 +12,18 @@ export interface FleetTrouble {
 const WORTH_TELLING_MS = 500;
 
 export function fleetTrouble(control: Control, nowMs: number): FleetTrouble | null {
-  const { mode, stop, probe, holdUntilMs, holdReason } = control;
+  const { mode, stop, canary, backoffUntilMs, backoffReason } = control;
   if (mode === 'stopped' && stop !== null) {
     const level = stop.code === 'PAUSED' ? 'waiting' : 'stopped';
     return { level, text: `${level === 'stopped' ? `STOPPED (${stop.code}): ` : ''}${stop.message}` };
   }
-  const waitMs = holdUntilMs - nowMs;
+  const waitMs = backoffUntilMs - nowMs;
   if (waitMs >= WORTH_TELLING_MS) {
-    const why = holdReason === 'throttled' ? 'Zoho asked for fewer calls' : 'Zoho cannot be reached';
-    return { level: 'waiting', text: `${why}: sending goes on in ${duration(waitMs / 1_000)}` };
+    const why = backoffReason === 'throttled' ? 'Zoho asked for fewer calls' : 'Zoho cannot be reached';
+    return { level: 'waiting', text: `${why}: sending goes on in ${formatDuration(waitMs / 1_000)}` };
   }
-  if (mode !== 'probing') return null;
-  const why = probe?.cause === 'outage' ? 'Zoho could not be reached' : 'Resumed';
+  if (mode !== 'canary') return null;
+  const why = canary?.cause === 'outage' ? 'Zoho could not be reached' : 'Resumed';
   return { level: 'waiting', text: `${why}: testing with one row first` };
 }
 

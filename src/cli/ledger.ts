@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Argument, type Command } from 'commander';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { UsageError } from '../lib/errors.js';
 import { type ImportReport, importLedger, type LedgerAccount, ledgerLines } from '../lib/store/ledger-file.js';
 import { resolveTarget, writeTo } from '../reports/write-file.js';
@@ -43,7 +43,7 @@ export function define(command: Command): Run {
 
 async function writeLedger({ engine, shutdown }: Session, file: string, { json = false }: Flags): Promise<number> {
   const target = await resolveTarget(file, null);
-  const { value: account } = await engine.store.cell<LedgerAccount>('account').read();
+  const { value: account } = await engine.store.document<LedgerAccount>('account').read();
   let entries = 0;
   const lines = ledgerLines(engine.store, account, new Date());
   await writeTo(
@@ -98,7 +98,7 @@ async function openInput(file: string): Promise<Readable> {
 
 function summary({ entries, added, stronger, known, conflicts }: ImportReport): string {
   const lines = [
-    `${entriesOf(entries)}: ${count(added)} added, ${count(stronger)} brought up to date, ${count(known)} known already.`,
+    `${entriesOf(entries)}: ${formatCount(added)} added, ${formatCount(stronger)} brought up to date, ${formatCount(known)} known already.`,
   ];
   if (conflicts > 0) {
     lines.push(`${entriesOf(conflicts)} left out: this ledger has another enrichment for the row, and keeps it.`);
@@ -107,5 +107,5 @@ function summary({ entries, added, stronger, known, conflicts }: ImportReport): 
 }
 
 function entriesOf(entries: number): string {
-  return `${count(entries)} ${entries === 1 ? 'entry' : 'entries'}`;
+  return `${formatCount(entries)} ${entries === 1 ? 'entry' : 'entries'}`;
 }

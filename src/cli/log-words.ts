@@ -1,11 +1,11 @@
-import { count, duration, rows } from '../lib/core/wording.js';
+import { formatCount, formatDuration, formatRows } from '../lib/core/format.js';
 import type { LogEvent } from '../lib/logger.js';
 import { coloursOf, wrapped } from './terminal.js';
 
 type Fields = LogEvent['fields'];
 
 const number = (value: Fields[string]): number => (typeof value === 'number' ? value : 0);
-const seconds = (ms: Fields[string]): string => duration(number(ms) / 1_000);
+const seconds = (ms: Fields[string]): string => formatDuration(number(ms) / 1_000);
 const text = (value: Fields[string]): string => (value === undefined || value === null ? '' : String(value));
 
 /** Why a worker waits, by the code of its log event. */
@@ -13,7 +13,6 @@ const WAITING: Readonly<Record<string, string>> = {
   THROTTLED: 'Zoho asked for fewer calls',
   OUTAGE: 'Zoho cannot be reached',
   CANARY: 'one row is tested first',
-  PROBE: 'one row is tested first',
   STOPPED: 'sending is stopped',
   TOKEN: 'the access token is renewed',
   DOUBTS: 'rows whose reply got lost are checked with Zoho first',
@@ -27,7 +26,7 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   'fleet.waiting': ({ code, waitMs }) =>
     `Waiting ${seconds(waitMs)}: ${WAITING[text(code)] ?? text(code).toLowerCase().replaceAll('_', ' ')}`,
   'fleet.stopped': ({ code, message }) => `STOPPED (${text(code)}): ${text(message)}`,
-  'fleet.probing': ({ cause }) =>
+  'fleet.canary': ({ cause }) =>
     cause === 'outage' ? 'Zoho could not be reached: testing with one row' : 'Resumed: testing with one row first',
   'fleet.running': () => 'Sending',
   'row.failed': ({ line, code, message }) =>
@@ -35,12 +34,13 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   'row.held': ({ reason }) => `A row needs your decision (${text(reason)}): Zoho may or may not have it`,
   'row.adopted': () => 'A row whose reply got lost was found at Zoho',
   'row.cleared': () => 'A row whose reply got lost is not at Zoho: it is sent again',
-  'results.collected': ({ rows: found }) => `${rows(number(found))} with a result`,
+  'results.collected': ({ rows: found }) => `${formatRows(number(found))} with a result`,
   'results.refused': ({ code }) => `Zoho does not let us read results (${text(code)})`,
   'token.refreshed': () => 'Logged in to Zoho',
   'shutdown.started': () => 'Ending: calls in flight are finished',
   'shutdown.forced': () => 'Ending at once',
-  'lookup.unavailable': ({ code, rows: due }) => `${rows(number(due))} cannot be checked with Zoho now (${text(code)})`,
+  'lookup.unavailable': ({ code, rows: due }) =>
+    `${formatRows(number(due))} cannot be checked with Zoho now (${text(code)})`,
 };
 
 /** `metrics.started` is `Metrics started`. */
@@ -48,7 +48,7 @@ function plain(event: string, { message, ...fields }: Fields): string {
   const name = event.replace(/[._-]/g, ' ');
   const title = name.charAt(0).toUpperCase() + name.slice(1);
   const values = Object.entries(fields).map(
-    ([key, value]) => `${key} ${typeof value === 'number' ? count(value) : text(value)}`,
+    ([key, value]) => `${key} ${typeof value === 'number' ? formatCount(value) : text(value)}`,
   );
   // A message is a sentence for people, and says what the fields say.
   if (message !== undefined) return `${title}: ${text(message)}`;

@@ -18,7 +18,7 @@ import type { Run } from './command.js';
 import { checkLines } from './doctor.js';
 import { setInEnvFile } from './env-file.js';
 import { EXIT } from './exit-codes.js';
-import { storeOfNobody } from './no-store.js';
+import { createMemoryStore } from './memory-store.js';
 import { example } from './options.js';
 import { askAll, type Question } from './prompt.js';
 import { openLog } from './session.js';
@@ -200,8 +200,8 @@ async function scopesOf(granted: Granted, zoho: ZohoConfig, config: Config): Pro
     return await checkAccount({
       reads: createAccountReads({
         zoho: { ...clients, tokens: { get: async () => token, reject: async () => undefined } },
-        store: storeOfNobody(),
-        limits: { callsPerSecond: 0, maxInFlight: 1, placeLeaseMs: ASK_TIMEOUT_MS },
+        store: createMemoryStore(),
+        limits: { callsPerSecond: 0, maxInFlight: 1, permitTtlMs: ASK_TIMEOUT_MS },
         callerId: 'login',
         patienceMs: ASK_TIMEOUT_MS,
       }),

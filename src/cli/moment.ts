@@ -1,4 +1,4 @@
-import { duration } from '../lib/core/wording.js';
+import { formatDuration } from '../lib/core/format.js';
 
 const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
 const TIME = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
@@ -17,5 +17,5 @@ export function moment(atMs: number, { nowMs = Date.now(), isRead = process.stdo
 /** `just now`, `45 s ago`, `3 h 20 min ago`. Clocks of two machines differ a little: what lies ahead is now. */
 export function ago(atMs: number, nowMs: number = Date.now()): string {
   const seconds = (nowMs - atMs) / 1_000;
-  return seconds < 2 ? 'just now' : `${duration(seconds)} ago`;
+  return seconds < 2 ? 'just now' : `${formatDuration(seconds)} ago`;
 }

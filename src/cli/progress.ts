@@ -1,4 +1,4 @@
-import { count, duration } from '../lib/core/wording.js';
+import { formatCount, formatDuration } from '../lib/core/format.js';
 import { barLine } from './bar.js';
 import { openLiveArea } from './live-area.js';
 import { isWatched, note, widthOf } from './terminal.js';
@@ -28,8 +28,8 @@ function drawn(label: string): Progress {
       drawnAt = now;
       area ??= openLiveArea(process.stderr);
       const rate = done / Math.max(0.001, (now - startedAt) / 1_000);
-      const left = rate === 0 ? [] : [`${duration((total - done) / rate)} left`];
-      const figures = [`${count(done)} of ${count(total)}`, ...left, `${count(Math.round(rate))}/s`];
+      const left = rate === 0 ? [] : [`${formatDuration((total - done) / rate)} left`];
+      const figures = [`${formatCount(done)} of ${formatCount(total)}`, ...left, `${formatCount(Math.round(rate))}/s`];
       area.show(barLine({ label, share: done / total, figures }, roomOf(process.stderr)));
     },
     stop: () => {
@@ -52,7 +52,7 @@ function heartbeat(label: string): Progress {
     update: (done, total) => {
       if (performance.now() - toldAt < HEARTBEAT_MS) return;
       toldAt = performance.now();
-      note(`${label}: ${count(done)} of ${count(total)}`);
+      note(`${label}: ${formatCount(done)} of ${formatCount(total)}`);
     },
     stop: () => undefined,
   };

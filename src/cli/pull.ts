@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { UsageError } from '../lib/errors.js';
 import { rememberPulled } from '../lib/pulled-files.js';
 import { hasPartialFile } from '../producers/partial-file.js';
@@ -97,7 +97,7 @@ async function pull(session: Session, flags: Flags): Promise<PullReport> {
 
 function summary({ out, module, records, credits }: PullReport): string {
   return [
-    `${out}: ${count(records)} ${records === 1 ? 'record' : 'records'} of ${module}, for ${count(credits)} API ${credits === 1 ? 'credit' : 'credits'}; no enrichment was used.`,
+    `${out}: ${formatCount(records)} ${records === 1 ? 'record' : 'records'} of ${module}, for ${formatCount(credits)} API ${credits === 1 ? 'credit' : 'credits'}; no enrichment was used.`,
     ...(records === 0 ? ['No record lacks what you asked for.'] : []),
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { type FileReport, fileReport } from '../reports/file-report.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -46,14 +46,14 @@ function textOf(path: string, report: FileReport): string {
   const fill =
     enriched === 0
       ? 'No row is enriched yet.'
-      : `Of ${count(enriched)} enriched rows have a value\n${fillBars(report)}`;
+      : `Of ${formatCount(enriched)} enriched rows have a value\n${fillBars(report)}`;
   return [`${path}\n${fileTable(report.counts)}`, reasonLines(report), fill].filter(Boolean).join('\n\n');
 }
 
 /** Why rows have no result, a line for each code; empty when there is nothing to tell. */
 export function reasonLines({ reasons }: Pick<FileReport, 'reasons'>): string {
   if (reasons.length === 0) return '';
-  const lines = reasons.map(({ status, code, rows }) => `  ${count(rows)} ${OUTCOME_WORDS[status]}: ${code}`);
+  const lines = reasons.map(({ status, code, rows }) => `  ${formatCount(rows)} ${OUTCOME_WORDS[status]}: ${code}`);
   return ['Without result, and why', ...lines].join('\n');
 }
 
@@ -68,7 +68,7 @@ function fillBars({ counts, fill }: FileReport): string {
     .map(({ rows }, at) => {
       const share = rows / counts.enriched;
       const filled = Math.round(share * bar);
-      const numbers = `${percent(share).padStart(4)}  ${count(rows)}`;
+      const numbers = `${percent(share).padStart(4)}  ${formatCount(rows)}`;
       return `  ${padded(labels[at] ?? '', width)}  ${'█'.repeat(filled)}${'░'.repeat(bar - filled)} ${numbers}`;
     })
     .join('\n');

@@ -88,7 +88,7 @@ async function watchCanary(engine: Engine, lifted: Control, signal: AbortSignal)
 /** The answer to a first row is known before its job leaves the queue: an empty queue alone does not tell that there was none. */
 async function isStillOpen(engine: Engine): Promise<boolean> {
   const { value } = await engine.store.control.read();
-  return value?.mode === 'probing' && value.probe?.key === null;
+  return value?.mode === 'canary' && value.canary?.key === null;
 }
 
 /** Asks as a member of the fleet that leaves at once, and does not count itself. */

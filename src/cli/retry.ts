@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { count, rows } from '../lib/core/wording.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import { UsageError } from '../lib/errors.js';
 import { type RetryOptions, type RetryReport, retryRows } from '../producers/retry-rows.js';
 import type { Run } from './command.js';
@@ -84,24 +84,28 @@ function summary(report: RetryReport, flags: Flags): string {
   const { retried, left, released } = report;
   const { code, uncertain = false } = flags;
   if (code !== undefined && retried === 0 && !(code in report.codes)) return unknownCode(code, report);
-  const parts = [retried === 0 ? 'No rows to retry' : `${rows(retried)} put back into the queue with fresh attempts`];
-  if (left > 0) parts.push(`${count(left)} other failed ${left === 1 ? 'row was' : 'rows were'} left alone`);
+  const parts = [
+    retried === 0 ? 'No rows to retry' : `${formatRows(retried)} put back into the queue with fresh attempts`,
+  ];
+  if (left > 0) parts.push(`${formatCount(left)} other failed ${left === 1 ? 'row was' : 'rows were'} left alone`);
   const lines = [`${parts.join('; ')}.`];
   if (report.failedAtZoho > 0) lines.push(paidLine(report, flags));
   if (uncertain && released > 0) {
-    lines.push(`${rows(released)} released that had no failed job: enqueue the file again to send what is not queued.`);
+    lines.push(
+      `${formatRows(released)} released that had no failed job: enqueue the file again to send what is not queued.`,
+    );
   }
   return lines.join('\n');
 }
 
 function unknownCode(code: string, { codes }: RetryReport): string {
-  const present = Object.entries(codes).map(([each, failed]) => `${each} (${count(failed)})`);
+  const present = Object.entries(codes).map(([each, failed]) => `${each} (${formatCount(failed)})`);
   const which = present.length === 0 ? 'No row failed at all.' : `Codes present: ${present.join(', ')}.`;
   return `No row failed with ${code}. ${which}`;
 }
 
 function paidLine({ failedAtZoho }: RetryReport, { file, paid = false }: Flags): string {
-  const which = `${rows(failedAtZoho)} failed at Zoho (ENRICHMENT_FAILED)`;
+  const which = `${formatRows(failedAtZoho)} failed at Zoho (ENRICHMENT_FAILED)`;
   if (paid) {
     return `${which} and could not be put back: the ledger lacks a field that Zoho refused. Name their file with --file.`;
   }

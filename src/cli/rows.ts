@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { count, rows as rowsOf } from '../lib/core/wording.js';
+import { formatCount, formatRows as rowsOf } from '../lib/core/format.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { type ListedRow, listRows, type RowChoice } from '../reports/list-rows.js';
 import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
@@ -61,7 +61,7 @@ async function list({ shutdown }: Session, file: Input, flags: Flags): Promise<n
   }
   if (matched === 0) note('No row matches.');
   else printResult(false, null, () => tableOf(shown));
-  if (matched > shown.length) note(`${count(shown.length)} of ${rowsOf(matched)} shown; --limit shows more.`);
+  if (matched > shown.length) note(`${formatCount(shown.length)} of ${rowsOf(matched)} shown; --limit shows more.`);
   return EXIT.done;
 }
 

@@ -1,4 +1,4 @@
-import { count, duration, rows } from '../lib/core/wording.js';
+import { formatCount, formatDuration, formatRows } from '../lib/core/format.js';
 import type { WorkerProgress } from '../workers/watch-queue.js';
 import { barLine } from './bar.js';
 import { colouredTrouble, fleetTrouble } from './fleet-words.js';
@@ -77,9 +77,9 @@ function drawn({ label, before, waitForResults, allowanceLeft }: RunProgressOpti
           label,
           share: done / Math.max(1, waitForResults ? resultsTotal : total),
           figures: [
-            `${count(sent)}/${count(total)} sent`,
-            ...(waitForResults ? [`${count(results)} ${results === 1 ? 'result' : 'results'}`] : []),
-            ...(failed > 0 ? [`${count(failed)} failed`] : []),
+            `${formatCount(sent)}/${formatCount(total)} sent`,
+            ...(waitForResults ? [`${formatCount(results)} ${results === 1 ? 'result' : 'results'}`] : []),
+            ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
             ...pace(figures, performance.now() - sendingSince),
             ...allowance(allowanceLeft(), sent),
           ],
@@ -104,18 +104,18 @@ function drawn({ label, before, waitForResults, allowanceLeft }: RunProgressOpti
 function pace({ sent, failed, total }: RunFigures, elapsedMs: number): readonly string[] {
   const left = total - sent - failed;
   const rate = sent / Math.max(0.001, elapsedMs / 1_000);
-  return left <= 0 || rate === 0 ? [] : [`~${duration(left / rate)}`, `${rate.toFixed(1)}/s`];
+  return left <= 0 || rate === 0 ? [] : [`~${formatDuration(left / rate)}`, `${rate.toFixed(1)}/s`];
 }
 
 function allowance(leftAtStart: number | null, sent: number): readonly string[] {
-  return leftAtStart === null ? [] : [`${count(Math.max(0, leftAtStart - sent))} left`];
+  return leftAtStart === null ? [] : [`${formatCount(Math.max(0, leftAtStart - sent))} left`];
 }
 
 function waiting({ nextLookAtMs, nowMs, ledger }: WorkerProgress): string | null {
   if (nextLookAtMs === null) return null;
   const inSeconds = Math.max(0, Math.ceil((nextLookAtMs - nowMs) / 1_000));
-  const when = inSeconds === 0 ? 'now' : `in ${duration(inSeconds)}`;
-  return `Everything is sent. Zoho still works on ${rows(ledger.pending)}; next look ${when}`;
+  const when = inSeconds === 0 ? 'now' : `in ${formatDuration(inSeconds)}`;
+  return `Everything is sent. Zoho still works on ${formatRows(ledger.pending)}; next look ${when}`;
 }
 
 function told({ label, before, waitForResults }: RunProgressOptions): RunProgress {
@@ -133,7 +133,7 @@ function told({ label, before, waitForResults }: RunProgressOptions): RunProgres
       last = state;
       if (!hasChanged && performance.now() - toldAt < HEARTBEAT_MS) return;
       toldAt = performance.now();
-      const figures = `${label}: ${count(sent)}/${count(total)} sent${waitForResults ? `, ${count(results)} results` : ''}`;
+      const figures = `${label}: ${formatCount(sent)}/${formatCount(total)} sent${waitForResults ? `, ${formatCount(results)} results` : ''}`;
       note(
         trouble === null ? `${figures}${isWaiting ? '; waiting for the others' : ''}` : `${figures}. ${trouble.text}`,
       );

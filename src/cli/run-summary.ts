@@ -1,4 +1,4 @@
-import { count, rows } from '../lib/core/wording.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
 import type { ExportReport } from '../reports/export-file.js';
 import type { FileCounts } from '../reports/file-counts.js';
@@ -42,7 +42,7 @@ export function runSummary({ work, export: exported }: RunReport, words: RunWord
 }
 
 export function keptLine(out: string, path: string, enriched: number, counts: FileCounts): string {
-  return `The ${out} that was there had ${rows(enriched)} enriched, this one has ${count(counts.enriched)}: the old one was kept as ${path}.`;
+  return `The ${out} that was there had ${formatRows(enriched)} enriched, this one has ${formatCount(counts.enriched)}: the old one was kept as ${path}.`;
 }
 
 /** The most pressing first. */
@@ -52,10 +52,10 @@ function nextSteps(isStopped: boolean, counts: FileCounts, { file, finishing }: 
   const steps: (readonly [when: boolean, why: string, command: string])[] = [
     [isStopped, 'Once the cause of the stop is gone', 'npm run resume'],
     [isStopped || counts.waiting + counts.submitted > 0, 'To finish', finishing],
-    [counts.uncertain > 0, `${rows(counts.uncertain)} uncertain`, `npm run rows ${name} -- --status uncertain`],
-    [counts.failed > 0, `${rows(counts.failed)} failed`, `npm run rows ${name} -- --status failed`],
-    [counts.rejected > 0, `${rows(counts.rejected)} rejected`, `npm run rows ${name} -- --status rejected`],
-    [counts.notEnqueued > 0, `${rows(counts.notEnqueued)} not queued yet`, `npm start -- ${name}`],
+    [counts.uncertain > 0, `${formatRows(counts.uncertain)} uncertain`, `npm run rows ${name} -- --status uncertain`],
+    [counts.failed > 0, `${formatRows(counts.failed)} failed`, `npm run rows ${name} -- --status failed`],
+    [counts.rejected > 0, `${formatRows(counts.rejected)} rejected`, `npm run rows ${name} -- --status rejected`],
+    [counts.notEnqueued > 0, `${formatRows(counts.notEnqueued)} not queued yet`, `npm start -- ${name}`],
     [counts.enriched > 0, 'How full each column is', `npm run report ${name}`],
   ];
   const needed = steps.filter(([when]) => when).map(([, why, command]) => `  ${why}: ${bold(command)}`);

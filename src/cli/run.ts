@@ -4,9 +4,8 @@ import { UsageError } from '../lib/errors.js';
 import { signalExitCode } from '../lib/shutdown.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import { quickAllowance } from './ask-account.js';
-import { maySpend, type SpendingFlags } from './before-spending.js';
 import type { Run } from './command.js';
-import { work } from './compose.js';
+import { confirmCost, type SpendingFlags } from './confirm-cost.js';
 import { startOverview } from './dashboard.js';
 import { type EnqueueFlags, enqueue, enqueueSummary } from './enqueue.js';
 import { EXIT } from './exit-codes.js';
@@ -26,9 +25,10 @@ import {
 import { createRunProgress } from './run-progress.js';
 import { type RunReport, runSummary } from './run-summary.js';
 import { type Session, withSession } from './session.js';
+import { startWorker } from './start-worker.js';
 import { note, printResult } from './terminal.js';
 import { finishingCommand } from './typed-command.js';
-import { createWorkerSigns } from './worker-signs.js';
+import { createWorkerTelemetry } from './worker-telemetry.js';
 
 export interface RunFlags extends EnqueueFlags {
   readonly out?: string;
@@ -66,8 +66,8 @@ export function define(command: Command): Run {
     const finishing = finishingCommand(command, process.argv.slice(2));
     const interrupted = `Stopped. Nothing is lost: what was queued stays queued. To finish it:\n  ${finishing}`;
     return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true, interrupted }, async (session) => {
-      if (flags.limit !== 0 && !(await maySpend(session, typedPath(file), flags))) return EXIT.failed;
-      const signs = createWorkerSigns();
+      if (flags.limit !== 0 && !(await confirmCost(session, typedPath(file), flags))) return EXIT.failed;
+      const signs = createWorkerTelemetry();
       await startOverview(session, signs);
       const report = await runFile(session, typedPath(file), flags, signs);
       if (report.export === null) note(interrupted);
@@ -82,7 +82,7 @@ export async function runFile(
   session: Session,
   path: string,
   flags: RunFlags,
-  signs = createWorkerSigns(),
+  signs = createWorkerTelemetry(),
 ): Promise<RunReport> {
   // An enqueueing that takes nothing would take the rejects of the one before for settled.
   const enqueued = flags.limit === 0 ? null : await enqueue(session, path, flags);
@@ -101,7 +101,7 @@ async function workOff(
   session: Session,
   path: string,
   waitForResults: boolean,
-  { calls, onReadiness }: ReturnType<typeof createWorkerSigns>,
+  { calls, onReadiness }: ReturnType<typeof createWorkerTelemetry>,
 ): Promise<WorkerReport> {
   const { config, shutdown } = session;
   // Before the worker starts, no row is on its way from the queue to the ledger.
@@ -116,7 +116,7 @@ async function workOff(
   const { resultPollMs } = config.work;
   const isSmall = before.queue.waiting + before.ledger.pending <= SMALL_FILE;
   try {
-    const options: Parameters<typeof work>[1] = {
+    const options: Parameters<typeof startWorker>[1] = {
       untilIdle: true,
       waitForResults,
       ...(isSmall && { patienceMs: Math.max(PATIENCE_MS, 20 * resultPollMs) }),
@@ -124,7 +124,7 @@ async function workOff(
       onProgress: progress.update,
     };
     const firstLook = isSmall ? Math.min(resultPollMs, FIRST_LOOK_MS) : resultPollMs;
-    return await work(
+    return await startWorker(
       { ...session, config: { ...config, work: { ...config.work, resultPollMs: firstLook } } },
       options,
       calls,

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { formatCount } from '../lib/core/format.js';
 import type { SentFields } from '../lib/core/ledger.js';
-import { count } from '../lib/core/wording.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { type RowDetail, type RowEvent, rowDetail } from '../reports/row-detail.js';
 import { outcomeDocument } from '../reports/row-outcome.js';
@@ -98,7 +98,7 @@ function textOf(path: string, detail: RowDetail): string {
     ),
     sent === null
       ? 'Never sent to Zoho.'
-      : section(`Sent to Zoho${sends > 1 ? `, ${count(sends)} times` : ''}`, sentPairs(sent, enrichmentId)),
+      : section(`Sent to Zoho${sends > 1 ? `, ${formatCount(sends)} times` : ''}`, sentPairs(sent, enrichmentId)),
     section(
       'What Zia found',
       found.map(({ column, value }) => [column.replace(/^zia_/, '').replaceAll('_', ' '), value]),

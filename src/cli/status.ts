@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { duration } from '../lib/core/wording.js';
+import { formatDuration } from '../lib/core/format.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { UsageError } from '../lib/errors.js';
 import { asStarted } from '../lib/invocation.js';
@@ -113,7 +113,7 @@ function textOf(
 function lookText({ since, orphans, asked, secondsLeft }: NonNullable<Status['look']>): string {
   const begun = `Nothing is sent: the store may have lost writes, and Zoho's list is being read since ${moment(Date.parse(since))}.`;
   if (orphans === null || asked === null) return begun;
-  const left = secondsLeft === null ? '' : `, about ${duration(secondsLeft)} left`;
+  const left = secondsLeft === null ? '' : `, about ${formatDuration(secondsLeft)} left`;
   return `${begun}\n${asked} of ${orphans} enrichments that no row owns were asked for${left}. An export of the ledger saves the rest: \`npm run ledger import\`.`;
 }
 

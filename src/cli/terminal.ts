@@ -3,7 +3,7 @@ import picocolors from 'picocolors';
 import sliceAnsi from 'slice-ansi';
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { asStarted } from '../lib/invocation.js';
 import { writeAbove } from './live-area.js';
 
@@ -63,7 +63,7 @@ export function isWatched(): boolean {
 export function table(pairs: readonly (readonly [label: string, value: string | number])[]): string {
   const width = Math.max(...pairs.map(([label]) => stringWidth(label)));
   return pairs
-    .map(([label, value]) => `${padded(label, width)}  ${typeof value === 'number' ? count(value) : value}`)
+    .map(([label, value]) => `${padded(label, width)}  ${typeof value === 'number' ? formatCount(value) : value}`)
     .join('\n');
 }
 

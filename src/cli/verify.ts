@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { pulledModule } from '../lib/pulled-files.js';
 import { type VerifyReport, verifyRecords } from '../reports/verify-records.js';
 import type { Run } from './command.js';
@@ -51,7 +51,7 @@ function summary({ records, fields }: VerifyReport): string {
   const lines = Object.entries(fields).map(([field, { missing, filled }]) =>
     missing === 0
       ? `  ${field}: no record lacked it.`
-      : `  ${field}: ${count(filled)} of ${count(missing)} that lacked it have a value now.`,
+      : `  ${field}: ${formatCount(filled)} of ${formatCount(missing)} that lacked it have a value now.`,
   );
-  return [`${count(records)} records`, ...lines].join('\n');
+  return [`${formatCount(records)} records`, ...lines].join('\n');
 }

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
-import { rows } from '../lib/core/wording.js';
+import { formatRows } from '../lib/core/format.js';
 import { createMonitoring } from '../lib/metrics/monitoring.js';
 import { serveMonitoring } from '../lib/metrics/serve-monitoring.js';
 import { signalExitCode } from '../lib/shutdown.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import { watchAllowance } from './ask-account.js';
 import type { Run } from './command.js';
-import { work } from './compose.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { type Session, withSession } from './session.js';
+import { startWorker } from './start-worker.js';
 import { note, printResult } from './terminal.js';
-import { createWorkerSigns, type ToldOfWorker } from './worker-signs.js';
+import { createWorkerTelemetry, type WorkerTelemetry } from './worker-telemetry.js';
 
 interface Flags {
   readonly untilIdle?: boolean;
@@ -36,11 +36,11 @@ export function define(command: Command): Run {
 }
 
 async function run(session: Session, { untilIdle = false, wait = true, json = false }: Flags): Promise<number> {
-  const { onReadiness, ...told } = createWorkerSigns();
+  const { onReadiness, ...told } = createWorkerTelemetry();
   await serveMetrics(session, told);
   // One that ends by itself leaves no metrics to look at.
   if (!untilIdle) void watchAllowance(session);
-  const report = await work(session, { untilIdle, waitForResults: wait, onReadiness }, told.calls);
+  const report = await startWorker(session, { untilIdle, waitForResults: wait, onReadiness }, told.calls);
   printResult(json, report, () => workSummary(report));
   const { received } = session.shutdown;
   // A service that is told to end has done its work; one that was to go on until idle has not.
@@ -49,7 +49,7 @@ async function run(session: Session, { untilIdle = false, wait = true, json = fa
 }
 
 /** Metrics and health checks for as long as the session lasts. */
-async function serveMetrics({ engine, config, log, shutdown }: Session, told: ToldOfWorker): Promise<void> {
+async function serveMetrics({ engine, config, log, shutdown }: Session, told: WorkerTelemetry): Promise<void> {
   const queue = engine.openQueue();
   shutdown.onClose('metrics queue', () => queue.close());
   const { host, port: wanted } = config.metrics;
@@ -67,10 +67,10 @@ export function exitCodeOf(report: WorkerReport): number {
 }
 
 export function workSummary({ submitted, failed, held, uncertain, stop }: WorkerReport): string {
-  const parts = [`${rows(submitted)} sent`];
-  if (failed > 0) parts.push(`${rows(failed)} failed`);
-  if (held > 0) parts.push(`${rows(held)} held`);
-  if (uncertain > 0) parts.push(`${rows(uncertain)} uncertain`);
+  const parts = [`${formatRows(submitted)} sent`];
+  if (failed > 0) parts.push(`${formatRows(failed)} failed`);
+  if (held > 0) parts.push(`${formatRows(held)} held`);
+  if (uncertain > 0) parts.push(`${formatRows(uncertain)} uncertain`);
   const summary = `${parts.join(', ')}.`;
   if (stop === null) return summary;
   return `${summary}\nSTOPPED (${stop.code}): ${stop.message}\nSending is stopped. After fixing the cause: \`npm run resume\`.`;

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { parseFailure } from '../lib/core/failure.js';
+import { formatCount } from '../lib/core/format.js';
 import type { IdentityKey } from '../lib/core/ids.js';
-import { count } from '../lib/core/wording.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { EnrichJob, EnrichQueue } from '../lib/queues.js';
 import type { LedgerIndex } from '../lib/store/store.js';
@@ -9,7 +9,7 @@ import { type RowRecord, rowRecords } from '../reports/row-record.js';
 import type { Frame } from './frame.js';
 import { page } from './layout.js';
 import { type Html, time } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { ROWS_PATH } from './paths.js';
 import { failedJobs } from './problems.js';
 import { companyOf } from './row-words.js';
@@ -132,7 +132,7 @@ async function search(engine: Engine, queue: EnrichQueue, { search: text, after 
   return { records: await rowRecords(engine, queue, [...keys]), total: null, next: cursor };
 }
 
-export function allRowsPage(frame: Frame, picture: Picture, query: AllRowsQuery, found: FoundRows): Html {
+export function allRowsPage(frame: Frame, picture: OverviewState, query: AllRowsQuery, found: FoundRows): Html {
   return page(
     { title: 'All rows', current: 'rows', scripts: ['app.js'] },
     frame,
@@ -150,8 +150,8 @@ export function allRowsPage(frame: Frame, picture: Picture, query: AllRowsQuery,
 }
 
 function foundWords({ search: text }: AllRowsQuery, { records, total, next }: FoundRows): string {
-  if (total !== null) return total === 1 ? '1 row' : `${count(total)} rows`;
-  const rows = records.length === 1 ? '1 row' : `${count(records.length)} rows`;
+  if (total !== null) return total === 1 ? '1 row' : `${formatCount(total)} rows`;
+  const rows = records.length === 1 ? '1 row' : `${formatCount(records.length)} rows`;
   return `${rows} with “${text}”${next === null ? '' : ' so far'}`;
 }
 

@@ -1,14 +1,14 @@
 import { html } from 'hono/html';
 import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { FIELD_NAMES } from './field-names.js';
-import { type FileCase, isSent } from './file-cases.js';
 import type { ColumnSample, FilePreview, PreviewRow } from './file-preview.js';
 import type { Frame } from './frame.js';
 import type { Html } from './markup.js';
 import { filePath } from './paths.js';
 import { PROBLEM_WORDS } from './row-words.js';
 import { shortened } from './rows-page.js';
+import { isSent, type UploadedFile } from './uploaded-files.js';
 
 /** A page with more would take the browser seconds. */
 const MAX_COLUMNS_SHOWN = 200;
@@ -16,7 +16,7 @@ const MAX_COLUMNS_SHOWN = 200;
 const DOUBTFUL_SHARE = 0.7;
 
 /** Which column holds what, with its values: what cannot be sent is struck through, with the reason. */
-export function columnsCard(file: FileCase, { readOnly }: Frame): Html {
+export function columnsCard(file: UploadedFile, { readOnly }: Frame): Html {
   const { preview, upload } = file;
   const base = filePath(upload.id);
   const content = html`${preview.problem === null ? '' : html`<p class="problem" role="alert">${inBrowserWords(preview.problem)}</p>`}
@@ -57,13 +57,13 @@ function doubtfulColumns({ samples, headers, columns }: FilePreview): Html {
       : [];
   });
   const words = ({ field, sample }: (typeof doubtful)[number]) =>
-    html`<li><b>${headers[columns?.[field] ?? -1] ?? ''}</b> does not look like ${{ name: 'company names', email: 'email addresses', website: 'websites', recordId: 'record ids' }[field]}: ${count(sample.filled - sample.usable)} of ${count(sample.filled)} values cannot be sent.</li>`;
+    html`<li><b>${headers[columns?.[field] ?? -1] ?? ''}</b> does not look like ${{ name: 'company names', email: 'email addresses', website: 'websites', recordId: 'record ids' }[field]}: ${formatCount(sample.filled - sample.usable)} of ${formatCount(sample.filled)} values cannot be sent.</li>`;
   return doubtful.length === 0
     ? html``
     : html`<div class="hint" role="note"><p><b>Is this the right choice of columns?</b></p><ul>${doubtful.map(words)}</ul></div>`;
 }
 
-function columnChoice(field: MappedField, file: FileCase): Html {
+function columnChoice(field: MappedField, file: UploadedFile): Html {
   const { headers, samples } = file.preview;
   const chosen = chosenColumn(field, file);
   const seen = new Set<string>();
@@ -84,12 +84,15 @@ function columnChoice(field: MappedField, file: FileCase): Html {
 function sampleOf({ rows, filled, usable, values }: ColumnSample): Html {
   const percent = rows === 0 ? 0 : Math.round((usable / rows) * 100);
   return html`<p class="sample"><meter min="0" max="${Math.max(1, rows)}" value="${usable}" aria-label="Usable values">${percent}%</meter>
-    <small>${percent}% of ${count(rows)} rows usable${filled === usable ? '' : html`, ${count(filled - usable)} values cannot be sent`}</small>
+    <small>${percent}% of ${formatCount(rows)} rows usable${filled === usable ? '' : html`, ${formatCount(filled - usable)} values cannot be sent`}</small>
     <small>${values.length === 0 ? 'empty' : values.map(shortened).join(' · ')}</small></p>`;
 }
 
 /** Which column is used for a field, or was asked for when the choice cannot be used. */
-function chosenColumn(field: MappedField, { preview: { headers, columns }, mapFlags }: FileCase): number | undefined {
+function chosenColumn(
+  field: MappedField,
+  { preview: { headers, columns }, mapFlags }: UploadedFile,
+): number | undefined {
   if (columns !== null) return columns[field];
   const asked = parseMapFlags(mapFlags);
   return asked.ok ? headers.findIndex((header) => header.trim() === asked.overrides[field]) : undefined;
@@ -103,14 +106,14 @@ function previewTable({ headers, rows: first, columns }: FilePreview): Html {
   const isMapped = new Set(mapped.map(({ at }) => at));
   const others = [...headers.keys()].filter((at) => !isMapped.has(at)).slice(0, MAX_COLUMNS_SHOWN - mapped.length);
   const hidden = headers.length - mapped.length - others.length;
-  const row = (line: PreviewRow) => html`<tr><th scope="row">${count(line.line)}</th>
+  const row = (line: PreviewRow) => html`<tr><th scope="row">${formatCount(line.line)}</th>
     ${mapped.map(({ field, at }) => mappedCell(line, field, at))}<td>${sendsOf(line, columns !== null)}</td>
     ${others.map((at) => html`<td>${shortened(line.cells[at] ?? '')}</td>`)}</tr>`;
   return html`<div class="scroll" role="region" aria-label="First rows" tabindex="0"><table class="preview">
     <thead><tr><th scope="col">Line</th>${mapped.map(({ field, at }) => html`<th scope="col" class="mapped">${headers[at] ?? ''}<small>${FIELD_NAMES[field]}</small></th>`)}<th scope="col">Sends</th>${others.map((at) => html`<th scope="col">${headers[at] ?? ''}</th>`)}</tr></thead>
     <tbody>${first.map(row)}</tbody>
   </table></div>
-  ${hidden > 0 ? html`<p class="quiet">${count(hidden)} more columns are not shown.</p>` : ''}`;
+  ${hidden > 0 ? html`<p class="quiet">${formatCount(hidden)} more columns are not shown.</p>` : ''}`;
 }
 
 function mappedCell({ cells, problems }: PreviewRow, field: MappedField, at: number): Html {

@@ -5,10 +5,10 @@ export interface FailedLogins {
   add(address: string): void;
 }
 
-const MOST_FAILURES = 10;
+const MAX_FAILURES = 10;
 const WINDOW_MS = 300_000;
 /** Bounds memory: whoever has so many addresses is not stopped by counting them. */
-const MOST_ADDRESSES = 10_000;
+const MAX_ADDRESSES = 10_000;
 
 /**
  * Ten failures within five minutes block an address until those minutes are over, whatever succeeds in between: whoever
@@ -25,7 +25,7 @@ export function createFailedLogins(nowMs: () => number = () => performance.now()
   return {
     blockedForMs: (address) => {
       const window = windowOf(address);
-      return window === undefined || window.failures < MOST_FAILURES ? 0 : window.endsAtMs - nowMs();
+      return window === undefined || window.failures < MAX_FAILURES ? 0 : window.endsAtMs - nowMs();
     },
     add: (address) => {
       const window = windowOf(address) ?? { failures: 0, endsAtMs: nowMs() + WINDOW_MS };
@@ -34,7 +34,7 @@ export function createFailedLogins(nowMs: () => number = () => performance.now()
       windows.delete(network);
       windows.set(network, window);
       const [oldest] = windows.keys();
-      if (windows.size > MOST_ADDRESSES && oldest !== undefined) windows.delete(oldest);
+      if (windows.size > MAX_ADDRESSES && oldest !== undefined) windows.delete(oldest);
     },
   };
 }

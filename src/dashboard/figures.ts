@@ -1,11 +1,11 @@
 import type { FleetLimits } from '../lib/store/fleet-limits.js';
-import type { Picture, Point, Sample } from './monitor.js';
+import type { OverviewState, Point, Snapshot } from './monitor.js';
 import type { RowGroup } from './row-bar.js';
 
 /** All rows this store knows by what became of them, each in one group. Zoho's answers that found nothing are known by what they are not. */
-export function rowGroups({ queue, ledger, vitals }: Sample): readonly RowGroup[] {
+export function rowGroups({ queue, ledger, fleetStats }: Snapshot): readonly RowGroup[] {
   const { scheduled, pending, uncertain, held, failed } = ledger;
-  const enriched = Math.min(vitals.withData, scheduled - pending - failed);
+  const enriched = Math.min(fleetStats.withData, scheduled - pending - failed);
   return [
     { color: 'enriched', label: 'Enriched', rows: enriched, href: '/rows?filter=enriched' },
     {
@@ -24,12 +24,12 @@ export function rowGroups({ queue, ledger, vitals }: Sample): readonly RowGroup[
 }
 
 /** Rows that are still to be submitted. */
-export function rowsLeft({ waiting, active, delayed }: Sample['queue']): number {
+export function rowsLeft({ waiting, active, delayed }: Snapshot['queue']): number {
   return waiting + active + delayed;
 }
 
 /** The pace of the fleet: its workers' own, else that of this dashboard's settings. */
-export function paceOf({ limits }: Sample, configured: FleetLimits): FleetLimits {
+export function paceOf({ limits }: Snapshot, configured: FleetLimits): FleetLimits {
   return limits ?? configured;
 }
 
@@ -46,10 +46,10 @@ export function recentRate(history: readonly Point[], nowMs: number): number | n
 const USED_SHARE = 0.98;
 
 /** How long the rows in the queue take, in seconds: at the pace of the last minute, else at the configured one. Null when nothing moves. */
-export function secondsLeft({ sample, history }: Picture, ratePerSecond: number): number | null {
+export function secondsLeft({ sample, history }: OverviewState, ratePerSecond: number): number | null {
   const rows = rowsLeft(sample.queue);
   if (rows === 0) return 0;
-  if (sample.control.mode === 'stopped' || sample.vitals.workers === 0) return null;
+  if (sample.control.mode === 'stopped' || sample.fleetStats.workers === 0) return null;
   const recent = recentRate(history, sample.atMs) ?? 0;
   return rows / (recent > 0 ? recent : ratePerSecond * USED_SHARE);
 }

@@ -1,15 +1,14 @@
 import { html } from 'hono/html';
-import { count, rows } from '../lib/core/wording.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import { findingTexts } from '../producers/check-text.js';
 import { type Plan, planLine, recordIdLine } from '../producers/plan-within.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { columnsCard } from './columns-card.js';
-import { type FileCase, isSent } from './file-cases.js';
 import { fleetState } from './fleet-state.js';
 import type { Frame } from './frame.js';
 import { headerFacts, page } from './layout.js';
 import { bytes, type Html } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
 import { type RowGroup, rowBar } from './row-bar.js';
 import { STATUS_COLORS, STATUS_WORDS } from './row-words.js';
@@ -17,9 +16,10 @@ import { address, columnWords } from './rows-page.js';
 import { type SendChoice, sendDialog, sendForm } from './send-dialog.js';
 import { alarm } from './state-card.js';
 import type { Upload } from './upload-store.js';
+import { isSent, type UploadedFile } from './uploaded-files.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
-export function fileParts(file: FileCase, frame: Frame, picture: Picture): Readonly<Record<string, Html>> {
+export function fileParts(file: UploadedFile, frame: Frame, picture: OverviewState): Readonly<Record<string, Html>> {
   return {
     facts: headerFacts(frame, picture),
     alarm: alarm(picture, frame),
@@ -39,7 +39,12 @@ export interface FilePageOptions {
 }
 
 /** The page of one file. What became of its rows comes first once they are queued, its columns before that. */
-export function filePage(file: FileCase, frame: Frame, picture: Picture, { notice, asks }: FilePageOptions): Html {
+export function filePage(
+  file: UploadedFile,
+  frame: Frame,
+  picture: OverviewState,
+  { notice, asks }: FilePageOptions,
+): Html {
   const { upload, preview } = file;
   const parts = fileParts(file, frame, picture);
   const base = filePath(upload.id);
@@ -63,7 +68,7 @@ export function filePage(file: FileCase, frame: Frame, picture: Picture, { notic
     picture,
     html`<p class="crumbs"><a href="/files">Files</a></p>
       <h1>${upload.name}</h1>
-      <p class="quiet">${rows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, ${delimiterName(preview.delimiter)}</p>
+      <p class="quiet">${formatRows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, ${delimiterName(preview.delimiter)}</p>
       <div id="alarm" role="alert" data-poll="${base}/parts">${parts.alarm}</div>
       ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
       ${isSent(file) ? html`${progress} ${outcomes} ${columnsCard(file, frame)}` : html`${columnsCard(file, frame)} ${progress} ${outcomes}`}
@@ -72,7 +77,7 @@ export function filePage(file: FileCase, frame: Frame, picture: Picture, { notic
 }
 
 /** Read out when it changes: the figures beside it would be read out all the time. */
-function stageSentence({ stage, preview }: FileCase): Html {
+function stageSentence({ stage, preview }: UploadedFile): Html {
   switch (stage.kind) {
     case 'mapping':
       return html`Reading the columns …`;
@@ -85,9 +90,9 @@ function stageSentence({ stage, preview }: FileCase): Html {
     case 'failed':
       return html``;
     case 'planned':
-      return html`${stage.report === undefined ? '' : html`<b>${rows(stage.report.enqueued)} queued.</b> `}${allKnown(stage.plan) ? `All ${rows(preview.rowCount)} of this file that can be sent are already done or waiting.` : planLine(stage.plan)}`;
+      return html`${stage.report === undefined ? '' : html`<b>${formatRows(stage.report.enqueued)} queued.</b> `}${allKnown(stage.plan) ? `All ${formatRows(preview.rowCount)} of this file that can be sent are already done or waiting.` : planLine(stage.plan)}`;
     case 'enqueued':
-      return html`<b>${rows(stage.report.enqueued)} queued.</b> ${count(stage.report.duplicates)} repeated in the file, ${count(stage.report.known)} already done or waiting, ${count(stage.report.rejected)} rejected.`;
+      return html`<b>${formatRows(stage.report.enqueued)} queued.</b> ${formatCount(stage.report.duplicates)} repeated in the file, ${formatCount(stage.report.known)} already done or waiting, ${formatCount(stage.report.rejected)} rejected.`;
   }
 }
 
@@ -95,7 +100,7 @@ function allKnown({ enqueued, known }: Plan): boolean {
   return enqueued === 0 && known > 0;
 }
 
-function stageDetails(file: FileCase, picture: Picture, frame: Frame): Html {
+function stageDetails(file: UploadedFile, picture: OverviewState, frame: Frame): Html {
   const { stage, upload } = file;
   switch (stage.kind) {
     case 'mapping':
@@ -104,7 +109,7 @@ function stageDetails(file: FileCase, picture: Picture, frame: Frame): Html {
     case 'planning':
     case 'enqueueing':
       return html`<progress max="${Math.max(1, stage.total)}" value="${stage.rows}" aria-labelledby="stage"></progress>
-        <p class="quiet">${count(stage.rows)} of ${rows(stage.total)}</p>`;
+        <p class="quiet">${formatCount(stage.rows)} of ${formatRows(stage.total)}</p>`;
     case 'failed':
       return html`<p class="problem" role="alert">${stage.message}</p>
         <form method="post" action="${filePath(upload.id)}/plan"><button>Try again</button></form>`;
@@ -117,7 +122,7 @@ function stageDetails(file: FileCase, picture: Picture, frame: Frame): Html {
 }
 
 /** What keeps queued rows from being sent. */
-function fleetHint(picture: Picture): Html {
+function fleetHint(picture: OverviewState): Html {
   const { kind, title, text } = fleetState(picture);
   return kind === 'sending' || kind === 'idle' ? html`` : html`<p class="hint"><b>${title}.</b> ${text}</p>`;
 }
@@ -125,13 +130,14 @@ function fleetHint(picture: Picture): Html {
 /** Not with `download`: a refusal would then be saved instead of shown. */
 function rejectsLink({ rejected }: { readonly rejected: number }, { id }: Upload): Html {
   if (rejected === 0) return html``;
-  return html`<a class="button" href="${filePath(id)}/rejects">Download the rejects (${count(rejected)})</a>`;
+  return html`<a class="button" href="${filePath(id)}/rejects">Download the rejects (${formatCount(rejected)})</a>`;
 }
 
-function planned(file: FileCase, plan: Plan, { readOnly }: Frame): Html {
+function planned(file: UploadedFile, plan: Plan, { readOnly }: Frame): Html {
   const { enqueued, duplicates, known, knownUnderOtherColumns, rejected, fieldsLeftOut, rejects, withRecordId } = plan;
-  const elsewhere = knownUnderOtherColumns === 0 ? '' : `${count(knownUnderOtherColumns)} paid under other columns`;
-  const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${count(records ?? 0)}`);
+  const elsewhere =
+    knownUnderOtherColumns === 0 ? '' : `${formatCount(knownUnderOtherColumns)} paid under other columns`;
+  const reasons = Object.entries(rejects).map(([code, records]) => `${code} ${formatCount(records ?? 0)}`);
   return html`<dl class="legend">
       ${figure('New rows', enqueued)} ${figure('Repeated in the file', duplicates)} ${figure('Already done or waiting', known, elsewhere)}
       ${figure('Rejected', rejected, reasons.join(', '))} ${figure('Values that will not be sent', fieldsLeftOut)}
@@ -149,10 +155,10 @@ function findings({ input }: Plan): Html {
 }
 
 function figure(label: string, value: number, remark = ''): Html {
-  return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${count(value)}</dd></div>`;
+  return html`<div><dt>${label}${remark === '' ? '' : html` <small>${remark}</small>`}</dt><dd>${formatCount(value)}</dd></div>`;
 }
 
-function outcomeTable(file: FileCase, { sample }: Picture, { readOnly }: Frame): Html {
+function outcomeTable(file: UploadedFile, { sample }: OverviewState, { readOnly }: Frame): Html {
   const { rows: counted, preview, counting } = file;
   if (counted === null) {
     return html`<p class="quiet">${preview.columns === null ? 'Choose columns to see this.' : 'Counting …'}</p>`;
@@ -162,13 +168,13 @@ function outcomeTable(file: FileCase, { sample }: Picture, { readOnly }: Frame):
   const pending =
     counts.submitted === 0
       ? ''
-      : `, ${count(counts.submitted)} waiting for ${counts.submitted === 1 ? 'its result' : 'their results'}`;
-  const text = `${count(sent)} of ${rows(counts.rows)} sent${pending}`;
+      : `, ${formatCount(counts.submitted)} waiting for ${counts.submitted === 1 ? 'its result' : 'their results'}`;
+  const text = `${formatCount(sent)} of ${formatRows(counts.rows)} sent${pending}`;
   const companies = counted.companies().rows;
-  const noWorker = counts.submitted > 0 && sample.vitals.workers === 0;
+  const noWorker = counts.submitted > 0 && sample.fleetStats.workers === 0;
   return html`<p class="lead">${text}</p>
     ${rowBar(groupsOf(counts, filePath(file.upload.id)), text)}
-    ${companies === counts.rows ? '' : html`<p class="quiet">${rows(counts.rows)} of the file are ${count(companies)} different ones: each is sent once.</p>`}
+    ${companies === counts.rows ? '' : html`<p class="quiet">${formatRows(counts.rows)} of the file are ${formatCount(companies)} different ones: each is sent once.</p>`}
     ${noWorker ? html`<p class="hint">No worker is running to collect the results.</p>` : ''}
     ${codesOf(file)}
     ${readOnly ? '' : cancelForm(counts.waiting, file)}
@@ -176,16 +182,16 @@ function outcomeTable(file: FileCase, { sample }: Picture, { readOnly }: Frame):
 }
 
 /** Rows that wait were not paid for: they can be taken back, and sent again later. */
-function cancelForm(waiting: number, { upload }: FileCase): Html {
+function cancelForm(waiting: number, { upload }: UploadedFile): Html {
   if (waiting === 0) return html``;
-  return html`<form method="post" action="${filePath(upload.id)}/cancel" class="actions"><button>Take waiting rows out of the queue (${count(waiting)})</button></form>`;
+  return html`<form method="post" action="${filePath(upload.id)}/cancel" class="actions"><button>Take waiting rows out of the queue (${formatCount(waiting)})</button></form>`;
 }
 
-function codesOf({ rows: counted, upload }: FileCase): Html {
+function codesOf({ rows: counted, upload }: UploadedFile): Html {
   const codes = counted?.codes() ?? [];
   if (codes.length === 0) return html``;
   const link = ([code, many]: readonly [string, number]) =>
-    html`<li><a href="${address(`${filePath(upload.id)}/rows`, { status: null, code, search: '', without: null, page: 1 })}"><code>${code}</code> ${rows(many)}</a></li>`;
+    html`<li><a href="${address(`${filePath(upload.id)}/rows`, { status: null, code, search: '', without: null, page: 1 })}"><code>${code}</code> ${formatRows(many)}</a></li>`;
   return html`<h3>Problems</h3><ul class="plain">${codes.map(link)}</ul>`;
 }
 
@@ -209,20 +215,20 @@ function groupsOf(counts: FileCounts, base: string): readonly RowGroup[] {
 }
 
 /** By purpose, each with its rows; marked while results are missing. */
-function downloads({ upload, preview, rows: counted }: FileCase): Html {
+function downloads({ upload, preview, rows: counted }: UploadedFile): Html {
   if (preview.columns === null) return html`<button disabled>Download everything</button>`;
   const base = `${filePath(upload.id)}/export`;
   const counts = counted?.counts();
   if (counts === undefined) return html`<a class="button" href="${base}">Download everything</a>`;
-  const missing = counts.submitted === 0 ? '' : `, ${count(counts.submitted)} still without result`;
+  const missing = counts.submitted === 0 ? '' : `, ${formatCount(counts.submitted)} still without result`;
   const problems = counts.failed + counts.rejected;
-  return html`<a class="button" href="${base}">Download everything (${rows(counts.rows)}${missing})</a>
-    ${counts.enriched === 0 ? '' : html`<a class="button" href="${base}?only=enriched">Only enriched (${rows(counts.enriched)}${missing})</a>`}
-    ${problems === 0 ? '' : html`<a class="button" href="${base}?only=problems">Problems, to correct and add again (${rows(problems)})</a>`}`;
+  return html`<a class="button" href="${base}">Download everything (${formatRows(counts.rows)}${missing})</a>
+    ${counts.enriched === 0 ? '' : html`<a class="button" href="${base}?only=enriched">Only enriched (${formatRows(counts.enriched)}${missing})</a>`}
+    ${problems === 0 ? '' : html`<a class="button" href="${base}?only=problems">Problems, to correct and add again (${formatRows(problems)})</a>`}`;
 }
 
 /** Of the enriched companies, how many have a value in each column. */
-function bought({ rows: counted, upload }: FileCase): Html {
+function bought({ rows: counted, upload }: UploadedFile): Html {
   const rates = counted?.fillRates();
   if (rates === undefined || rates.enriched === 0) return html`<p class="quiet">Shown after the first result.</p>`;
   const used = counted?.enrichmentsUsed() ?? 0;
@@ -236,13 +242,13 @@ function bought({ rows: counted, upload }: FileCase): Html {
       page: 1,
     });
     const lacks = rates.enriched - filled;
-    return html`<tr><th scope="row">${columnWords(column)}</th><td class="meter"><meter min="0" max="${rates.enriched}" value="${filled}" aria-label="${columnWords(column)} filled">${percent(filled)}%</meter></td><td>${count(filled)} (${percent(filled)}%)</td><td>${lacks === 0 ? '' : html`<a href="${without}">${count(lacks)} without</a>`}</td></tr>`;
+    return html`<tr><th scope="row">${columnWords(column)}</th><td class="meter"><meter min="0" max="${rates.enriched}" value="${filled}" aria-label="${columnWords(column)} filled">${percent(filled)}%</meter></td><td>${formatCount(filled)} (${percent(filled)}%)</td><td>${lacks === 0 ? '' : html`<a href="${without}">${formatCount(lacks)} without</a>`}</td></tr>`;
   };
   const [shown, others] = [
     rates.columns.filter(({ filled }) => filled > 0),
     rates.columns.filter(({ filled }) => filled === 0),
   ];
-  return html`<p class="lead">${count(used)} ${used === 1 ? 'enrichment' : 'enrichments'} used, ${count(rates.enriched)} ${rates.enriched === 1 ? 'company' : 'companies'} with data (${used === 0 ? 0 : Math.round((rates.enriched / used) * 100)}%)</p>
+  return html`<p class="lead">${formatCount(used)} ${used === 1 ? 'enrichment' : 'enrichments'} used, ${formatCount(rates.enriched)} ${rates.enriched === 1 ? 'company' : 'companies'} with data (${used === 0 ? 0 : Math.round((rates.enriched / used) * 100)}%)</p>
     <div class="scroll" role="region" aria-label="Columns filled" tabindex="0"><table class="fill"><thead><tr><th scope="col">Column</th><th scope="col">Filled</th><th scope="col">Companies</th><th scope="col">Rows without it</th></tr></thead>
     <tbody>${shown.map(bar)}</tbody></table></div>
     ${others.length === 0 ? '' : html`<p class="quiet">Never filled: ${others.map(({ column }) => columnWords(column)).join(', ')}.</p>`}`;

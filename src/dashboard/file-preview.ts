@@ -57,7 +57,7 @@ export interface PreviewedFile {
 /** Reads a file's form, finds its columns as the commands do, and reads its first rows. Throws `UsageError` when it is no usable CSV. */
 export async function previewFile(
   { path, mapFlags }: PreviewedFile,
-  { module, store }: { readonly module: string; readonly store: Pick<Store, 'cell'> },
+  { module, store }: { readonly module: string; readonly store: Pick<Store, 'document'> },
 ): Promise<FilePreview> {
   const source = await openCsv(path);
   try {
@@ -95,7 +95,7 @@ async function firstRows(source: CsvSource, columns: ColumnMapping, module: stri
 async function columnsOf(
   source: CsvSource,
   mapFlags: readonly string[],
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<{ readonly columns: ColumnMapping | null; readonly problem: string | null }> {
   try {
     return { columns: await lookUpColumns(source, mapFlags, store), problem: null };

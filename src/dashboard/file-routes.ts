@@ -4,11 +4,10 @@ import { Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { type Context, Hono } from 'hono';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
-import { rows } from '../lib/core/wording.js';
+import { formatRows } from '../lib/core/format.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { EnrichQueue } from '../lib/queues.js';
-import type { FileCase, FileCases } from './file-cases.js';
 import { filePage, fileParts } from './file-page.js';
 import { mapFlagsOf } from './file-preview.js';
 import { fileRowRoutes } from './file-row-routes.js';
@@ -22,9 +21,10 @@ import { filePath } from './paths.js';
 import { formOf, MalformedBodyError, viewOnly } from './request-rules.js';
 import { parseSendChoice } from './send-dialog.js';
 import { fileNameOf, type UploadStore, UploadTooLargeError } from './upload-store.js';
+import type { UploadedFile, UploadedFiles } from './uploaded-files.js';
 
 export interface FileRoutesOptions {
-  readonly cases: FileCases;
+  readonly cases: UploadedFiles;
   readonly list: FileList;
   readonly uploads: UploadStore;
   readonly maxBytes: number;
@@ -49,7 +49,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
       { connection: 'close' },
     );
   /** An open file; null, and the answer, when there is none. */
-  const openFile = async (c: Context): Promise<FileCase | null> => (await list.find(c.req.param('id') ?? '')).open;
+  const openFile = async (c: Context): Promise<UploadedFile | null> => (await list.find(c.req.param('id') ?? '')).open;
 
   app.get('/', async (c) => {
     const [noted, picture] = await Promise.all([list.all(), monitor.latest()]);
@@ -93,7 +93,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
   );
 
   /** A file that was queued before is found with what is noted of it. */
-  async function add(upload: Awaited<ReturnType<UploadStore['save']>>): Promise<FileCase> {
+  async function add(upload: Awaited<ReturnType<UploadStore['save']>>): Promise<UploadedFile> {
     const noted = (await list.all()).find(({ id }) => id === upload.id) ?? null;
     return cases.add(upload, { noted, mapFlags: [] });
   }
@@ -115,7 +115,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     refresh(file);
     const asks = c.req.query('ask') === 'send' ? parseSendChoice(c.req.query()) : null;
     const taken = Number(c.req.query('cancelled') ?? Number.NaN);
-    const notice = Number.isSafeInteger(taken) && taken >= 0 ? `${rows(taken)} taken out of the queue.` : null;
+    const notice = Number.isSafeInteger(taken) && taken >= 0 ? `${formatRows(taken)} taken out of the queue.` : null;
     return c.html(filePage(file, frame, picture, { notice, asks }));
   });
 
@@ -129,7 +129,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     } satisfies PageUpdate);
   });
 
-  function refresh(file: FileCase): void {
+  function refresh(file: UploadedFile): void {
     cases.refresh(file.upload.id);
     void list.noteOutcomes(file).catch(() => undefined);
   }
@@ -144,7 +144,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     }
     return c.redirect(filePath(file.upload.id), 303);
 
-    async function refused(of: FileCase, notice: string): Promise<Response> {
+    async function refused(of: UploadedFile, notice: string): Promise<Response> {
       return c.html(filePage(of, frame, await monitor.latest(), { notice, asks: null }), 409);
     }
   });
@@ -189,7 +189,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
   /** Makes a file for one reader, streams it and removes it. */
   async function download(
     c: Context,
-    { upload }: FileCase,
+    { upload }: UploadedFile,
     part: string,
     write: (path: string) => Promise<boolean>,
   ): Promise<Response> {

@@ -3,20 +3,20 @@ import type { IdentityKey } from '../lib/core/ids.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { rowRecords } from '../reports/row-record.js';
-import type { FileCase, FileCases } from './file-cases.js';
 import type { Frame } from './frame.js';
 import type { Monitor } from './monitor.js';
 import { filePath } from './paths.js';
 import { rowPage } from './row-page.js';
 import { fileRowsPage, parseRowsQuery, ROWS_PER_PAGE } from './rows-page.js';
+import type { UploadedFile, UploadedFiles } from './uploaded-files.js';
 
 export interface FileRowRoutesOptions {
-  readonly cases: FileCases;
+  readonly cases: UploadedFiles;
   readonly frame: Frame;
   readonly monitor: Monitor;
   readonly engine: Engine;
   readonly queue: EnrichQueue;
-  readonly openFile: (c: Context) => Promise<FileCase | null>;
+  readonly openFile: (c: Context) => Promise<UploadedFile | null>;
 }
 
 /** How long a page waits for the first count of a file's rows; after that it says so, and is asked for again. */

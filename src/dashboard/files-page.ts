@@ -1,25 +1,25 @@
 import { html } from 'hono/html';
-import { count, rows } from '../lib/core/wording.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import type { NotedFile } from '../lib/store/files.js';
 import { FIELD_NAMES } from './field-names.js';
-import type { FileCase } from './file-cases.js';
 import type { Frame } from './frame.js';
 import { headerFacts, page } from './layout.js';
 import { bytes, type Html, time } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
 import { alarm } from './state-card.js';
+import type { UploadedFile } from './uploaded-files.js';
 
 /** A file of the list: open in this dashboard, noted in the store, or both. */
 export interface ListedFile {
   readonly id: string;
   readonly name: string;
-  readonly open: FileCase | null;
+  readonly open: UploadedFile | null;
   readonly noted: NotedFile | null;
 }
 
 /** Open files first, then what the store notes, each once. */
-export function listedFiles(open: readonly FileCase[], noted: readonly NotedFile[]): readonly ListedFile[] {
+export function listedFiles(open: readonly UploadedFile[], noted: readonly NotedFile[]): readonly ListedFile[] {
   const opened = new Map(open.map((file) => [file.upload.id, file]));
   const notedIds = new Set(noted.map(({ id }) => id));
   return [
@@ -50,12 +50,17 @@ export function filesCard(files: readonly ListedFile[], maxBytes: number | null)
     <h2 id="files-title">${maxBytes === null ? 'Files' : 'Add a file'}</h2>
     ${maxBytes === null ? '' : dropBox(maxBytes)}
     ${files.length === 0 ? '' : html`<ul class="files">${files.slice(0, LISTED_ON_OVERVIEW).map((file) => html`<li><a href="${filePath(file.id)}">${file.name}</a> <small>${wordsOf(file)}</small></li>`)}</ul>`}
-    ${files.length > LISTED_ON_OVERVIEW ? html`<p><a href="/files">All ${count(files.length)} files</a></p>` : ''}
+    ${files.length > LISTED_ON_OVERVIEW ? html`<p><a href="/files">All ${formatCount(files.length)} files</a></p>` : ''}
   </section>`;
 }
 
 /** All files, the latest first. */
-export function filesPage(frame: Frame, picture: Picture, files: readonly ListedFile[], maxBytes: number | null): Html {
+export function filesPage(
+  frame: Frame,
+  picture: OverviewState,
+  files: readonly ListedFile[],
+  maxBytes: number | null,
+): Html {
   return page(
     { title: 'Files', current: 'files', scripts: ['app.js', 'upload.js'] },
     frame,
@@ -67,7 +72,7 @@ export function filesPage(frame: Frame, picture: Picture, files: readonly Listed
   );
 }
 
-export function filesPageParts(frame: Frame, picture: Picture): Readonly<Record<string, Html>> {
+export function filesPageParts(frame: Frame, picture: OverviewState): Readonly<Record<string, Html>> {
   return { facts: headerFacts(frame, picture), alarm: alarm(picture, frame) };
 }
 
@@ -78,10 +83,10 @@ function fileTable(files: readonly ListedFile[]): Html {
     open,
     noted,
   }: ListedFile) => html`<tr><th scope="row"><a href="${filePath(id)}">${name}</a></th>
-    <td>${count(noted?.counts?.rows ?? open?.preview.rowCount ?? 0)}</td><td>${wordsOf({ id, name, open, noted })}</td>
-    <td>${noted === null ? '–' : mappingOf(noted)}</td><td>${noted?.outcomes === undefined ? '–' : count(noted.outcomes.used)}</td>
+    <td>${formatCount(noted?.counts?.rows ?? open?.preview.rowCount ?? 0)}</td><td>${wordsOf({ id, name, open, noted })}</td>
+    <td>${noted === null ? '–' : mappingOf(noted)}</td><td>${noted?.outcomes === undefined ? '–' : formatCount(noted.outcomes.used)}</td>
     <td>${noted === null ? html`${time(open?.uploadedAtMs ?? 0)}` : html`${time(noted.atMs)} <small>${noted.by === 'command' ? 'by command' : 'in the browser'}</small>`}</td></tr>`;
-  return html`<section class="card" aria-labelledby="list-title"><h2 id="list-title">${files.length === 1 ? '1 file' : `${count(files.length)} files`}</h2>
+  return html`<section class="card" aria-labelledby="list-title"><h2 id="list-title">${files.length === 1 ? '1 file' : `${formatCount(files.length)} files`}</h2>
     <div class="scroll" role="region" aria-label="Files" tabindex="0"><table>
     <thead><tr><th scope="col">File</th><th scope="col">Rows</th><th scope="col">What became of it</th><th scope="col">Columns</th><th scope="col">Enrichments used</th><th scope="col">Queued</th></tr></thead>
     <tbody>${files.map(row)}</tbody></table></div></section>`;
@@ -100,26 +105,26 @@ function wordsOf({ open, noted }: ListedFile): string {
   const outcomes = open?.rows?.counts() ?? noted?.outcomes?.counts;
   if (outcomes !== undefined && noted !== null) {
     const parts = [
-      outcomes.notEnqueued === 0 ? 'all rows known' : `${rows(outcomes.notEnqueued)} not queued`,
-      ...(outcomes.waiting > 0 ? [`${count(outcomes.waiting)} waiting`] : []),
-      ...(outcomes.submitted > 0 ? [`${count(outcomes.submitted)} sent, waiting for result`] : []),
-      `${count(outcomes.enriched)} enriched`,
+      outcomes.notEnqueued === 0 ? 'all rows known' : `${formatRows(outcomes.notEnqueued)} not queued`,
+      ...(outcomes.waiting > 0 ? [`${formatCount(outcomes.waiting)} waiting`] : []),
+      ...(outcomes.submitted > 0 ? [`${formatCount(outcomes.submitted)} sent, waiting for result`] : []),
+      `${formatCount(outcomes.enriched)} enriched`,
     ];
     return parts.join(' · ');
   }
   if (noted?.counts)
-    return `${rows(noted.counts.enqueued)} queued, ${count(noted.counts.known)} known before, ${count(noted.counts.rejected)} rejected`;
+    return `${formatRows(noted.counts.enqueued)} queued, ${formatCount(noted.counts.known)} known before, ${formatCount(noted.counts.rejected)} rejected`;
   if (noted !== null) return 'queueing was cut short';
   if (stage?.kind === 'planned') {
     return stage.plan.enqueued === 0 && stage.plan.known > 0
       ? 'all rows known'
-      : `${rows(stage.plan.enqueued)} not queued yet`;
+      : `${formatRows(stage.plan.enqueued)} not queued yet`;
   }
   return stage?.kind === 'unplanned' ? 'columns to choose' : 'not queued yet';
 }
 
 /** The page of a file whose content is not on this machine any more. */
-export function missingFilePage(frame: Frame, picture: Picture, file: NotedFile, maxBytes: number | null): Html {
+export function missingFilePage(frame: Frame, picture: OverviewState, file: NotedFile, maxBytes: number | null): Html {
   return page(
     { title: file.name, current: 'files', scripts: ['app.js', 'upload.js'] },
     frame,

@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
 import type { StopReason } from '../lib/core/control.js';
-import { rows } from '../lib/core/wording.js';
+import { formatRows } from '../lib/core/format.js';
 import { rowGroups, rowsLeft } from './figures.js';
 import { type Html, time, withCode } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 
 /** What the fleet does, for the state card, the header and the tab. */
 export interface FleetState {
@@ -18,9 +18,9 @@ export interface FleetState {
 
 const START_WORKER = html`start one with <code>npm run worker</code>, or this dashboard with <code>npm run dashboard -- --work</code>`;
 
-export function fleetState(picture: Picture): FleetState {
+export function fleetState(picture: OverviewState): FleetState {
   const { sample, problem } = picture;
-  const { control, vitals, queue, ledger, storeNowMs } = sample;
+  const { control, fleetStats, queue, ledger, storeNowMs } = sample;
   if (problem !== null) {
     return state(
       'away',
@@ -32,11 +32,11 @@ export function fleetState(picture: Picture): FleetState {
   if (control.mode === 'stopped' && control.stop !== null) return stopped(control.stop);
   const lifted = control.stop === null ? null : `The stop with ${control.stop.code} is lifted`;
   if (rowsLeft(queue) === 0) return nothingToSend(picture, lifted);
-  if (vitals.workers === 0) {
+  if (fleetStats.workers === 0) {
     const text = html`${lifted === null ? '' : `${lifted}, but `}${lifted === null ? 'Nothing' : 'nothing'} will be sent until a worker runs: ${START_WORKER}.`;
     return state('waiting', 'No worker', 'No worker is running', text);
   }
-  if (control.mode === 'probing') {
+  if (control.mode === 'canary') {
     const why = lifted ?? 'Zoho could not be reached';
     return state(
       'waiting',
@@ -45,24 +45,24 @@ export function fleetState(picture: Picture): FleetState {
       html`${why}. If Zoho accepts the row, the rest follows.`,
     );
   }
-  if (control.holdUntilMs > storeNowMs) {
-    const why = control.holdReason === 'throttled' ? 'Zoho is limiting us.' : 'Zoho can’t be reached.';
-    const text = html`${why} Continues automatically at ${time(control.holdUntilMs, 'time')}.`;
+  if (control.backoffUntilMs > storeNowMs) {
+    const why = control.backoffReason === 'throttled' ? 'Zoho is limiting us.' : 'Zoho can’t be reached.';
+    const text = html`${why} Continues automatically at ${time(control.backoffUntilMs, 'time')}.`;
     return state(
       'waiting',
       'Waiting',
-      control.holdReason === 'throttled' ? 'Zoho is limiting us' : 'Zoho can’t be reached',
+      control.backoffReason === 'throttled' ? 'Zoho is limiting us' : 'Zoho can’t be reached',
       text,
     );
   }
-  const more = ledger.pending === 0 ? '' : ` ${rows(ledger.pending)} sent, result to come.`;
+  const more = ledger.pending === 0 ? '' : ` ${formatRows(ledger.pending)} sent, result to come.`;
   return state('sending', 'Sending', 'Sending', html`Rows are sent to Zoho.${more}`);
 }
 
-function nothingToSend(picture: Picture, lifted: string | null): FleetState {
-  const { vitals, ledger } = picture.sample;
+function nothingToSend(picture: OverviewState, lifted: string | null): FleetState {
+  const { fleetStats, ledger } = picture.sample;
   const { pending } = ledger;
-  if (pending > 0 && vitals.workers === 0) {
+  if (pending > 0 && fleetStats.workers === 0) {
     const text = html`All rows are sent, but no worker is running to collect their results: ${START_WORKER}.`;
     return state('waiting', 'No worker', `Waiting for ${results(pending)}: no worker is running`, text);
   }
@@ -79,7 +79,7 @@ function nothingToSend(picture: Picture, lifted: string | null): FleetState {
     return state(
       'waiting',
       'Your decision',
-      `${rows(ledger.held)} ${ledger.held === 1 ? 'needs' : 'need'} your decision`,
+      `${formatRows(ledger.held)} ${ledger.held === 1 ? 'needs' : 'need'} your decision`,
       html`Everything else is done. See Problems below.`,
     );
   }
@@ -87,7 +87,7 @@ function nothingToSend(picture: Picture, lifted: string | null): FleetState {
 }
 
 function results(count: number): string {
-  return count === 1 ? '1 result' : `${rows(count).replace(/ rows$/, '')} results`;
+  return count === 1 ? '1 result' : `${formatRows(count).replace(/ rows$/, '')} results`;
 }
 
 function stopped(stop: StopReason): FleetState {
@@ -115,7 +115,7 @@ function advice(code: string): string {
 }
 
 /** The share of rows that are sent, for the tab's title; null when there are none. */
-export function percentSent({ sample }: Picture): number | null {
+export function percentSent({ sample }: OverviewState): number | null {
   const total = rowGroups(sample).reduce((sum, group) => sum + group.rows, 0);
   return total === 0 ? null : Math.floor(((total - rowsLeft(sample.queue)) / total) * 100);
 }

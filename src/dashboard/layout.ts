@@ -1,11 +1,11 @@
 import { html } from 'hono/html';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { ALLOWANCE_SOURCES } from '../lib/zoho/allowance.js';
 import { ASSETS_PATH } from './assets.js';
 import { type FleetState, fleetState, percentSent } from './fleet-state.js';
 import type { Frame } from './frame.js';
 import type { Html } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { BOARD_PATH } from './queue-board.js';
 
 export interface PageHead {
@@ -22,7 +22,7 @@ export interface PageHead {
 export function page(
   { title, current, scripts, refreshSeconds }: PageHead,
   frame: Frame,
-  picture: Picture | null,
+  picture: OverviewState | null,
   content: Html,
 ): Html {
   const isSandbox = frame.account?.isSandbox ?? false;
@@ -62,7 +62,7 @@ export function page(
 }
 
 /** Org, module, state, enrichments left, user: they change while a page is open. */
-export function headerFacts(frame: Frame, picture: Picture | null): Html {
+export function headerFacts(frame: Frame, picture: OverviewState | null): Html {
   const { account, module, user } = frame;
   const state = picture === null ? null : fleetState(picture);
   return html`<div><dt>Org</dt><dd>${account === null ? 'no Zoho account' : html`${account.org() ?? '–'} · ${account.dataCenter} <b class="tag ${account.isSandbox ? 'sandbox' : 'live'}">${account.isSandbox ? 'SANDBOX' : 'LIVE'}</b>`}</dd></div>
@@ -73,16 +73,16 @@ export function headerFacts(frame: Frame, picture: Picture | null): Html {
 }
 
 /** With where the number comes from, and its age. */
-function allowanceLeftCell(picture: Picture | null): Html {
+function allowanceLeftCell(picture: OverviewState | null): Html {
   const allowance = picture?.allowance ?? null;
   if (picture === null || allowance === null) return html`<dd>not known</dd>`;
   const minutes = Math.floor((picture.sample.storeNowMs - allowance.askedAtMs) / 60_000);
-  const age = minutes < 1 ? 'less than a minute' : `${count(minutes)} min`;
-  return html`<dd title="${ALLOWANCE_SOURCES[allowance.source]}, asked ${age} ago">${count(allowance.left)}</dd>`;
+  const age = minutes < 1 ? 'less than a minute' : `${formatCount(minutes)} min`;
+  return html`<dd title="${ALLOWANCE_SOURCES[allowance.source]}, asked ${age} ago">${formatCount(allowance.left)}</dd>`;
 }
 
 /** What the tab says: what needs a person first. */
-export function tabTitle(title: string, { profile }: Frame, picture: Picture | null): string {
+export function tabTitle(title: string, { profile }: Frame, picture: OverviewState | null): string {
   const name = `${title} · ${profile === null ? '' : `${profile} · `}zia-bulk-enrich`;
   if (picture === null) return name;
   const { kind, word } = fleetState(picture);
@@ -91,7 +91,7 @@ export function tabTitle(title: string, { profile }: Frame, picture: Picture | n
   return `${word} · ${name}`;
 }
 
-export function iconOf(picture: Picture | null): string {
+export function iconOf(picture: OverviewState | null): string {
   const kind: FleetState['kind'] | null = picture === null ? null : fleetState(picture).kind;
   return `${ASSETS_PATH}/icon${kind === null ? '' : `-${kind}`}.svg`;
 }

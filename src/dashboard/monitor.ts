@@ -5,20 +5,20 @@ import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type FleetLimits, fleetLimits } from '../lib/store/fleet-limits.js';
-import type { LedgerCounts, Vitals } from '../lib/store/store.js';
+import type { FleetStats, LedgerCounts } from '../lib/store/store.js';
 import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
 import { type Problems, readProblems } from './problems.js';
 
 /** Everything the overview is made of, as one look at the engine found it. */
-export interface Sample {
+export interface Snapshot {
   readonly atMs: number;
   /** The same moment on a clock that nobody sets. */
   readonly steadyMs: number;
   readonly storeNowMs: number;
   readonly queue: QueueCounts;
   readonly ledger: LedgerCounts;
-  readonly vitals: Vitals;
+  readonly fleetStats: FleetStats;
   readonly control: Control;
   readonly problems: Problems;
   /** Of the workers; null when none ever ran. */
@@ -35,8 +35,8 @@ export interface Point {
 }
 
 /** What was seen: the same object as long as nothing new was. */
-export interface Picture {
-  readonly sample: Sample;
+export interface OverviewState {
+  readonly sample: Snapshot;
   readonly history: readonly Point[];
   readonly allowance: AllowanceFigures | null;
   /** Times the fleet was held back by Zoho since this dashboard looks. */
@@ -59,9 +59,9 @@ export interface MonitorOptions {
 /** Polls the engine once for all viewers. */
 export interface Monitor {
   /** A snapshot taken after this call, or the previous one when that takes over 150 ms. Rejects with `StoreUnavailableError` when none was taken yet. */
-  look(): Promise<Picture>;
+  snapshot(): Promise<OverviewState>;
   /** The latest regular snapshot; while somebody asks, one is taken every second. Rejects as `look` does. */
-  latest(): Promise<Picture>;
+  latest(): Promise<OverviewState>;
   close(): Promise<void>;
 }
 
@@ -82,14 +82,14 @@ export function createMonitor(options: MonitorOptions): Monitor {
   const { engine, queue, log } = options;
   const ended = new AbortController();
   let nap = new AbortController();
-  let latest: Sample | null = null;
-  let problem: Picture['problem'] = null;
+  let latest: Snapshot | null = null;
+  let problem: OverviewState['problem'] = null;
   let history: readonly Point[] = [];
-  let drawn: Picture | null = null;
-  let lastRegular: Sample | null = null;
+  let drawn: OverviewState | null = null;
+  let lastRegular: Snapshot | null = null;
   let throttles = 0;
   let lastStop: { readonly code: string; readonly epoch: number } | null = null;
-  let triedAgain: Picture['triedAgain'] = null;
+  let triedAgain: OverviewState['triedAgain'] = null;
   let problems: { readonly of: string; readonly atMs: number; readonly found: Problems } | null = null;
   let scheduledAtAnswer = 0;
   let allowanceAtMs = Number.NEGATIVE_INFINITY;
@@ -143,7 +143,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     problem ??= { sinceMs: Date.now(), message: `${engine.description} does not answer.` };
   }
 
-  function picture(): Picture {
+  function picture(): OverviewState {
     if (latest === null) throw new StoreUnavailableError(problem?.message ?? 'Nothing was seen of the queue yet.');
     const isDrawn = drawn?.sample === latest && drawn.history === history && drawn.problem === problem;
     if (drawn !== null && isDrawn) return drawn;
@@ -157,7 +157,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     if (lastRegular !== null) {
       const seconds = (latest.steadyMs - lastRegular.steadyMs) / 1000;
       const submitted = Math.max(0, latest.ledger.scheduled - lastRegular.ledger.scheduled);
-      const point = { atMs: latest.atMs, perSecond: submitted / seconds, inFlight: latest.vitals.inFlight };
+      const point = { atMs: latest.atMs, perSecond: submitted / seconds, inFlight: latest.fleetStats.inFlight };
       history = [...history.filter(({ atMs }) => atMs > point.atMs - HISTORY_MS), point];
     }
     lastRegular = latest;
@@ -201,7 +201,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       if (latest === null) await lookPatiently();
       return picture();
     },
-    look: async () => {
+    snapshot: async () => {
       noteWatcher();
       const looked = lookPatiently();
       // The embedded engine takes a while to count many jobs.
@@ -216,14 +216,14 @@ export function createMonitor(options: MonitorOptions): Monitor {
     },
   };
 
-  async function readSample(): Promise<Sample> {
-    const [counts, ledger, vitals, control, limits, allowance] = await Promise.all([
+  async function readSample(): Promise<Snapshot> {
+    const [counts, ledger, fleetStats, control, limits, allowance] = await Promise.all([
       engine.counts(),
       engine.store.counts(),
-      engine.store.vitals(),
+      engine.store.fleetStats(),
       engine.store.control.read(),
       fleetLimits(engine.store),
-      engine.store.cell<RememberedAllowance>('allowance').read(),
+      engine.store.document<RememberedAllowance>('allowance').read(),
     ]);
     const problems = await recentProblems(`${counts.failed} ${ledger.failed} ${ledger.held}`);
     return {
@@ -232,7 +232,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       storeNowMs: control.nowMs,
       queue: counts,
       ledger,
-      vitals,
+      fleetStats,
       control: control.value ?? INITIAL_CONTROL,
       problems,
       limits,
@@ -252,5 +252,5 @@ async function isWithin(work: Promise<unknown>, limitMs: number): Promise<boolea
 }
 
 function isNewThrottle(before: Control, after: Control): boolean {
-  return after.holdReason === 'throttled' && after.heldSinceMs !== before.heldSinceMs;
+  return after.backoffReason === 'throttled' && after.backoffSinceMs !== before.backoffSinceMs;
 }

@@ -11,33 +11,33 @@ import {
 } from '../lib/store/files.js';
 import type { Store } from '../lib/store/store.js';
 import { mappedHeaders } from '../producers/note-queued.js';
-import type { FileCase, FileCases } from './file-cases.js';
 import type { UploadStore } from './upload-store.js';
+import type { UploadedFile, UploadedFiles } from './uploaded-files.js';
 
 /** The store's list of files, and the way from an entry of it back to the file. */
 export interface FileList {
   all(): Promise<readonly NotedFile[]>;
   /** Notes that rows of a file were queued; `counts` is null while they are. */
-  note(file: FileCase, counts: NotedCounts | null): Promise<NotedFile>;
+  note(file: UploadedFile, counts: NotedCounts | null): Promise<NotedFile>;
   /** Notes what became of the rows of a file; only when that changed. */
-  noteOutcomes(file: FileCase): Promise<void>;
+  noteOutcomes(file: UploadedFile): Promise<void>;
   /** A file that is open, or that the store notes and that is still on this machine as it was; else what is noted. */
-  find(id: string): Promise<{ readonly open: FileCase | null; readonly noted: NotedFile | null }>;
+  find(id: string): Promise<{ readonly open: UploadedFile | null; readonly noted: NotedFile | null }>;
   drop(id: string): Promise<void>;
 }
 
 export interface FileListOptions {
-  readonly store: Pick<Store, 'cell'>;
-  readonly cases: () => FileCases;
+  readonly store: Pick<Store, 'document'>;
+  readonly cases: () => UploadedFiles;
   readonly uploads: UploadStore;
   readonly module: string;
 }
 
 export function createFileList({ store, cases, uploads, module }: FileListOptions): FileList {
-  const opening = new Map<string, Promise<FileCase | null>>();
+  const opening = new Map<string, Promise<UploadedFile | null>>();
 
   /** The content decides: a file that was changed is another one, whose rows nobody asked for. */
-  async function reopen(noted: NotedFile): Promise<FileCase | null> {
+  async function reopen(noted: NotedFile): Promise<UploadedFile | null> {
     for (const path of [uploads.keptPath(noted.id), noted.path]) {
       if (path === null || !(await isFile(path, noted))) continue;
       const { id, name, bytes } = noted;

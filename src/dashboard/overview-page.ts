@@ -1,17 +1,17 @@
 import { html } from 'hono/html';
 import type { Check } from '../lib/core/check.js';
-import { count, duration, rows } from '../lib/core/wording.js';
+import { formatCount, formatDuration, formatRows } from '../lib/core/format.js';
 import { minutes, paceOf, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
 import type { Frame } from './frame.js';
 import { headerFacts, iconOf, page, tabTitle } from './layout.js';
 import { type Html, rate, time } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { paidRetryDialog, problemsCard } from './problems-card.js';
 import { rowBar } from './row-bar.js';
 import { alarm, doing, resumeDialog, stopToLift } from './state-card.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
-export function overviewParts(picture: Picture, frame: Frame): Readonly<Record<string, Html>> {
+export function overviewParts(picture: OverviewState, frame: Frame): Readonly<Record<string, Html>> {
   return {
     facts: headerFacts(frame, picture),
     alarm: alarm(picture, frame),
@@ -26,7 +26,7 @@ export function overviewParts(picture: Picture, frame: Frame): Readonly<Record<s
 }
 
 /** What the tab shows of it: title and icon. */
-export function overviewTab(picture: Picture, frame: Frame): { readonly title: string; readonly icon: string } {
+export function overviewTab(picture: OverviewState, frame: Frame): { readonly title: string; readonly icon: string } {
   return { title: tabTitle('Overview', frame, picture), icon: iconOf(picture) };
 }
 
@@ -44,7 +44,7 @@ export interface OverviewExtras {
  * The overview as first painted. What is empty before anything is queued has the class `when-full`, and what is of use only
  * then `when-empty`: the style hides them by what the state card says, so that an open page changes over by itself.
  */
-export function overviewPage(picture: Picture, frame: Frame, extras: OverviewExtras): Html {
+export function overviewPage(picture: OverviewState, frame: Frame, extras: OverviewExtras): Html {
   const parts = overviewParts(picture, frame);
   const { files, start, notice, asks } = extras;
   const head = {
@@ -124,45 +124,54 @@ export function checkList(checks: readonly Check[]): Html {
     ${fine.length === 0 ? '' : html`<details><summary>${fine.length === 1 ? '1 check is fine' : `${fine.length} checks are fine`}</summary><ul class="plain">${fine.map(line)}</ul></details>`}`;
 }
 
-function outcomeBar({ sample }: Picture): Html {
+function outcomeBar({ sample }: OverviewState): Html {
   const parts = rowGroups(sample);
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
   const sent = total - rowsLeft(sample.queue);
   const finished = sent - sample.ledger.pending;
   const percent = total === 0 ? 0 : Math.floor((sent / total) * 100);
-  const results = sample.ledger.pending === 0 ? '' : `, ${count(finished)} finished`;
-  const text = total === 0 ? 'No rows yet.' : `${count(sent)} of ${rows(total)} sent (${percent}%)${results}`;
+  const results = sample.ledger.pending === 0 ? '' : `, ${formatCount(finished)} finished`;
+  const text =
+    total === 0 ? 'No rows yet.' : `${formatCount(sent)} of ${formatRows(total)} sent (${percent}%)${results}`;
   return html`<p class="lead">${text}</p>
     ${rowBar(parts, text)}
     <p class="quiet">Companies, each counted once, however many files have them.</p>`;
 }
 
-function numbers(picture: Picture, frame: Frame): Html {
+function numbers(picture: OverviewState, frame: Frame): Html {
   const { sample, allowance, history } = picture;
   const latest = history.at(-1);
   const { ratePerSecond, maxInFlight } = paceOf(sample, frame);
   const seconds = secondsLeft(picture, ratePerSecond);
   const mean = recentRate(history, sample.atMs);
-  const limit = `limit ${count(ratePerSecond)}`;
+  const limit = `limit ${formatCount(ratePerSecond)}`;
   return html`${[
     tile(
       'Rows sent per second',
       latest === undefined ? '–' : rate(latest.perSecond),
       mean === null ? limit : `${rate(mean)} over a minute, ${limit}`,
     ),
-    tile('Open requests', count(sample.vitals.inFlight), `at most ${count(sample.control.maxInFlight ?? maxInFlight)}`),
+    tile(
+      'Open requests',
+      formatCount(sample.fleetStats.inFlight),
+      `at most ${formatCount(sample.control.maxInFlight ?? maxInFlight)}`,
+    ),
     tile(
       'Time left',
-      seconds === null || seconds === 0 ? '–' : duration(seconds),
+      seconds === null || seconds === 0 ? '–' : formatDuration(seconds),
       seconds === null || seconds === 0 ? '' : html`until ${time(sample.atMs + seconds * 1000, 'time')}`,
     ),
-    tile('Workers running', count(sample.vitals.workers), sample.vitals.workers === 0 ? 'nothing will be sent' : ''),
+    tile(
+      'Workers running',
+      formatCount(sample.fleetStats.workers),
+      sample.fleetStats.workers === 0 ? 'nothing will be sent' : '',
+    ),
     allowance === null
       ? tile('Enrichments left', '–', 'not known')
       : tile(
           'Enrichments left',
-          count(allowance.left),
-          `of ${count(allowance.total)}${allowance.source === 'estimate' ? ', estimated' : ''}`,
+          formatCount(allowance.left),
+          `of ${formatCount(allowance.total)}${allowance.source === 'estimate' ? ', estimated' : ''}`,
         ),
   ]}`;
 }
@@ -171,19 +180,19 @@ function tile(label: string, value: string, remark: string | Html): Html {
   return html`<div class="tile"><dt>${label}</dt><dd><b>${value}</b><small>${remark}</small></dd></div>`;
 }
 
-function delays({ sample, throttles, watchingSinceMs }: Picture, frame: Frame): Html {
+function delays({ sample, throttles, watchingSinceMs }: OverviewState, frame: Frame): Html {
   const { maxInFlight } = paceOf(sample, frame);
   const { queue, ledger, control } = sample;
-  const isThrottled = control.holdReason === 'throttled' && control.holdUntilMs > sample.storeNowMs;
+  const isThrottled = control.backoffReason === 'throttled' && control.backoffUntilMs > sample.storeNowMs;
   const lowered = control.maxInFlight === null ? '' : `, ${control.maxInFlight} of ${maxInFlight} requests at once`;
   return html`${[
     pair(
       'Limited by Zoho',
-      isThrottled ? 'now' : count(throttles),
+      isThrottled ? 'now' : formatCount(throttles),
       isThrottled ? `waiting${lowered}` : html`times since ${time(watchingSinceMs, 'time')}${lowered}`,
     ),
-    pair('Will retry', count(Math.max(0, queue.delayed - ledger.uncertain)), 'rows that wait for their next try'),
-    pair('Sending now', count(ledger.sending), 'sent, answer to come'),
+    pair('Will retry', formatCount(Math.max(0, queue.delayed - ledger.uncertain)), 'rows that wait for their next try'),
+    pair('Sending now', formatCount(ledger.sending), 'sent, answer to come'),
   ]}`;
 }
 
@@ -191,11 +200,11 @@ function pair(label: string, value: string, remark: string | Html): Html {
   return html`<div><dt>${label}<small>${remark}</small></dt><dd>${value}</dd></div>`;
 }
 
-function minuteRows({ history }: Picture): Html {
+function minuteRows({ history }: OverviewState): Html {
   const list = minutes(history);
   if (list.length === 0) return html`<tr><td colspan="3">Nothing was measured yet.</td></tr>`;
   return html`${list.map(
     ({ startMs, perSecond, inFlight }) =>
-      html`<tr><th scope="row">${time(startMs, 'time')}</th><td>${rate(perSecond)}</td><td>${count(inFlight)}</td></tr>`,
+      html`<tr><th scope="row">${time(startMs, 'time')}</th><td>${rate(perSecond)}</td><td>${formatCount(inFlight)}</td></tr>`,
   )}`;
 }

@@ -1,23 +1,23 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import type { Check } from '../lib/core/check.js';
-import { rows } from '../lib/core/wording.js';
+import { formatRows } from '../lib/core/format.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import { liftStop, raisePause } from '../lib/store/lift-stop.js';
-import type { FileCases } from './file-cases.js';
 import { filesCard, listedFiles } from './files-page.js';
 import type { Frame } from './frame.js';
 import { type PageUpdate, pointsAfter, renderedParts } from './live-parts.js';
 import type { Html } from './markup.js';
-import type { Monitor, Picture } from './monitor.js';
+import type { Monitor, OverviewState } from './monitor.js';
 import type { FileList } from './noted-files.js';
 import { checkList, overviewPage, overviewParts, overviewTab, startCard } from './overview-page.js';
 import { formOf, viewOnly } from './request-rules.js';
+import type { UploadedFiles } from './uploaded-files.js';
 
 /** Files, as the overview shows them. */
 export interface OverviewFiles {
-  readonly cases: FileCases;
+  readonly cases: UploadedFiles;
   readonly list: FileList;
   readonly maxBytes: number;
 }
@@ -35,10 +35,10 @@ export interface OverviewRoutesOptions {
 export function overviewRoutes({ engine, frame, monitor, files, checks, log }: OverviewRoutesOptions): Hono {
   const app = new Hono();
   const checked = createChecks(checks);
-  let rendered: { readonly of: Picture; readonly parts: ReturnType<typeof renderedParts> } | null = null;
+  let rendered: { readonly of: OverviewState; readonly parts: ReturnType<typeof renderedParts> } | null = null;
 
   app.get('/', async (c) => {
-    const picture = await monitor.look();
+    const picture = await monitor.snapshot();
     const listed = files === null ? [] : listedFiles(files.cases.list(), await files.list.all());
     const isFresh = listed.length === 0;
     if (isFresh) checked.ask();
@@ -92,7 +92,7 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
 function retriedNotice(text: string | undefined): Html | null {
   const many = Number(text);
   if (text === undefined || !Number.isSafeInteger(many) || many < 0) return null;
-  return html`<p class="hint" role="status">${many === 0 ? 'No rows to retry.' : `${rows(many)} back in the queue.`}</p>`;
+  return html`<p class="hint" role="status">${many === 0 ? 'No rows to retry.' : `${formatRows(many)} back in the queue.`}</p>`;
 }
 
 /** What doctor says, asked for once; a page that comes before the answer gets it with a later part. */

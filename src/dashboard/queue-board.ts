@@ -8,7 +8,7 @@ import type { EnrichQueue } from '../lib/queues.js';
 /** Where bull-board is mounted; its pages carry absolute links. */
 export const BOARD_PATH = '/queues';
 
-const MOST_JOBS = 100;
+const MAX_JOBS = 100;
 
 /** The page of one job. */
 export function jobUrl(queueName: string, jobId: string): string {
@@ -42,8 +42,8 @@ export function queueBoard(queue: EnrichQueue, allowChanges: boolean): Hono {
 function pagesOfJobs(): MiddlewareHandler {
   return async (c, next) => {
     const url = new URL(c.req.url);
-    if (Number(url.searchParams.get('jobsPerPage')) > MOST_JOBS) {
-      url.searchParams.set('jobsPerPage', String(MOST_JOBS));
+    if (Number(url.searchParams.get('jobsPerPage')) > MAX_JOBS) {
+      url.searchParams.set('jobsPerPage', String(MAX_JOBS));
       c.req.raw = new Request(url, c.req.raw);
     }
     await next();

@@ -9,9 +9,9 @@ export function bodilessHead(): MiddlewareHandler {
   };
 }
 
-const MOST_BYTES = 1_000_000;
+const MAX_BYTES = 1_000_000;
 /** A file in a form is read whole into memory: a script streams it instead. */
-const MOST_FORM_BYTES = 10_000_000;
+const MAX_FORM_BYTES = 10_000_000;
 
 /** Bodies are forms and a few settings, read whole into memory; only uploads, at `uploadPath`, are streamed and may be large. */
 export function smallBodies(uploadPath: string): MiddlewareHandler {
@@ -20,8 +20,8 @@ export function smallBodies(uploadPath: string): MiddlewareHandler {
     c.header('Connection', 'close');
     return c.text('That is more than this dashboard reads: only files may be large.\n', 413);
   };
-  const small = bodyLimit({ maxSize: MOST_BYTES, onError });
-  const form = bodyLimit({ maxSize: MOST_FORM_BYTES, onError });
+  const small = bodyLimit({ maxSize: MAX_BYTES, onError });
+  const form = bodyLimit({ maxSize: MAX_FORM_BYTES, onError });
   return (c, next) => {
     if (c.req.method === 'POST' && c.req.path === uploadPath) return next();
     return (c.req.path === `${uploadPath}/form` ? form : small)(c, next);

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import type { Html } from './markup.js';
 
 /** Some of the rows, with a color of their own. */
@@ -21,6 +21,6 @@ export function rowBar(groups: readonly RowGroup[], text: string): Html {
   return html`<svg class="bar" role="img" aria-label="${text}" viewBox="0 0 ${Math.max(1, end)} 1" preserveAspectRatio="none">${bars}</svg>
     <dl class="legend">${groups.map(
       ({ color, label, rows, href }) =>
-        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${rows === 0 ? 'zero' : ''}">${href === undefined || rows === 0 ? count(rows) : html`<a href="${href}" aria-label="${label}: show ${count(rows)}">${count(rows)}</a>`}</dd></div>`,
+        html`<div><dt><i class="dot ink-${color}" aria-hidden="true"></i>${label}</dt><dd class="${rows === 0 ? 'zero' : ''}">${href === undefined || rows === 0 ? formatCount(rows) : html`<a href="${href}" aria-label="${label}: show ${formatCount(rows)}">${formatCount(rows)}</a>`}</dd></div>`,
     )}</dl>`;
 }

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
+import { formatCount } from '../lib/core/format.js';
 import { INPUT_FIELDS } from '../lib/core/row.js';
-import { count } from '../lib/core/wording.js';
 import type { RowLine } from '../reports/file-rows.js';
 import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
 import type { RowEvent } from '../reports/row-detail.js';
@@ -10,7 +10,7 @@ import { FIELD_NAMES } from './field-names.js';
 import type { Frame } from './frame.js';
 import { page } from './layout.js';
 import { type Html, time } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { jobUrl } from './queue-board.js';
 import { companyOf } from './row-words.js';
 import { columnWords, statusChip } from './rows-page.js';
@@ -29,7 +29,7 @@ export interface RowPageContent {
 }
 
 /** One row: what was sent, what Zia found, ids, notes, history, and what can be done. */
-export function rowPage(frame: Frame, picture: Picture, { record, inFile, notice }: RowPageContent): Html {
+export function rowPage(frame: Frame, picture: OverviewState, { record, inFile, notice }: RowPageContent): Html {
   const values = record?.sent ?? inFile?.row.values ?? null;
   const outcome = record?.outcome ?? inFile?.outcome;
   const company = companyOf(values);
@@ -37,7 +37,7 @@ export function rowPage(frame: Frame, picture: Picture, { record, inFile, notice
     { title: company, current: inFile === null ? 'rows' : 'files', scripts: ['app.js'] },
     frame,
     picture,
-    html`<p class="crumbs">${inFile === null ? html`<a href="/rows">All rows</a>` : html`<a href="${inFile.href}">${inFile.name}</a> · line ${count(inFile.row.line)}`}</p>
+    html`<p class="crumbs">${inFile === null ? html`<a href="/rows">All rows</a>` : html`<a href="${inFile.href}">${inFile.name}</a> · line ${formatCount(inFile.row.line)}`}</p>
     <h1>${company}</h1>
     ${notice ?? ''}
     ${outcome === undefined ? '' : outcomeOf(outcome)}
@@ -84,7 +84,7 @@ function historyOf({ history, entry, key, hasJob }: RowRecord, { queueName }: Fr
   return html`${history.length === 0 ? html`<p class="quiet">Nothing is known of it.</p>` : html`<ol class="history">${history.map(({ atMs, event }) => html`<li>${STEP_WORDS[event]} <small>${time(atMs)}</small></li>`)}</ol>`}
     <dl class="facts">
       ${entry?.enrichmentId === undefined ? '' : html`<div><dt>Enrichment id</dt><dd>${entry.enrichmentId}</dd></div>`}
-      ${entry === undefined ? '' : html`<div><dt>Times sent</dt><dd>${count(entry.sends)}</dd></div>`}
+      ${entry === undefined ? '' : html`<div><dt>Times sent</dt><dd>${formatCount(entry.sends)}</dd></div>`}
       <div><dt>Row id</dt><dd>${hasJob ? html`<a href="${jobUrl(queueName, key)}">${key}</a>` : key}</dd></div>
     </dl>`;
 }

@@ -1,17 +1,17 @@
 import { html } from 'hono/html';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData } from '../lib/core/ledger.js';
-import { count, rows } from '../lib/core/wording.js';
 import type { RowLine, RowPage } from '../reports/file-rows.js';
 import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
 import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
-import type { FileCase } from './file-cases.js';
 import type { Frame } from './frame.js';
 import { page } from './layout.js';
 import type { Html } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
 import { companyOf, STATUS_COLORS, STATUS_WORDS } from './row-words.js';
+import type { UploadedFile } from './uploaded-files.js';
 
 /** What the address of a table of a file's rows asks for. */
 export interface RowsQuery {
@@ -41,7 +41,7 @@ const SHOWN_RESULTS = ['zia_industry', 'zia_employees', 'zia_phone', 'zia_city']
 const RESULT_HEADS = ['Industry', 'Employees', 'Phone', 'City'];
 
 export interface FileRowsPage {
-  readonly file: FileCase;
+  readonly file: UploadedFile;
   readonly query: RowsQuery;
   /** Null while the rows are counted for the first time. */
   readonly found: RowPage | null;
@@ -50,7 +50,11 @@ export interface FileRowsPage {
 }
 
 /** The table of a file's rows: filters, search and pages are addresses, so that it works without a script. */
-export function fileRowsPage(frame: Frame, picture: Picture, { file, query, found, results }: FileRowsPage): Html {
+export function fileRowsPage(
+  frame: Frame,
+  picture: OverviewState,
+  { file, query, found, results }: FileRowsPage,
+): Html {
   const base = `${filePath(file.upload.id)}/rows`;
   const title = `Rows of ${file.upload.name}`;
   const head = { title, current: 'files', scripts: ['app.js'], ...(found === null && { refreshSeconds: 2 }) } as const;
@@ -74,16 +78,16 @@ export function fileRowsPage(frame: Frame, picture: Picture, { file, query, foun
 function rowsFound(
   { total, rows: lines }: RowPage,
   results: FileRowsPage['results'],
-  file: FileCase,
+  file: UploadedFile,
   query: RowsQuery,
   base: string,
 ): Html {
-  return html`<p class="quiet" role="status">${rows(total)}${file.counting ? ', counting again …' : ''}</p>
+  return html`<p class="quiet" role="status">${formatRows(total)}${file.counting ? ', counting again …' : ''}</p>
     ${total === 0 ? html`<p>No row fits. <a href="${base}">Show all rows</a></p>` : rowsTable(lines, results, base)}
     ${pager(total, query.page, (to) => address(base, { ...query, page: to }))}`;
 }
 
-function statusChips({ rows: counted }: FileCase, query: RowsQuery, base: string): Html {
+function statusChips({ rows: counted }: UploadedFile, query: RowsQuery, base: string): Html {
   const counts = counted?.counts();
   if (counts === undefined) return html``;
   const number: Readonly<Record<RowStatus, number>> = {
@@ -97,7 +101,7 @@ function statusChips({ rows: counted }: FileCase, query: RowsQuery, base: string
     not_enqueued: counts.notEnqueued,
   };
   const chip = (status: RowStatus | null, label: string, many: number) =>
-    html`<a class="chip" href="${address(base, { ...query, status, code: null, without: null, page: 1 })}" ${query.status === status ? html`aria-current="true"` : ''}>${label} ${count(many)}</a>`;
+    html`<a class="chip" href="${address(base, { ...query, status, code: null, without: null, page: 1 })}" ${query.status === status ? html`aria-current="true"` : ''}>${label} ${formatCount(many)}</a>`;
   return html`<nav class="chips" aria-label="Filter by outcome">${chip(null, 'All', counts.rows)}
     ${ROW_STATUSES.filter((status) => number[status] > 0 || status === query.status).map((status) => chip(status, STATUS_WORDS[status], number[status]))}</nav>`;
 }
@@ -127,7 +131,7 @@ function rowsTable(lines: readonly RowLine[], results: FileRowsPage['results'], 
     <thead><tr><th scope="col">Line</th><th scope="col">Company</th><th scope="col">Outcome</th>${RESULT_HEADS.map((head) => html`<th scope="col">${head}</th>`)}<th scope="col">Website</th></tr></thead>
     <tbody>${lines.map(({ line, key, values, status, error }) => {
       const cells = resultOf(key === undefined ? undefined : results.get(key));
-      return html`<tr><td>${count(line)}</td><th scope="row"><a href="${base}/${line}">${companyOf(values)}</a></th><td>${statusChip(status)}${error === undefined ? '' : html` <small>${error.code}</small>`}</td>${cells.map((cell) => html`<td>${cell}</td>`)}<td>${values.website ?? ''}</td></tr>`;
+      return html`<tr><td>${formatCount(line)}</td><th scope="row"><a href="${base}/${line}">${companyOf(values)}</a></th><td>${statusChip(status)}${error === undefined ? '' : html` <small>${error.code}</small>`}</td>${cells.map((cell) => html`<td>${cell}</td>`)}<td>${values.website ?? ''}</td></tr>`;
     })}</tbody></table></div>`;
 }
 
@@ -143,10 +147,10 @@ export function statusChip(status: RowStatus): Html {
   return html`<span class="status"><i class="dot ink-${STATUS_COLORS[status]}" aria-hidden="true"></i>${STATUS_WORDS[status]}</span>`;
 }
 
-const LONGEST_CELL = 60;
+const MAX_CELL = 60;
 
 export function shortened(cell: string): string {
-  return cell.length > LONGEST_CELL ? `${[...cell.slice(0, LONGEST_CELL + 1)].slice(0, LONGEST_CELL).join('')}…` : cell;
+  return cell.length > MAX_CELL ? `${[...cell.slice(0, MAX_CELL + 1)].slice(0, MAX_CELL).join('')}…` : cell;
 }
 
 /** `zia_postal_code` as people say it: `postal code`. */
@@ -163,7 +167,7 @@ export function pager(total: number, current: number, to: (page: number) => stri
       ? html`<span class="quiet">${label}</span>`
       : html`<a href="${to(page)}">${label}</a>`;
   return html`<nav class="pager" aria-label="Pages of rows">${link(1, 'First')} ${link(current - 1, 'Previous')}
-    <span>Page ${count(current)} of ${count(last)}</span> ${link(current + 1, 'Next')} ${link(last, 'Last')}</nav>`;
+    <span>Page ${formatCount(current)} of ${formatCount(last)}</span> ${link(current + 1, 'Next')} ${link(last, 'Last')}</nav>`;
 }
 
 /** The address that asks for this; what is as usual is left out. */

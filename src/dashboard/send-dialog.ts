@@ -1,14 +1,14 @@
 import { html } from 'hono/html';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
-import { count, rows } from '../lib/core/wording.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import type { Plan } from '../producers/plan-within.js';
 import { FIELD_NAMES } from './field-names.js';
-import type { FileCase } from './file-cases.js';
 import { type FilePreview, mappingText } from './file-preview.js';
 import { type Frame, orgWords } from './frame.js';
 import type { Html } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
+import type { UploadedFile } from './uploaded-files.js';
 
 /** How many of the new rows are to be sent. */
 export type SendChoice = { readonly take: 'first'; readonly rows: number } | { readonly take: 'covered' | 'all' };
@@ -34,7 +34,7 @@ export function rowsToSend(choice: SendChoice, { enqueued, covered }: Plan): num
 }
 
 /** First ten, as many as the allowance covers, or all. A file that was never sent begins with ten. */
-export function sendForm({ upload, noted }: FileCase, plan: Plan): Html {
+export function sendForm({ upload, noted }: UploadedFile, plan: Plan): Html {
   const { enqueued, covered } = plan;
   const isFirst = noted === null && enqueued > FIRST_ROWS;
   const choice = (take: string, label: Html, isChecked: boolean) =>
@@ -46,37 +46,37 @@ export function sendForm({ upload, noted }: FileCase, plan: Plan): Html {
         ? html`<input type="hidden" name="take" value="all" />`
         : html`<fieldset><legend>How many?</legend>
       ${choice('first', html`the first <input type="number" name="rows" min="1" max="${enqueued}" value="${FIRST_ROWS}" aria-label="How many rows first" /> rows, to see what comes back`, isFirst)}
-      ${isCut ? choice('covered', html`as many as the allowance covers (${count(covered)})`, !isFirst && covered > 0) : ''}
-      ${choice('all', html`all ${rows(enqueued)}`, !isFirst && !(isCut && covered > 0))}</fieldset>`
+      ${isCut ? choice('covered', html`as many as the allowance covers (${formatCount(covered)})`, !isFirst && covered > 0) : ''}
+      ${choice('all', html`all ${formatRows(enqueued)}`, !isFirst && !(isCut && covered > 0))}</fieldset>`
     }
     <button id="send-open" class="primary" name="ask" value="send">${noted === null ? 'Send to Zia …' : 'Send the rest …'}</button></form>`;
 }
 
 /** The question before money is spent: what is used, of what is left, in which org. */
 export function sendDialog(
-  { upload, preview, stage }: FileCase,
+  { upload, preview, stage }: UploadedFile,
   frame: Frame,
-  picture: Picture,
+  picture: OverviewState,
   choice: SendChoice,
 ): Html {
   if (stage.kind !== 'planned' || stage.plan.enqueued === 0) return html``;
   const many = rowsToSend(choice, stage.plan);
   const isAll = many === stage.plan.enqueued;
   const left = picture.allowance;
-  const uses = `${count(many)} ${many === 1 ? 'enrichment' : 'enrichments'}`;
+  const uses = `${formatCount(many)} ${many === 1 ? 'enrichment' : 'enrichments'}`;
   return html`<dialog id="send-dialog" aria-labelledby="send-title" data-modal data-from="send-open" open>
-    <h2 id="send-title">Send ${rows(many)} to Zia?</h2>
+    <h2 id="send-title">Send ${formatRows(many)} to Zia?</h2>
     <dl class="facts">
-      <div><dt>Uses</dt><dd><b>${uses}</b> ${left === null ? '; how many are left is not known' : `of ${left.source === 'estimate' ? 'an estimated ' : ''}${count(left.left)} left`}</dd></div>
+      <div><dt>Uses</dt><dd><b>${uses}</b> ${left === null ? '; how many are left is not known' : `of ${left.source === 'estimate' ? 'an estimated ' : ''}${formatCount(left.left)} left`}</dd></div>
       <div><dt>Org</dt><dd>${orgWords(frame)}, module ${frame.module}</dd></div>
       <div><dt>Columns</dt><dd>${columnNames(preview)}</dd></div>
-      ${isAll ? '' : html`<div><dt>Rows</dt><dd>the first ${count(many)} of ${count(stage.plan.enqueued)} new ones</dd></div>`}
-      ${stage.plan.withRecordId === 0 ? '' : html`<div><dt>Records</dt><dd>${rows(stage.plan.withRecordId)} of the file ${stage.plan.withRecordId === 1 ? 'has' : 'have'} a record id: Zia may write what it finds to those records.</dd></div>`}
+      ${isAll ? '' : html`<div><dt>Rows</dt><dd>the first ${formatCount(many)} of ${formatCount(stage.plan.enqueued)} new ones</dd></div>`}
+      ${stage.plan.withRecordId === 0 ? '' : html`<div><dt>Records</dt><dd>${formatRows(stage.plan.withRecordId)} of the file ${stage.plan.withRecordId === 1 ? 'has' : 'have'} a record id: Zia may write what it finds to those records.</dd></div>`}
     </dl>
-    ${left !== null && many > left.left ? html`<p class="problem">Only ${count(left.left)} are left: sending stops by itself when they are used up, and no row is lost.</p>` : ''}
+    ${left !== null && many > left.left ? html`<p class="problem">Only ${formatCount(left.left)} are left: sending stops by itself when they are used up, and no row is lost.</p>` : ''}
     <div class="actions">
       <form method="dialog"><button>Not yet</button></form>
-      <form method="post" action="${filePath(upload.id)}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><input type="hidden" name="limit" value="${isAll ? '' : many}" /><button class="primary">Send ${rows(many)}</button></form>
+      <form method="post" action="${filePath(upload.id)}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><input type="hidden" name="limit" value="${isAll ? '' : many}" /><button class="primary">Send ${formatRows(many)}</button></form>
     </div>
   </dialog>`;
 }

@@ -12,7 +12,6 @@ import { ASSETS_PATH, assets } from './assets.js';
 import { errorPages } from './error-pages.js';
 import { createFailedLogins } from './failed-logins.js';
 import type { FileActions } from './file-actions.js';
-import { createFileCases, type FileCases } from './file-cases.js';
 import { type PreviewedFile, previewFile } from './file-preview.js';
 import { fileRoutes } from './file-routes.js';
 import type { Frame, FrameAccount } from './frame.js';
@@ -27,6 +26,7 @@ import { BOARD_PATH, queueBoard } from './queue-board.js';
 import { bodilessHead, MalformedBodyError, smallBodies, withoutSlash } from './request-rules.js';
 import { rowsRoutes } from './rows-routes.js';
 import { createUploadStore, type UploadStore } from './upload-store.js';
+import { createUploadedFiles, type UploadedFiles } from './uploaded-files.js';
 
 export interface DashboardOptions {
   /** Address to listen on; anything but loopback needs `user` and `password`. */
@@ -146,7 +146,7 @@ function openParts(options: DashboardOptions, queue: EnrichQueue, login: Login |
   const uploads = createUploadStore({ maxBytes: maxUploadBytes, keepDir });
   const preview = (file: PreviewedFile) => previewFile(file, { module, store: engine.store });
   const list = createFileList({ store: engine.store, cases: () => cases, uploads, module });
-  const cases: FileCases = createFileCases({ actions, uploads, preview, note: list.note, log });
+  const cases: UploadedFiles = createUploadedFiles({ actions, uploads, preview, note: list.note, log });
   return { frame, monitor, files: { cases, list, uploads, maxBytes: maxUploadBytes } };
 }
 

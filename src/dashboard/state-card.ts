@@ -1,21 +1,21 @@
 import { html } from 'hono/html';
 import type { StopReason } from '../lib/core/control.js';
-import { count } from '../lib/core/wording.js';
+import { formatCount } from '../lib/core/format.js';
 import { paceOf, rowGroups } from './figures.js';
 import { fleetState } from './fleet-state.js';
 import type { Frame } from './frame.js';
 import { type Html, time, withCode } from './markup.js';
-import type { Picture } from './monitor.js';
+import type { OverviewState } from './monitor.js';
 
 /** What needs a person: the queue cannot be read, or the fleet is stopped; empty when neither is so. */
-export function alarm(picture: Picture, frame: Frame): Html {
+export function alarm(picture: OverviewState, frame: Frame): Html {
   const { kind, title, text, stop } = fleetState(picture);
   if (kind === 'away') return html`<div class="banner stopped"><h2>${title}</h2><p>${text}</p></div>`;
   return kind === 'stopped' && stop !== null ? stopBanner(stop, text, picture, frame) : html``;
 }
 
 /** What the fleet does while nothing needs a person, with Pause, Resume and its pace. */
-export function doing(picture: Picture, frame: Frame): Html {
+export function doing(picture: OverviewState, frame: Frame): Html {
   const { kind, title, text } = fleetState(picture);
   if (kind === 'away' || kind === 'stopped') return html``;
   const color = { sending: 'running', idle: 'idle', waiting: 'waiting', paused: 'waiting' }[kind];
@@ -26,10 +26,10 @@ export function doing(picture: Picture, frame: Frame): Html {
 }
 
 /** The fleet's pace, whatever this dashboard's own settings are. */
-function paceWords({ sample }: Picture, frame: Frame): string {
+function paceWords({ sample }: OverviewState, frame: Frame): string {
   const { ratePerSecond, maxInFlight } = paceOf(sample, frame);
   const calls = sample.control.maxInFlight ?? maxInFlight;
-  return `Pace of the fleet: at most ${count(ratePerSecond)} calls a second, ${count(calls)} at once.`;
+  return `Pace of the fleet: at most ${formatCount(ratePerSecond)} calls a second, ${formatCount(calls)} at once.`;
 }
 
 function pauseButton(): Html {
@@ -41,7 +41,7 @@ function resumeButton(): Html {
   return html`<form method="get" action="/"><button id="resume-open" class="primary" name="ask" value="resume" data-opens="resume-dialog">Resume …</button></form>`;
 }
 
-function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: Picture, { readOnly }: Frame): Html {
+function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: OverviewState, { readOnly }: Frame): Html {
   const isSame = triedAgain?.code === stop.code && triedAgain.epoch === sample.control.epoch;
   return html`<div class="banner stopped">
     <h2>Stopped: <code>${stop.code}</code></h2>
@@ -49,7 +49,7 @@ function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: Pictur
     <dl class="facts">
       <div><dt>Why</dt><dd>${withCode(stop.message)}</dd></div>
       <div><dt>Since</dt><dd>${time(stop.sinceMs)}</dd></div>
-      ${stop.key === null ? '' : html`<div><dt>Row</dt><dd><a href="/rows/${stop.key}">${stop.line === null ? 'the row' : `line ${count(stop.line)}`}</a></dd></div>`}
+      ${stop.key === null ? '' : html`<div><dt>Row</dt><dd><a href="/rows/${stop.key}">${stop.line === null ? 'the row' : `line ${formatCount(stop.line)}`}</a></dd></div>`}
       <div><dt>What to do</dt><dd>${text}</dd></div>
     </dl>
     ${readOnly ? html`<p>This dashboard is view-only; <code>npm run resume</code> goes on.</p>` : resumeButton()}
@@ -57,7 +57,7 @@ function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: Pictur
 }
 
 /** Asks before anything is sent again. `isOpen`: the page was asked for with it, for want of a script. */
-export function resumeDialog(picture: Picture, isOpen: boolean): Html {
+export function resumeDialog(picture: OverviewState, isOpen: boolean): Html {
   return html`<dialog id="resume-dialog" aria-labelledby="resume-title" ${isOpen ? html`open` : ''}>
     <h2 id="resume-title">Resume sending?</h2>
     <p id="resume-stop">${stopToLift(picture)}</p>
@@ -70,7 +70,7 @@ export function resumeDialog(picture: Picture, isOpen: boolean): Html {
 }
 
 /** What would be lifted, and for the form which stop that is: the page may be older than the latest one. */
-export function stopToLift({ sample }: Picture): Html {
+export function stopToLift({ sample }: OverviewState): Html {
   const { stop, epoch, mode } = sample.control;
   const isStopped = mode === 'stopped' && stop !== null;
   return html`${isStopped ? html`Stopped: <code>${stop.code}</code>, ${time(stop.sinceMs)}.` : 'Nothing is stopped.'}<input type="hidden" name="epoch" value="${epoch}" form="resume" />`;

@@ -128,8 +128,8 @@ function countBytes(maxBytes: number): { readonly stream: Transform; bytes(): nu
   return { stream, bytes: () => bytes, contentId: () => hash.digest('base64url').slice(0, 22) };
 }
 
-const MOST_CHARACTERS = 100;
-const LONGEST_EXTENSION = 10;
+const MAX_CHARACTERS = 100;
+const MAX_EXTENSION = 10;
 
 /** The last part of a name as a browser tells it, in characters that mean nothing special; long ones keep their extension. */
 export function fileNameOf(given: string): string {
@@ -141,7 +141,7 @@ export function fileNameOf(given: string): string {
     .trim();
   const characters = [...name];
   if (characters.length === 0) return 'upload.csv';
-  if (characters.length <= MOST_CHARACTERS) return name;
-  const extension = [...(/\.[^.]*$/.exec(name)?.[0] ?? '')].slice(0, LONGEST_EXTENSION);
-  return [...characters.slice(0, MOST_CHARACTERS - extension.length), ...extension].join('').trim();
+  if (characters.length <= MAX_CHARACTERS) return name;
+  const extension = [...(/\.[^.]*$/.exec(name)?.[0] ?? '')].slice(0, MAX_EXTENSION);
+  return [...characters.slice(0, MAX_CHARACTERS - extension.length), ...extension].join('').trim();
 }

@@ -10,23 +10,23 @@ export type PulledFiles = readonly { readonly path: string; readonly module: str
 const MAX_REMEMBERED = 200;
 
 /** Notes that the file holds records of this module. Calling it twice is safe. */
-export async function rememberPulled(store: Pick<Store, 'cell'>, path: string, module: string): Promise<void> {
+export async function rememberPulled(store: Pick<Store, 'document'>, path: string, module: string): Promise<void> {
   const entry = { path: await absolute(path), module };
   await store
-    .cell<PulledFiles>('pulled')
+    .document<PulledFiles>('pulled')
     .change((value) => [...(value ?? []).filter((one) => one.path !== entry.path), entry].slice(-MAX_REMEMBERED));
 }
 
 /** The module that the file was pulled from; null for a file that was not. */
-export async function pulledModule(store: Pick<Store, 'cell'>, path: string): Promise<string | null> {
+export async function pulledModule(store: Pick<Store, 'document'>, path: string): Promise<string | null> {
   if (path === '-') return null;
   const wanted = await absolute(path);
-  const { value } = await store.cell<PulledFiles>('pulled').read();
+  const { value } = await store.document<PulledFiles>('pulled').read();
   return value?.find((one) => one.path === wanted)?.module ?? null;
 }
 
 /** Throws `UsageError` when the file was pulled from another module: its record ids would name records that are not there. */
-export async function assertPulledModule(store: Pick<Store, 'cell'>, path: string, module: string): Promise<void> {
+export async function assertPulledModule(store: Pick<Store, 'document'>, path: string, module: string): Promise<void> {
   const pulled = await pulledModule(store, path);
   if (pulled === null || pulled === module) return;
   throw new UsageError(

@@ -6,7 +6,7 @@ import type { Input } from '../lib/csv/with-input.js';
 import type { Engine } from '../lib/engine/engine.js';
 
 export interface CancelOptions extends Pick<Input, 'source' | 'columns' | 'module'> {
-  readonly engine: Pick<Engine, 'withdrawJobs' | 'jobFates'> & { readonly store: Pick<Engine['store'], 'cell'> };
+  readonly engine: Pick<Engine, 'withdrawJobs' | 'jobStatuses'> & { readonly store: Pick<Engine['store'], 'document'> };
   readonly onProgress?: ((progress: { readonly rows: number; readonly total: number }) => void) | undefined;
   /** Ends between two batches. */
   readonly signal?: AbortSignal | undefined;
@@ -48,8 +48,8 @@ export async function cancelRows(options: CancelOptions): Promise<CancelReport> 
   return { file: source.path, rows, cancelled, left };
 }
 
-async function countOpen(keys: readonly IdentityKey[], engine: Pick<Engine, 'jobFates'>): Promise<number> {
-  const fates = await engine.jobFates(keys);
+async function countOpen(keys: readonly IdentityKey[], engine: Pick<Engine, 'jobStatuses'>): Promise<number> {
+  const fates = await engine.jobStatuses(keys);
   return [...fates.values()].filter(({ state }) => state === 'waiting' || state === 'active' || state === 'delayed')
     .length;
 }

@@ -1,7 +1,7 @@
 import { assertNever } from '../lib/core/assert-never.js';
 import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
+import { formatCount, formatRows } from '../lib/core/format.js';
 import { type Finding, type InputCheck, MAX_LINES_SHOWN } from '../lib/core/input-check.js';
-import { count, rows } from '../lib/core/wording.js';
 import type { ClassifyReport } from './classify-rows.js';
 
 /** One line of the check of a file, such as `Read as` and `UTF-8, commas, header in line 1`. */
@@ -75,7 +75,7 @@ const MAX_UNUSED_SHOWN = 2;
 function readAsText({ encoding, delimiter, headerLine, unused }: InputCheck): string {
   const shown = unused.slice(0, MAX_UNUSED_SHOWN).map(quoted);
   const more = unused.length - shown.length;
-  const names = `${shown.join(', ')}${more === 0 ? '' : ` and ${count(more)} more`}`;
+  const names = `${shown.join(', ')}${more === 0 ? '' : ` and ${formatCount(more)} more`}`;
   const separators = DELIMITERS[delimiter] ?? delimiter;
   const form = `${encodingName(encoding)}, ${separators}, header in line ${headerLine}`;
   return unused.length === 0 ? form : `${form}; not used: ${names}`;
@@ -87,9 +87,9 @@ function encodingName(encoding: string): string {
 
 function rowsText(report: ClassifyReport): string {
   const { enqueued, replaced, duplicates, known, knownUnderOtherColumns, rejected } = report;
-  const taken = replaced === 0 ? '' : ` (${count(replaced)} in place of rows that wait under other columns)`;
-  const others = knownUnderOtherColumns === 0 ? '' : ` (${count(knownUnderOtherColumns)} under other columns)`;
-  return `${count(enqueued)} new${taken}, ${count(duplicates)} repeated, ${count(known)} known${others}, ${count(rejected)} rejected`;
+  const taken = replaced === 0 ? '' : ` (${formatCount(replaced)} in place of rows that wait under other columns)`;
+  const others = knownUnderOtherColumns === 0 ? '' : ` (${formatCount(knownUnderOtherColumns)} under other columns)`;
+  return `${formatCount(enqueued)} new${taken}, ${formatCount(duplicates)} repeated, ${formatCount(known)} known${others}, ${formatCount(rejected)} rejected`;
 }
 
 function findingText(finding: Finding, input: InputCheck): string {
@@ -105,7 +105,7 @@ function findingText(finding: Finding, input: InputCheck): string {
     case 'SHORT_RECORD':
       return `${counted(finding, 'row has', 'rows have')} fewer cells than the header${linesText(finding)}`;
     case 'ONE_COMPANY':
-      return `${rows(finding.count)} are ${count(finding.companies ?? 0)} companies (--one-per ${finding.by ?? 'website'} takes one row each)`;
+      return `${formatRows(finding.count)} are ${formatCount(finding.companies ?? 0)} companies (--one-per ${finding.by ?? 'website'} takes one row each)`;
     case 'NEAR_DUPLICATE':
       return `${counted(finding, 'row has', 'rows have')} name and host of another, with another path${linesText(finding)}`;
     case 'UNLIKELY_COLUMN':
@@ -126,7 +126,7 @@ function findingText(finding: Finding, input: InputCheck): string {
 }
 
 function counted({ count: found }: Finding, one: string, several: string): string {
-  return `${count(found)} ${found === 1 ? one : several}`;
+  return `${formatCount(found)} ${found === 1 ? one : several}`;
 }
 
 const MAX_LINES_IN_TEXT = 3;

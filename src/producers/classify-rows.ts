@@ -161,6 +161,6 @@ async function knownKeys(
   keys: readonly IdentityKey[],
   engine: ClassifyOptions['engine'],
 ): Promise<ReadonlySet<IdentityKey>> {
-  const [entries, withJob] = await Promise.all([engine.store.entries(keys), engine.keysWithJob(keys)]);
+  const [entries, withJob] = await Promise.all([engine.store.entries(keys), engine.existingJobs(keys)]);
   return new Set(keys.filter((key) => wasSent(entries.get(key)) || withJob.has(key)));
 }

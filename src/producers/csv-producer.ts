@@ -17,7 +17,7 @@ import {
 import { type RejectWriter, rejectsAmong } from './reject-writer.js';
 
 export interface EnqueueOptions extends ClassifyOptions {
-  readonly engine: Pick<Engine, 'store' | 'keysWithJob' | 'withdrawJobs' | 'bulksAtOnce'>;
+  readonly engine: Pick<Engine, 'store' | 'existingJobs' | 'withdrawJobs' | 'bulksAtOnce'>;
   readonly queue: Pick<EnrichQueue, 'addBulk'>;
   readonly maxAttempts: number;
   /** Default `normal`. */
@@ -99,7 +99,7 @@ async function withdrawOthers(
   if (keys.length === 0) return rows;
   const withdrawn = await engine.withdrawJobs(keys, { failed: true });
   const left = keys.filter((key) => !withdrawn.has(key));
-  const [withJob, entries] = await Promise.all([engine.keysWithJob(left), engine.store.entries(left)]);
+  const [withJob, entries] = await Promise.all([engine.existingJobs(left), engine.store.entries(left)]);
   return rows.filter((row) => otherJobs(row).every((key) => !withJob.has(key) && !wasSent(entries.get(key))));
 }
 
@@ -151,7 +151,7 @@ function addBehind(queue: EnqueueOptions['queue'], bulksAtOnce: number): Adding 
 
 const CHUNK = 1_000;
 /** More rows than an org may ever have enriched; beyond it memory counts for more than the order. */
-const MOST_HELD_BACK = 50_000;
+const MAX_HELD_BACK = 50_000;
 
 /**
  * Every job goes to the very front, so the last row of the file has to be added first: rows are held back until the file
@@ -170,7 +170,7 @@ function addInFront(queue: EnqueueOptions['queue'], signal: AbortSignal | undefi
   return {
     add: async (jobs) => {
       heldBack.push(...jobs);
-      if (heldBack.length >= MOST_HELD_BACK) await flush();
+      if (heldBack.length >= MAX_HELD_BACK) await flush();
     },
     flush,
     settled: async () => undefined,

@@ -10,7 +10,7 @@ export interface QueuedFile {
   readonly source: CsvSource;
   readonly columns: ColumnMapping;
   readonly module: string;
-  readonly store: Pick<Store, 'cell'>;
+  readonly store: Pick<Store, 'document'>;
 }
 
 /**

@@ -17,8 +17,8 @@ type Notes = readonly { readonly path: string; readonly digest: string }[];
 /** The cell is one small document, rewritten whole. */
 const MAX_NOTES = 200;
 
-export function ownRejects(store: Pick<Store, 'cell'>): OwnRejects {
-  const cell = () => store.cell<Notes>('rejects');
+export function ownRejects(store: Pick<Store, 'document'>): OwnRejects {
+  const cell = () => store.document<Notes>('rejects');
   return {
     pathFor: async (path) => {
       const { value } = await cell().read();

@@ -159,7 +159,7 @@ async function* failedOfFile(
 ): AsyncGenerator<Chunk> {
   for await (const rows of readRows(source, reader)) {
     const keys = [...new Set(rows.flatMap(({ key }) => (key === undefined ? [] : [key])))];
-    const fates = await engine.jobFates(keys);
+    const fates = await engine.jobStatuses(keys);
     const failed = keys.filter((key) => fates.get(key)?.state === 'failed');
     for (let at = 0; at < failed.length; at += AT_ONCE) {
       const jobs = await Promise.all(failed.slice(at, at + AT_ONCE).map((key) => queue.getJob(key)));
@@ -179,7 +179,7 @@ async function retryJob(job: EnrichJob, { engine, code, uncertain }: RetryOption
     await job.retry('failed', { resetAttemptsMade: true });
     return true;
   } catch (error) {
-    const fate = (await engine.jobFates([key])).get(key);
+    const fate = (await engine.jobStatuses([key])).get(key);
     if (fate?.state === 'failed') throw error;
     return false; // somebody else was faster
   }

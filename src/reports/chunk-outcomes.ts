@@ -6,7 +6,7 @@ import { createPaidRows, type Elsewhere, type KeyedRow, type PaidRows, wasSent }
 import { readOtherUses } from '../lib/csv/queued-as.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
-import type { Engine, JobFate } from '../lib/engine/engine.js';
+import type { Engine, JobStatus } from '../lib/engine/engine.js';
 import { mapAhead } from '../lib/map-ahead.js';
 import { type RowOutcome, type RowRecords, recordedOutcome, rowOutcome } from './row-outcome.js';
 
@@ -17,7 +17,7 @@ export interface OutcomeOptions {
   readonly only?: ((row: FileRow) => boolean) | undefined;
 }
 
-const ABSENT: JobFate = { state: 'absent' };
+const ABSENT: JobStatus = { state: 'absent' };
 const NO_DATA: ReadonlyMap<IdentityKey, EnrichedData> = new Map();
 
 /** A batch of a file's rows and their outcomes, in their order. Rows with the same key share one fate. */
@@ -149,7 +149,7 @@ export async function entryOutcomes(
   engine: Engine,
 ): Promise<ReadonlyMap<IdentityKey, RowOutcome>> {
   const keys = [...entries.keys()];
-  const [fates, results] = await Promise.all([engine.jobFates(keys), engine.store.results(keys)]);
+  const [fates, results] = await Promise.all([engine.jobStatuses(keys), engine.store.results(keys)]);
   return new Map(
     [...entries].map(([key, entry]) => [
       key,
@@ -161,12 +161,12 @@ export async function entryOutcomes(
 /** What ledger, queue and results say of these keys. */
 async function recordsOf(
   keys: readonly IdentityKey[],
-  { store, jobFates }: Pick<Engine, 'store' | 'jobFates'>,
+  { store, jobStatuses }: Pick<Engine, 'store' | 'jobStatuses'>,
   { withData }: OutcomeOptions,
 ): Promise<ReadonlyMap<IdentityKey, RowRecords>> {
   const [entries, fates, results] = await Promise.all([
     store.entries(keys),
-    jobFates(keys),
+    jobStatuses(keys),
     withData ? store.results(keys) : NO_DATA,
   ]);
   return new Map(

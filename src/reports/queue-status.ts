@@ -54,7 +54,7 @@ export async function queueStatus(
     engine.counts(),
     engine.store.counts(),
     engine.store.control.read(),
-    engine.store.cell<History>('history').read(),
+    engine.store.document<History>('history').read(),
   ]);
   const { mode, stop, epoch, without = [] } = control.value ?? INITIAL_CONTROL;
   return {

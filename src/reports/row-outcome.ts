@@ -3,7 +3,7 @@ import { ENRICHMENT_FAILED, parseFailure, type RowFailure } from '../lib/core/fa
 import type { EnrichmentId } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
 import type { FieldNote, FieldProblem, ParsedRow } from '../lib/core/row.js';
-import type { JobFate } from '../lib/engine/engine.js';
+import type { JobStatus } from '../lib/engine/engine.js';
 
 /** What `zia_status` can say; every row of a file has exactly one of these. */
 export const ROW_STATUSES = [
@@ -35,7 +35,7 @@ export interface RowOutcome {
 /** What is known of a row beside the file: its ledger entry, its job, and what Zoho found. */
 export interface RowRecords {
   readonly entry?: LedgerEntry | undefined;
-  readonly fate: JobFate;
+  readonly fate: JobStatus;
   readonly data?: EnrichedData | undefined;
 }
 
@@ -57,7 +57,7 @@ export function recordedOutcome({ entry, fate, data }: RowRecords, fileNotes: re
 
 type Finding = Omit<RowOutcome, 'notes'>;
 
-function ledgerOutcome(entry: LedgerEntry, fate: JobFate): Finding {
+function ledgerOutcome(entry: LedgerEntry, fate: JobStatus): Finding {
   switch (entry.state) {
     case 'scheduled':
       return {
@@ -111,7 +111,7 @@ function uncertain(entry: LedgerEntry, message: string): Finding {
   return { status: 'uncertain', error: { code: entry.reason ?? 'UNCERTAIN', message } };
 }
 
-function jobOutcome(fate: JobFate): Finding {
+function jobOutcome(fate: JobStatus): Finding {
   switch (fate.state) {
     case 'absent':
       return { status: 'not_enqueued' };

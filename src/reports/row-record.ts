@@ -31,7 +31,7 @@ export async function rowRecords(
   if (keys.length === 0) return [];
   const [entries, fates, results, jobs] = await Promise.all([
     engine.store.entries(keys),
-    engine.jobFates(keys),
+    engine.jobStatuses(keys),
     engine.store.results(keys),
     Promise.all(keys.map((key) => queue.getJob(key))),
   ]);

@@ -5,7 +5,7 @@ import type { SandboxOptions } from './options.js';
 
 const ACCOUNT = 'sandbox';
 /** Of one refresh token; the next one ends the oldest, as at Zoho. */
-const MOST_ACTIVE_TOKENS = 15;
+const MAX_ACTIVE_TOKENS = 15;
 const WINDOW_MS = 600_000;
 
 /** Zoho's accounts server: client id, secret, refresh token and grant code are all `sandbox`. */
@@ -27,7 +27,7 @@ export function createTokenDesk(): TokenDesk {
     active.set(token, nowMs() + options.tokenLifeSeconds * 1_000);
     issuedAtMs.push(nowMs());
     for (const oldest of active.keys()) {
-      if (active.size <= MOST_ACTIVE_TOKENS) break;
+      if (active.size <= MAX_ACTIVE_TOKENS) break;
       active.delete(oldest);
     }
     const body = {

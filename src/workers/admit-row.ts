@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../lib/core/assert-never.js';
-import { probeTaken } from '../lib/core/control.js';
+import { canaryTaken } from '../lib/core/control.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import type { Store } from '../lib/store/store.js';
-import { hasDoubtsEnough } from './doubts.js';
 import type { Fleet } from './fleet.js';
+import { mustReconcileFirst } from './must-reconcile-first.js';
 
 /** The right to send one row once. */
 export interface Claim {
@@ -41,15 +41,15 @@ export async function admitRow(
   const callId = fleet.nextCallId();
   let slotMs: number | undefined;
   for (;;) {
-    if (fleet.shutdown.aborted) return outcome({ kind: 'standby', code: 'SHUTDOWN', waitMs: null });
+    if (fleet.shutdown.aborted) return outcome({ kind: 'requeue', code: 'SHUTDOWN', waitMs: null });
     if (fleet.isFull()) {
-      await fleet.placeFreed(callId);
+      await fleet.waitForPermit(callId);
       continue;
     }
     const { epoch: knownEpoch, without = [] } = fleet.control;
     const { sent, notes } = leaveOut(fields, without);
     if (!INPUT_FIELDS.some((field) => sent[field] !== undefined)) {
-      return outcome({ kind: 'dead', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
+      return outcome({ kind: 'discard', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
     }
     const inTime = sendWindow(fleet.timing.sendWithinMs);
     fleet.callStarted(callId);
@@ -78,48 +78,48 @@ export async function admitRow(
       const mayStillSend = () => inTime() && fleet.control.epoch <= epoch;
       return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, sent, notes, mayStillSend } };
     }
-    if (admission.kind === 'busy') {
+    if (admission.kind === 'no-permit') {
       slotMs = undefined;
-      await fleet.placeFreed(callId);
+      await fleet.waitForPermit(callId);
       continue;
     }
     fleet.callEnded(callId);
     switch (admission.kind) {
-      case 'wait':
+      case 'not-yet':
         slotMs = admission.slotMs;
         await sleep(admission.waitMs, undefined, { signal: fleet.shutdown }).catch(() => undefined);
         break;
-      case 'probe-open': {
+      case 'canary-open': {
         const { control: seen } = admission;
         fleet.observe(seen);
-        if (seen.probe?.cause === 'outage' && (await hasDoubtsEnough(store))) {
-          return outcome({ kind: 'standby', code: 'DOUBTS_FIRST', waitMs: fleet.timing.shortWaitMs });
+        if (seen.canary?.cause === 'outage' && (await mustReconcileFirst(store))) {
+          return outcome({ kind: 'requeue', code: 'RECONCILE_FIRST', waitMs: fleet.timing.shortWaitMs });
         }
         await store.control.change((control, nowMs) => {
           if (control === null) return undefined;
-          const next = probeTaken(control, seen, { key, callId }, nowMs, fleet.timing.canaryLeaseMs);
+          const next = canaryTaken(control, seen, { key, callId }, nowMs, fleet.timing.canaryLeaseMs);
           return next === control ? undefined : next;
         });
         break;
       }
-      case 'standby':
+      case 'held-back':
         fleet.observe(admission.control);
         return outcome({
-          kind: 'standby',
+          kind: 'requeue',
           code:
             admission.reason === undefined
-              ? (admission.control.stop?.code ?? admission.control.holdReason?.toUpperCase() ?? 'PROBING')
+              ? (admission.control.stop?.code ?? admission.control.backoffReason?.toUpperCase() ?? 'CANARY')
               : 'SERVER_CHANGED',
           waitMs: admission.waitMs,
         });
       case 'scheduled':
         return outcome({ kind: 'done', enrichmentId: admission.enrichmentId, known: true });
-      case 'pending':
-        return outcome({ kind: 'defer', code: 'PENDING', waitMs: admission.waitMs });
+      case 'claimed':
+        return outcome({ kind: 'snooze', code: 'PENDING', waitMs: admission.waitMs });
       case 'uncertain':
         return admission.held
-          ? outcome({ kind: 'dead', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE })
-          : outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
+          ? outcome({ kind: 'discard', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE })
+          : outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
       default:
         return assertNever(admission);
     }

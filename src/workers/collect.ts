@@ -5,12 +5,12 @@ import { endOf } from '../lib/core/results.js';
 import type { LedgerCounts } from '../lib/store/store.js';
 import type { ListedEnrichment } from '../lib/zoho/shapes.js';
 import {
-  createResultTaker,
+  createResultFetcher,
   type ReadFailure,
   type ResultSettings,
   type ResultTakerDeps,
   type ScheduledRow,
-} from './take-results.js';
+} from './fetch-results.js';
 
 export interface CollectSettings extends ResultSettings {
   /** The shortest wait between two walks through Zoho's list; grows while they find little. */
@@ -64,8 +64,8 @@ const TOLERANCE_MS = 10_000;
 export function createCollector(deps: CollectorDeps): Collector {
   const { reads, settings, log } = deps;
   const { store } = deps.engine;
-  const cell = store.cell<CollectorState>('collector');
-  const taker = createResultTaker(deps);
+  const cell = store.document<CollectorState>('collector');
+  const taker = createResultFetcher(deps);
   let walk: Walk | null = null;
 
   return {

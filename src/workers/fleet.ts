@@ -11,7 +11,7 @@ import {
 } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
 import type { Limits, Reported, Store } from '../lib/store/store.js';
-import { createPlaceQueue } from './place-queue.js';
+import { createPermitQueue } from './permit-queue.js';
 import type { Timing } from './timing.js';
 
 /** This worker as a member of the fleet: its calls in flight, its view of the control state, and what it tells the others. */
@@ -22,13 +22,13 @@ export interface Fleet {
   /** Aborted when this worker must start nothing new. */
   readonly shutdown: AbortSignal;
   nextCallId(): string;
-  /** Keeps the call's place in flight alive until `callEnded`. */
+  /** Keeps the call's permit alive until `callEnded`. */
   callStarted(callId: string): void;
   callEnded(callId: string): void;
   /** Whether this process's own calls fill all places: then there is no use in asking for one. */
   isFull(): boolean;
   /** The call found no place. Resolves when asking again is worth while; the call is not kept alive meanwhile. */
-  placeFreed(callId: string): Promise<void>;
+  waitForPermit(callId: string): Promise<void>;
   /** Tells the fleet what an answer means; costs a round trip only when the control state changes or `after` is not given. */
   report(event: FleetEvent, call: FleetCall): Promise<void>;
   reported(event: FleetEvent, call: FleetCall, after: Reported): Promise<void>;
@@ -37,7 +37,7 @@ export interface Fleet {
   /** Takes note of a control state seen elsewhere. */
   observe(control: Control): void;
   /** No row can be sent before `waitMs` (null: before the control state says so), because of `code`. */
-  standby(waitMs: number | null, code: string): void;
+  pauseFetching(waitMs: number | null, code: string): void;
   /** The latest control state seen. */
   readonly control: Control;
   /** The store may have lost writes, as of the latest heartbeat: nothing is sent before the look at what Zoho has. */
@@ -78,7 +78,7 @@ const WORTH_TELLING_MS = 1_000;
 export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   const { store, log } = deps;
   const { timing, workerId } = settings;
-  const places = createPlaceQueue(timing.askAgainMs);
+  const places = createPermitQueue(timing.askAgainMs);
   const activeCalls = new Set<string>();
   let calls = 0;
   let control: Control = INITIAL_CONTROL;
@@ -107,7 +107,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   async function heartbeat(): Promise<void> {
     try {
       const known = control;
-      const seen = await store.heartbeat(workerId, [...activeCalls], settings.limits.placeLeaseMs);
+      const seen = await store.heartbeat(workerId, [...activeCalls], settings.limits.permitTtlMs);
       members = seen.workers;
       looking = seen.history?.look != null;
       heardAt = performance.now();
@@ -137,7 +137,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
       nap = new AbortController();
       // A stop ends when a person says so, who can wait a second.
       const isPatient = working || control.mode === 'stopped';
-      const napMs = isPatient ? timing.heartbeatMs : timing.standbyHeartbeatMs;
+      const napMs = isPatient ? timing.heartbeatMs : timing.waitingHeartbeatMs;
       await sleep(napMs, undefined, { signal: nap.signal }).catch(() => undefined);
       if (!closed) await heartbeat();
     }
@@ -180,7 +180,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
       if (activeCalls.delete(callId)) places.wakeFirst();
     },
     isFull: () => activeCalls.size >= settings.limits.maxInFlight,
-    placeFreed: (callId) => {
+    waitForPermit: (callId) => {
       // It had no place, so nobody is to be told of one: waiters would ask in turn without end.
       activeCalls.delete(callId);
       return places.wait();
@@ -199,7 +199,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
       sentAtMs: Number.MAX_SAFE_INTEGER,
     }),
     observe,
-    standby: (waitMs, code) => {
+    pauseFetching: (waitMs, code) => {
       if (waitMs !== null) notBefore = Math.max(notBefore, performance.now() + waitMs);
       if (!working) return;
       if (waitMs !== null && waitMs >= WORTH_TELLING_MS) log.warn('fleet.waiting', { code, waitMs });
@@ -221,9 +221,9 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   };
 }
 
-function logMode(log: Logger, { mode, epoch, stop, probe }: Control): void {
+function logMode(log: Logger, { mode, epoch, stop, canary }: Control): void {
   if (mode === 'stopped')
     log.error('fleet.stopped', { epoch, code: stop?.code, message: stop?.message, line: stop?.line });
-  else if (mode === 'probing') log.warn('fleet.probing', { epoch, cause: probe?.cause });
+  else if (mode === 'canary') log.warn('fleet.canary', { epoch, cause: canary?.cause });
   else log.info('fleet.running', { epoch });
 }

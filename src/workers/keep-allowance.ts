@@ -5,7 +5,7 @@ import type { AccountReads } from '../lib/zoho/account-reads.js';
 import { type RememberedAllowance, readAllowance } from '../lib/zoho/allowance.js';
 
 export interface KeepAllowanceDeps {
-  readonly store: Pick<Store, 'cell' | 'counts'>;
+  readonly store: Pick<Store, 'document' | 'counts'>;
   readonly reads: AccountReads;
   readonly log: Logger;
 }
@@ -31,7 +31,7 @@ export async function keepAllowance(deps: KeepAllowanceDeps, signal: AbortSignal
 
 /** Whoever notes that it asks is the one who does. */
 async function takesTurn({ store }: KeepAllowanceDeps): Promise<boolean> {
-  const { changed } = await store.cell<RememberedAllowance>('allowance').change((value, nowMs) => {
+  const { changed } = await store.document<RememberedAllowance>('allowance').change((value, nowMs) => {
     const agoMs = nowMs - Math.max(value?.atMs ?? 0, value?.askedAtMs ?? 0);
     if (agoMs >= 0 && agoMs < STALE_MS) return undefined;
     return { atMs: 0, allowance: null, ...value, askedAtMs: nowMs };
@@ -53,7 +53,7 @@ async function ask({ store, reads, log }: KeepAllowanceDeps): Promise<'asked' | 
   const { scheduled } = await store.counts();
   const allowance = await readAllowance(noting, scheduled);
   if (allowance !== null) {
-    await store.cell<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
+    await store.document<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
   } else if (refusals.length > 0) {
     log.info('allowance.refused', { code: refusals[0] });
     return 'refused';

@@ -3,15 +3,15 @@ import { type History, type HistoryLook, isSameLook, lookOver } from '../lib/cor
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import { isEchoOf, isEmptyEcho, type Orphan } from '../lib/core/reconcile.js';
 import type { Logger } from '../lib/logger.js';
-import type { Cell, Store } from '../lib/store/store.js';
-import type { Listed, LookAtZoho, LookFailure } from './look-at-zoho.js';
+import type { Document, Store } from '../lib/store/store.js';
+import type { EnrichmentList, Listed, ListFailure } from './list-enrichments.js';
 import type { SweepState } from './sweep-state.js';
 import type { Timing } from './timing.js';
 
 export interface LostHistoryDeps {
   readonly store: Store;
-  readonly look: LookAtZoho;
-  readonly cell: Cell<SweepState>;
+  readonly look: EnrichmentList;
+  readonly document: Document<SweepState>;
   readonly timing: Timing;
   /** Ids of the workers alive. */
   readonly workers: () => readonly string[];
@@ -31,7 +31,7 @@ const MAY_NOT_READ = new Set(['OAUTH_SCOPE_MISMATCH', 'NO_PERMISSION']);
 type Round =
   /** `unproven`: orphans that no row can be compared with. */
   | { readonly kind: 'looked'; readonly orphans: number; readonly unproven: number; readonly zohoNowMs: number | null }
-  | LookFailure;
+  | ListFailure;
 
 /**
  * The look of the leader for all: reads Zoho's list back to the store's last sign of life and keeps what nobody owns as
@@ -39,7 +39,7 @@ type Round =
  */
 export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked' | 'unavailable'> {
   const { store, timing, log } = deps;
-  const history = store.cell<History>('history');
+  const history = store.document<History>('history');
   let toldOf = 0;
 
   return async () => {
@@ -82,7 +82,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   }
 
   /** Keeps these as orphans, except those that have an owner by now; returns how many no row can be compared with. */
-  async function keep(items: readonly Listed[], isUnproven: boolean): Promise<number | LookFailure> {
+  async function keep(items: readonly Listed[], isUnproven: boolean): Promise<number | ListFailure> {
     const ids = items.map(({ id }) => id);
     const [owners, known] = await Promise.all([store.owners(ids), store.orphans(ids)]);
     const fresh = items.filter(({ id }) => !owners.has(id) && !known.has(id));
@@ -101,7 +101,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
 
   /** The users that are known to have made an enrichment of this ledger. */
   async function usersOf(owned: readonly Listed[]): Promise<ReadonlySet<string>> {
-    const { value } = await deps.cell.change((state) => {
+    const { value } = await deps.document.change((state) => {
       const known = state?.users ?? [];
       const seen = new Set([...known, ...owned.flatMap(({ createdBy }) => createdBy ?? [])]);
       return state === null || seen.size === known.length ? undefined : { ...state, users: [...seen] };
@@ -110,7 +110,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   }
 
   /** The positive control, made on the spot: does Zoho's echo of a known id equal what was sent? */
-  async function proveEcho(owners: ReadonlyMap<EnrichmentId, IdentityKey>): Promise<boolean | LookFailure> {
+  async function proveEcho(owners: ReadonlyMap<EnrichmentId, IdentityKey>): Promise<boolean | ListFailure> {
     const listed = [...(await store.entries([...owners.values()].slice(0, CONTROLS))).values()];
     const others = listed.length > 0 ? [] : (await store.scanLedger(null, CONTROLS_AMONG)).entries.values();
     const known = [...listed, ...others].flatMap(({ enrichmentId: id, sent }) =>
@@ -125,7 +125,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
     return false;
   }
 
-  async function refused(due: HistoryLook, { kind, code }: LookFailure): Promise<'looked' | 'unavailable'> {
+  async function refused(due: HistoryLook, { kind, code }: ListFailure): Promise<'looked' | 'unavailable'> {
     if (kind === 'forbidden' && MAY_NOT_READ.has(code)) {
       if (due.sign === 'start') log.warn('history.not-looked', { code });
       else await stopForAPerson('SERVER_CHANGED', unreadableMessage(due));

@@ -13,7 +13,7 @@ export type Unready =
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reasons: readonly Unready[] };
 
 /** What a worker knows of itself; times in milliseconds ago, null for never. */
-export interface WorkerSigns {
+export interface WorkerHealth {
   readonly phase: 'starting' | 'running' | 'ending';
   /** Since the store last answered a heartbeat. */
   readonly heartbeatAgoMs: number | null;
@@ -37,7 +37,7 @@ export interface WorkerSigns {
 const NO_ANSWER = 'The engine does not answer; the worker goes on when it is back.';
 
 /** The truth about a worker, all reasons at once. */
-export function readinessOf(signs: WorkerSigns): Readiness {
+export function readinessOf(signs: WorkerHealth): Readiness {
   const reasons: Unready[] = [];
   if (signs.phase === 'starting') reasons.push({ code: 'STARTING', message: 'The worker is starting.' });
   if (signs.phase === 'ending') reasons.push({ code: 'ENDING', message: 'The worker finishes its rows and ends.' });
@@ -69,8 +69,8 @@ export function readinessOf(signs: WorkerSigns): Readiness {
 }
 
 /** What a worker notes of itself while it runs. */
-export interface Signs {
-  enter(phase: WorkerSigns['phase']): void;
+export interface ReadinessTracker {
+  enter(phase: WorkerHealth['phase']): void;
   /** The loop that fetches rows has come round, or the engine refused it. */
   fetched(refusal?: Error): void;
   /** Whether the worker is meant to fetch has changed. */
@@ -80,17 +80,17 @@ export interface Signs {
   readonly readiness: () => Readiness;
 }
 
-export interface SignsSettings {
+export interface ReadinessSettings {
   readonly concurrency: number;
   readonly ratePerSecond: number;
   readonly timing: Timing;
 }
 
-export function createSigns(
+export function createReadinessTracker(
   fleet: Pick<Fleet, 'control' | 'looking' | 'working' | 'members' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
-  { concurrency, ratePerSecond, timing }: SignsSettings,
-): Signs {
-  let phase: WorkerSigns['phase'] = 'starting';
+  { concurrency, ratePerSecond, timing }: ReadinessSettings,
+): ReadinessTracker {
+  let phase: WorkerHealth['phase'] = 'starting';
   let rows = 0;
   /** Since then one of the rows in work owes an end. */
   let rowOwedSince = performance.now();

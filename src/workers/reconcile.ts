@@ -5,8 +5,8 @@ import { compareWithZoho, isEchoOf, isEmptyEcho, type LookupFinding } from '../l
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
-import type { Cell } from '../lib/store/store.js';
-import type { Look, LookAtZoho } from './look-at-zoho.js';
+import type { Document } from '../lib/store/store.js';
+import type { EnrichmentList, ListSnapshot } from './list-enrichments.js';
 import type { SweepSettings, SweepState } from './sweep-state.js';
 import type { ZohoReads } from './zoho-reads.js';
 
@@ -14,8 +14,8 @@ export interface ReconcilerDeps {
   readonly engine: Engine;
   readonly queue: EnrichQueue;
   readonly reads: ZohoReads;
-  readonly look: LookAtZoho;
-  readonly cell: Cell<SweepState>;
+  readonly look: EnrichmentList;
+  readonly document: Document<SweepState>;
   readonly settings: SweepSettings;
   readonly log: Logger;
 }
@@ -42,8 +42,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   async function pass(): Promise<'looked' | 'unavailable'> {
     const { nowMs } = await store.control.read();
-    const doubts = await store.uncertain({ held: false, limit: ROWS_A_PASS });
-    const settled = [...doubts].filter(([, { sentAtMs }]) => sentAtMs + settings.timing.settlingMs <= nowMs);
+    const uncertain = await store.uncertain({ held: false, limit: ROWS_A_PASS });
+    const settled = [...uncertain].filter(([, { sentAtMs }]) => sentAtMs + settings.timing.settlingMs <= nowMs);
     await settleOrphaned(
       settled.filter(([, { callId }]) => orphanIn(callId) !== undefined),
       nowMs,
@@ -76,7 +76,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
    * Claims are read after the list, and owners after the claims: whoever caused a orphan is then seen as sending, as
    * uncertain, or as its owner.
    */
-  async function findings(due: ReadonlyMap<IdentityKey, LedgerEntry>, look: Look): Promise<readonly LookupFinding[]> {
+  async function findings(
+    due: ReadonlyMap<IdentityKey, LedgerEntry>,
+    look: ListSnapshot,
+  ): Promise<readonly LookupFinding[]> {
     const sending = await store.sending(ROWS_A_PASS);
     const uncertain = await store.uncertain({ held: false, limit: ROWS_A_PASS });
     const owned = await store.owners(look.orphans.map(({ id }) => id));
@@ -86,7 +89,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     );
   }
 
-  async function apply(finding: LookupFinding, look: Look, lookedAtMs: number): Promise<void> {
+  async function apply(finding: LookupFinding, look: ListSnapshot, lookedAtMs: number): Promise<void> {
     const { key, entry } = finding;
     switch (finding.kind) {
       case 'found':
@@ -110,7 +113,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     await wake(key);
   }
 
-  async function missing(key: IdentityKey, entry: LedgerEntry, look: Look, lookedAtMs: number): Promise<void> {
+  async function missing(key: IdentityKey, entry: LedgerEntry, look: ListSnapshot, lookedAtMs: number): Promise<void> {
     // The orphan is another row's by now, so this row was never sent.
     if (orphanIn(entry.callId) !== undefined) return sendAgain(key, entry);
     const firstMissMs = firstMisses.get(entry.callId);
@@ -144,8 +147,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   /** Has this account shown that a known id is listed and that its echo equals what was sent? Shown once, shown for good. */
-  async function positiveControl(look: Look): Promise<SweepState['echo']> {
-    const { value } = await deps.cell.read();
+  async function positiveControl(look: ListSnapshot): Promise<SweepState['echo']> {
+    const { value } = await deps.document.read();
     if (value !== null && value.echo !== 'unknown') return value.echo;
     const [known] = look.known;
     if (known === undefined) return 'unknown';
@@ -154,7 +157,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const read = await deps.reads.echo(id);
     if (entry === undefined || read.kind !== 'read' || read.value === null || isEmptyEcho(read.value)) return 'unknown';
     const echo = isEchoOf(read.value, entry.sent) ? 'shown' : 'differs';
-    await deps.cell.change((state) => (state === null ? undefined : { ...state, echo }));
+    await deps.document.change((state) => (state === null ? undefined : { ...state, echo }));
     log.info('lookup.proven', { echo });
     return echo;
   }

@@ -6,7 +6,7 @@ import type { Logger } from '../lib/logger.js';
 import type { Store } from '../lib/store/store.js';
 
 export interface ResumeByItselfDeps {
-  readonly store: Pick<Store, 'control' | 'cell'>;
+  readonly store: Pick<Store, 'control' | 'document'>;
   /** After LIMIT_EXCEEDED the fleet resumes after so long, and again after each try in vain. 0 is never. */
   readonly afterLimitMs: number;
   readonly everyMs: number;
@@ -33,7 +33,7 @@ async function resumeWhenDue({ store, afterLimitMs, log }: ResumeByItselfDeps): 
   if (value === null || !isDue(value, nowMs, afterLimitMs)) return;
   // Noted first: a stop that comes back before this is written would be told as a new one.
   await store
-    .cell<Notices>('notices')
+    .document<Notices>('notices')
     .change((notices) => (notices === null ? undefined : { ...notices, renewingEpoch: value.epoch + 2 }));
   const { changed } = await store.control.change((control, now) => {
     const before = control ?? INITIAL_CONTROL;

@@ -10,7 +10,7 @@ import { noteLimits } from '../lib/store/fleet-limits.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
 import { createFleet } from './fleet.js';
-import { createSigns, type Readiness } from './readiness.js';
+import { createReadinessTracker, type Readiness } from './readiness.js';
 import { resumeByItself } from './resume-by-itself.js';
 import { type NoticeSettings, sendNotices, tellLast } from './send-notices.js';
 import { submitRow } from './submit-row.js';
@@ -91,7 +91,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       limits: {
         callsPerSecond: settings.ratePerSecond,
         maxInFlight: settings.maxInFlight,
-        placeLeaseMs: timing.placeLeaseMs,
+        permitTtlMs: timing.permitTtlMs,
       },
       timing,
       policy: { maxInFlight: settings.maxInFlight, backoff },
@@ -107,7 +107,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       },
     },
   );
-  const signs = createSigns(fleet, { ...settings, timing });
+  const signs = createReadinessTracker(fleet, { ...settings, timing });
   options.onReadiness?.(signs.readiness);
   const { refused, onRefused } = refusal(log);
   const deps = { store, zoho, tokens: options.tokens, fleet, log, onRefused };

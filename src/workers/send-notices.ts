@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { INITIAL_CONTROL } from '../lib/core/control.js';
+import { formatCount } from '../lib/core/format.js';
 import {
   afterNotice,
   dueEvent,
@@ -8,7 +9,6 @@ import {
   type NoticeEvent,
   type Notices,
 } from '../lib/core/notices.js';
-import { count } from '../lib/core/wording.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import { DELIVERY_MS, type Notice, type Notifier } from '../lib/notify.js';
@@ -90,7 +90,7 @@ function isSame(one: Notices, other: Notices): boolean {
 }
 
 function cellOf({ store }: Engine) {
-  return store.cell<Notices>('notices');
+  return store.document<Notices>('notices');
 }
 
 async function pictureOf(engine: Engine): Promise<FleetPicture> {
@@ -139,12 +139,12 @@ export function noticeOf(event: NoticeEvent, seen: FleetPicture, profile: string
 function sentenceOf(event: NoticeEvent, { control, rowsToSend, held, through }: FleetPicture): string {
   switch (event) {
     case 'stopped':
-      return `stopped (${control.stop?.code}). ${control.stop?.message} ${count(rowsToSend)} rows wait; none was lost.`;
+      return `stopped (${control.stop?.code}). ${control.stop?.message} ${formatCount(rowsToSend)} rows wait; none was lost.`;
     case 'resumed':
-      return `sending again. ${count(rowsToSend)} rows to go.`;
+      return `sending again. ${formatCount(rowsToSend)} rows to go.`;
     case 'idle':
-      return `all rows are through and their results are in (${count(through)} in all).`;
+      return `all rows are through and their results are in (${formatCount(through)} in all).`;
     case 'held':
-      return `${count(held)} rows need a decision: Zoho may or may not have them. See them with status.`;
+      return `${formatCount(held)} rows need a decision: Zoho may or may not have them. See them with status.`;
   }
 }

@@ -12,12 +12,12 @@ export async function settleJob(outcome: Outcome, job: EnrichJob, token: string,
   switch (outcome.kind) {
     case 'done':
       return { id: outcome.enrichmentId };
-    case 'dead':
+    case 'discard':
       throw new UnrecoverableError(failureText(outcome));
-    case 'standby':
+    case 'requeue':
       await job.moveToWait(token);
       throw new WaitingError();
-    case 'defer':
+    case 'snooze':
       await job.moveToDelayed(nowMs + outcome.waitMs, token);
       throw new DelayedError();
     default:

@@ -49,9 +49,9 @@ const MAX_SENDS = 20;
  */
 export async function submitRow(data: unknown, deps: SubmitDeps): Promise<Outcome> {
   const payload = parsePayload(data);
-  if (!payload.ok) return { kind: 'dead', code: payload.code, message: payload.message };
+  if (!payload.ok) return { kind: 'discard', code: payload.code, message: payload.message };
   const parsed = parseRow(payload.value, { keep: KEEPABLE });
-  if (!parsed.ok) return { kind: 'dead', code: parsed.code, message: parsed.reason };
+  if (!parsed.ok) return { kind: 'discard', code: parsed.code, message: parsed.reason };
   let submission: Submission = {
     // Recomputed, not read from the job: other producers may write to the queue, and the ledger must know their rows too.
     key: identityKey(parsed.row),
@@ -103,24 +103,24 @@ async function credentialsFor(
     case 'wait':
       return {
         kind: 'outcome',
-        outcome: { kind: 'standby', code: `TOKEN_${answer.reason.toUpperCase()}`, waitMs: answer.waitMs },
+        outcome: { kind: 'requeue', code: `TOKEN_${answer.reason.toUpperCase()}`, waitMs: answer.waitMs },
       };
     case 'outage':
       await deps.fleet.report({ kind: 'outage', code: answer.code }, deps.fleet.callWithout(submission));
       return {
         kind: 'outcome',
-        outcome: { kind: 'standby', code: answer.code, waitMs: deps.fleet.timing.shortWaitMs },
+        outcome: { kind: 'requeue', code: answer.code, waitMs: deps.fleet.timing.shortWaitMs },
       };
     case 'permanent':
       if (answer.alone) {
         deps.onRefused(answer);
-        return { kind: 'outcome', outcome: { kind: 'standby', code: answer.code, waitMs: null } };
+        return { kind: 'outcome', outcome: { kind: 'requeue', code: answer.code, waitMs: null } };
       }
       await deps.fleet.report(
         { kind: 'stop', code: answer.code, message: answer.message },
         deps.fleet.callWithout(submission),
       );
-      return { kind: 'outcome', outcome: { kind: 'standby', code: answer.code, waitMs: null } };
+      return { kind: 'outcome', outcome: { kind: 'requeue', code: answer.code, waitMs: null } };
     default:
       return assertNever(answer);
   }
@@ -152,33 +152,33 @@ async function judge(
       await fleet.reported({ kind: 'row-refused', code, isRecordId: field === 'record_id' }, call, await release());
       const smaller = field === null || field === 'record_id' ? null : without(submission, field, code);
       return smaller === null
-        ? outcome({ kind: 'dead', code: verdict.code, message: verdict.message })
+        ? outcome({ kind: 'discard', code: verdict.code, message: verdict.message })
         : again(smaller);
     }
     case 'stop':
       // The stop comes first: until it stands, other workers go on sending.
       await fleet.report({ kind: 'stop', code: verdict.code, message: verdict.message }, call);
       await release();
-      return outcome({ kind: 'standby', code: verdict.code, waitMs: null });
+      return outcome({ kind: 'requeue', code: verdict.code, waitMs: null });
     case 'token':
       return refusedToken(submission, call, verdict.code, credentials, deps);
     case 'throttled':
       await fleet.report({ kind: 'throttled', code: verdict.code, retryAfterMs: verdict.retryAfterMs }, call);
       await release();
-      return outcome({ kind: 'standby', code: verdict.code, waitMs: null });
+      return outcome({ kind: 'requeue', code: verdict.code, waitMs: null });
     case 'outage':
       return neverSent(submission, call, verdict.code, deps);
     case 'uncertain':
       await fleet.reported(
         uncertainEvent(verdict),
         call,
-        await store.doubt(submission.key, claim.callId, verdict.code),
+        await store.markUncertain(submission.key, claim.callId, verdict.code),
       );
-      return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
+      return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
     case 'unknown':
       await fleet.reported({ kind: 'unknown', code: verdict.code }, call, await release());
       return outcome({
-        kind: 'dead',
+        kind: 'discard',
         code: verdict.code,
         message: `Zoho refused the row with HTTP ${verdict.status} and a code this program does not know; correct the row and retry it.`,
       });
@@ -200,15 +200,15 @@ async function accepted(
   log.error('ledger.conflict', { jobId: key, enrichmentId: id, knownKey: settled.key, knownId: settled.enrichmentId });
   // The row was accepted before, or the id is another row's: the ledger's word stands, and a look-up settles the rest.
   if (settled.key === key) return outcome({ kind: 'done', enrichmentId: settled.enrichmentId, known: true });
-  await store.doubt(key, call.callId, 'ID_OF_ANOTHER_ROW');
-  return outcome({ kind: 'defer', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
+  await store.markUncertain(key, call.callId, 'ID_OF_ANOTHER_ROW');
+  return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
 }
 
 async function answerAlwaysLost(submission: Submission, claim: Claim, { store, fleet }: SubmitDeps): Promise<Step> {
   const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
   await fleet.reported({ kind: 'unsent' }, call, await store.release(submission.key, claim.callId));
   const message = `The row was sent ${claim.sends - 1} times, each answer was lost and Zoho has none of them; look at the row, then retry it.`;
-  return outcome({ kind: 'dead', code: 'ANSWER_ALWAYS_LOST', message });
+  return outcome({ kind: 'discard', code: 'ANSWER_ALWAYS_LOST', message });
 }
 
 async function refusedToken(
@@ -223,7 +223,7 @@ async function refusedToken(
       'Zoho refused a fresh access token too; check the data center (ZOHO_DC) and the credentials, then resume.';
     await fleet.report({ kind: 'stop', code, message }, call);
     await store.release(submission.key, call.callId);
-    return outcome({ kind: 'standby', code, waitMs: null });
+    return outcome({ kind: 'requeue', code, waitMs: null });
   }
   await fleet.reported({ kind: 'unsent' }, call, await store.release(submission.key, call.callId));
   await tokens.reject(credentials.accessToken);
@@ -241,7 +241,7 @@ async function neverSent(
   await fleet.reported(event, call, await store.release(submission.key, call.callId));
   if (expired && submission.expired + 1 < MAX_EXPIRED_CLAIMS)
     return again({ ...submission, expired: submission.expired + 1 });
-  return outcome({ kind: 'standby', code, waitMs: fleet.timing.shortWaitMs });
+  return outcome({ kind: 'requeue', code, waitMs: fleet.timing.shortWaitMs });
 }
 
 function uncertainEvent(verdict: Extract<Verdict, { kind: 'uncertain' }>): FleetEvent {

@@ -63,7 +63,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
       code: 'code' in outcome ? outcome.code : undefined,
       durationMs: Math.round(performance.now() - startedAt),
     });
-    if (outcome.kind === 'standby') fleet.standby(outcome.waitMs, outcome.code);
+    if (outcome.kind === 'requeue') fleet.pauseFetching(outcome.waitMs, outcome.code);
     return settleJob(outcome, job, token, Date.now());
   }
 
@@ -74,7 +74,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
       if (!(error instanceof StoreUnavailableError)) throw error;
       log.warn('store.unavailable', { jobId: job.id, message: error.message });
       // The job waits a little instead of spending an attempt.
-      return { kind: 'standby', code: error.code, waitMs: timing.shortWaitMs };
+      return { kind: 'requeue', code: error.code, waitMs: timing.shortWaitMs };
     }
   }
 

@@ -4,7 +4,7 @@ import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type CollectSettings, createCollector } from './collect.js';
-import { createLookAtZoho } from './look-at-zoho.js';
+import { createEnrichmentList } from './list-enrichments.js';
 import { createHistoryLook } from './lost-history.js';
 import { createReconciler } from './reconcile.js';
 import type { SweepSettings, SweepState } from './sweep-state.js';
@@ -34,10 +34,10 @@ const UNKNOWN_ECHO: SweepState = { leader: null, echo: 'unknown' };
 export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<void> {
   const { engine, settings, log } = deps;
   const { timing } = settings;
-  const cell = engine.store.cell<SweepState>('sweep');
-  const look = createLookAtZoho(deps.reads, engine.store);
-  const reconciler = createReconciler({ ...deps, cell, look });
-  const lookForLost = createHistoryLook({ ...deps, store: engine.store, look, cell, timing, goOn: stillLeads });
+  const document = engine.store.document<SweepState>('sweep');
+  const look = createEnrichmentList(deps.reads, engine.store);
+  const reconciler = createReconciler({ ...deps, document, look });
+  const lookForLost = createHistoryLook({ ...deps, store: engine.store, look, document, timing, goOn: stillLeads });
   const collector = createCollector({ ...deps, signal });
   const lookUps = createPauses(timing);
   const results = createPauses(timing);
@@ -86,7 +86,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   }
 
   async function leads(): Promise<boolean> {
-    const { value } = await cell.change((state, nowMs) => {
+    const { value } = await document.change((state, nowMs) => {
       const leader = leaseTaken(state?.leader ?? null, settings.workerId, nowMs, timing.leaderLeaseMs);
       return leader && { ...(state ?? UNKNOWN_ECHO), leader };
     });

@@ -12,11 +12,11 @@ export interface Timing {
   /** How often rows of dead workers are looked for. */
   readonly stalledCheckMs: number;
   /** A permit, and a worker's membership, not renewed for so long are free again. */
-  readonly placeLeaseMs: number;
+  readonly permitTtlMs: number;
   /** How often a worker tells that it lives. */
   readonly heartbeatMs: number;
   /** The same while it fetches no rows: how soon it notices that the fleet goes on. */
-  readonly standbyHeartbeatMs: number;
+  readonly waitingHeartbeatMs: number;
   /** How soon the first row in line asks again for a permit that another process may have given back. */
   readonly askAgainMs: number;
   /** A row that cannot be sent just now, for a reason that nobody announces the end of, waits so long. */
@@ -74,9 +74,9 @@ const DEFAULTS = {
   sendWithinMs: 5_000,
   stalledCheckMs: 2_000,
   // Dead workers free their permits within 10 s: lease, and a heartbeat of those who notice.
-  placeLeaseMs: 8_000,
+  permitTtlMs: 8_000,
   heartbeatMs: 1_000,
-  standbyHeartbeatMs: 250,
+  waitingHeartbeatMs: 250,
   askAgainMs: 25,
   shortWaitMs: 1_000,
   uncertainRecheckMs: 30_000,
@@ -118,7 +118,7 @@ export function timingFor(requestTimeoutMs: number, changes: Partial<Timing> = {
 
 /** What is wrong with these times; undefined when nothing is. */
 export function contradictionIn(timing: Timing, requestTimeoutMs: number): string | undefined {
-  const { sendWithinMs, claimLostAfterMs, lockDurationMs, stalledCheckMs, placeLeaseMs, heartbeatMs } = timing;
+  const { sendWithinMs, claimLostAfterMs, lockDurationMs, stalledCheckMs, permitTtlMs, heartbeatMs } = timing;
   if (!(claimLostAfterMs > sendWithinMs + requestTimeoutMs)) {
     return 'a claim would be taken for lost while its request may still be under way';
   }
@@ -126,8 +126,8 @@ export function contradictionIn(timing: Timing, requestTimeoutMs: number): strin
   // BullMQ renews a lock after half its time at the latest.
   if (!(lockDurationMs / 2 > heartbeatMs))
     return "BullMQ's lock would be renewed more often than a worker tells it is alive";
-  if (!(placeLeaseMs >= 3 * heartbeatMs)) return 'a permit would end when two heartbeats are late';
-  if (!(placeLeaseMs + heartbeatMs < 10_000)) return 'dead workers would keep their permits for longer than 10 s';
+  if (!(permitTtlMs >= 3 * heartbeatMs)) return 'a permit would end when two heartbeats are late';
+  if (!(permitTtlMs + heartbeatMs < 10_000)) return 'dead workers would keep their permits for longer than 10 s';
   if (!(stalledCheckMs < lockDurationMs))
     return 'rows of dead workers would be looked for more rarely than they can be lost';
   if (!(timing.lateAcceptMs > requestTimeoutMs)) return 'a row would be given up while its request may be under way';

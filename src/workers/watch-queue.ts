@@ -130,7 +130,7 @@ async function watchResults(engine: Engine, patienceMs: number) {
       pending = ledger.pending;
       const quietMs = performance.now() - changedAtMs;
       if (pending === 0 || quietMs > patienceMs) return false;
-      const { value } = await engine.store.cell<CollectorState>('collector').read();
+      const { value } = await engine.store.document<CollectorState>('collector').read();
       const hasLooked = value !== null && value.lookedAtMs >= startedAtMs;
       if (hasLooked && value.refused !== null) return false;
       if ((await engine.store.pending({ sinceMs: startedAtMs - LATELY_MS, limit: 1 })).size > 0) return true;
@@ -168,7 +168,7 @@ async function nextLook(
   resultPollMs: number,
 ): Promise<number | null> {
   const [{ value }, oldest] = await Promise.all([
-    engine.store.cell<CollectorState>('collector').read(),
+    engine.store.document<CollectorState>('collector').read(),
     engine.store.pending({ sinceMs: 0, limit: 1 }),
   ]);
   const state = value ?? INITIAL_COLLECTOR;

@@ -30,7 +30,7 @@ const ASK_AGAIN_MS = 250;
  * worker knows is written back first. A row is admitted only over a connection on which the store was found whole.
  */
 export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMemoryDeps): WorkerMemory {
-  const cell = store.cell<History>('history');
+  const cell = store.document<History>('history');
   /** The latest state of rows this worker claimed. */
   const written = new Map<IdentityKey, LedgerEntry>();
   let number = 0;
@@ -71,8 +71,8 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
         change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(settled.nowMs) });
         return settled;
       },
-      doubt: async (key, callId, reason) => {
-        const reported = await store.doubt(key, callId, reason);
+      markUncertain: async (key, callId, reason) => {
+        const reported = await store.markUncertain(key, callId, reason);
         change(key, callId, { state: 'uncertain', reason });
         return reported;
       },
@@ -150,7 +150,7 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
   }
 
   function notWhole(): Refusal {
-    return { kind: 'standby', control, waitMs: ASK_AGAIN_MS, reason: 'looking' };
+    return { kind: 'held-back', control, waitMs: ASK_AGAIN_MS, reason: 'looking' };
   }
 
   function change(key: IdentityKey, callId: string, to: Partial<LedgerEntry>): void {

@@ -106,9 +106,9 @@ export function createZohoReads({ store, zoho, tokens, fleet, onRefused }: ZohoR
         ...(slotMs === undefined ? {} : { slotMs }),
       });
       if (admission.kind === 'go') return;
-      slotMs = admission.kind === 'wait' ? admission.slotMs : undefined;
-      if (admission.kind === 'busy') {
-        await fleet.placeFreed(callId);
+      slotMs = admission.kind === 'not-yet' ? admission.slotMs : undefined;
+      if (admission.kind === 'no-permit') {
+        await fleet.waitForPermit(callId);
         continue;
       }
       fleet.callEnded(callId);

@@ -71,11 +71,11 @@ describe('the dashboard in a browser', () => {
     await expectFigures(0, 0, 0, 0);
     const [key, otherKey] = await queueRows(queue, goodRows(2));
     if (key === undefined || otherKey === undefined) throw new Error('Two rows have two keys.');
-    const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
+    const limits = { callsPerSecond: 0, maxInFlight: 9, permitTtlMs: 60_000 };
     const sent = { module: 'Accounts' };
     await engine.store.admit({ key, callId: 'c1', sent, limits, claimLostAfterMs: 60_000 });
     await expectFigures(0, 0, 0, 1);
-    await engine.store.doubt(key, 'c1', 'ECONNRESET');
+    await engine.store.markUncertain(key, 'c1', 'ECONNRESET');
     await expectFigures(0, 1, 0, 0);
     await engine.store.hold(key, 'c1', 'NOT_FOUND');
     await expectFigures(0, 0, 1, 0);
@@ -167,7 +167,7 @@ describe('the dashboard in a browser', () => {
       await look(page, null);
       // Zoho grants more, and the answer from before that is forgotten.
       scene.sandbox.configure({ quota: 2_000 });
-      await engine.store.cell('allowance').change(() => ({ atMs: 0, allowance: null }));
+      await engine.store.document('allowance').change(() => ({ atMs: 0, allowance: null }));
       await page.getByLabel('Drop a CSV file here').setInputFiles(path);
       await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
       await page.getByText('Not queued').waitFor();
@@ -202,7 +202,7 @@ describe('the dashboard in a browser', () => {
     await tabTo(page, 'Resume');
     await page.keyboard.press('Enter');
     await page.getByText('The stop with LIMIT_EXCEEDED is lifted').waitFor();
-    expect((await scene.engine.store.control.read()).value?.mode).toBe('probing');
+    expect((await scene.engine.store.control.read()).value?.mode).toBe('canary');
   });
 
   test('uploads a file, corrects its columns and queues its rows with the keyboard alone', () =>

@@ -127,7 +127,7 @@ describe('a page that is kept up to date', () => {
   test('paints the allowance that anybody asked for lately, before it asks itself', async () => {
     const scene = await openWorkScene(pages.t);
     const allowance = { total: 2_000, used: 540, left: 1_460, source: 'zoho' };
-    await scene.engine.store.cell('allowance').change((_, atMs) => ({ atMs, allowance }));
+    await scene.engine.store.document('allowance').change((_, atMs) => ({ atMs, allowance }));
     const { url } = await serve(scene);
     expect(await (await fetch(url)).text()).toMatch(/Enrichments left<\/dt><dd><b>1,460<\/b><small>of 2,000</);
   });

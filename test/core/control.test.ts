@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   afterAnswer,
   type Control,
+  canaryTaken,
   decisionsKept,
   type FleetCall,
   type FleetEvent,
@@ -10,7 +11,6 @@ import {
   fieldsChosen,
   INITIAL_CONTROL,
   mayWork,
-  probeTaken,
   resumed,
   stopped,
 } from '../../src/lib/core/control.js';
@@ -37,8 +37,8 @@ const ACCEPTED: FleetEvent = { kind: 'accepted' };
 const THROTTLED: FleetEvent = { kind: 'throttled', code: 'TOO_MANY_REQUESTS', retryAfterMs: null };
 
 const stoppedByQuota = after(INITIAL_CONTROL, QUOTA);
-const probing = resumed(stoppedByQuota);
-const probed = probeTaken(probing, probing, { key: 'r1a', callId: 'w.1' }, NOW, LEASE_MS);
+const canary = resumed(stoppedByQuota);
+const probed = canaryTaken(canary, canary, { key: 'r1a', callId: 'w.1' }, NOW, LEASE_MS);
 
 describe('fields that the fleet goes without', () => {
   const withoutEmail = fieldsChosen(INITIAL_CONTROL, { without: ['email'], with: [] });
@@ -64,8 +64,8 @@ describe('a store that went back in time', () => {
   });
 
   test('is believed in everything else', () => {
-    expect(decisionsKept(INITIAL_CONTROL, probing)).toBe(INITIAL_CONTROL);
-    expect(decisionsKept(probing, stoppedByQuota)).toBe(probing);
+    expect(decisionsKept(INITIAL_CONTROL, canary)).toBe(INITIAL_CONTROL);
+    expect(decisionsKept(canary, stoppedByQuota)).toBe(canary);
   });
 });
 
@@ -115,19 +115,19 @@ describe('the stop', () => {
   });
 });
 
-describe('the probe after a resume', () => {
+describe('the canary after a resume', () => {
   test('opens in a new epoch and lets nobody else work once it is taken', () => {
-    expect(probing).toMatchObject({ mode: 'probing', epoch: 2, probe: { cause: 'resume', key: null, passes: 0 } });
-    expect(mayWork(probing, NOW)).toBe(true);
+    expect(canary).toMatchObject({ mode: 'canary', epoch: 2, canary: { cause: 'resume', key: null, passes: 0 } });
+    expect(mayWork(canary, NOW)).toBe(true);
     expect(mayWork(probed, NOW)).toBe(false);
   });
 
   test('goes to one worker only when two saw it open', () => {
-    expect(probeTaken(probed, probing, { key: 'r1b', callId: 'v.1' }, NOW, LEASE_MS)).toBe(probed);
+    expect(canaryTaken(probed, canary, { key: 'r1b', callId: 'v.1' }, NOW, LEASE_MS)).toBe(probed);
   });
 
   test('releases the fleet when Zoho accepts its row', () => {
-    expect(after(probed, ACCEPTED)).toMatchObject({ mode: 'running', epoch: 2, stop: null, probe: null });
+    expect(after(probed, ACCEPTED)).toMatchObject({ mode: 'running', epoch: 2, stop: null, canary: null });
   });
 
   test('stops the fleet again when the quota is still spent', () => {
@@ -140,25 +140,25 @@ describe('the probe after a resume', () => {
     { kind: 'unreadable', code: 'UNREADABLE' },
     { kind: 'unknown', code: 'ODD' },
   ])('is passed on at most five times, then the fleet stops again: $kind', (event) => {
-    let control = probing;
+    let control = canary;
     for (let pass = 1; pass <= 5; pass++) {
-      control = probeTaken(control, control, { key: `r1${pass}`, callId: `w.${pass}` }, NOW, LEASE_MS);
+      control = canaryTaken(control, control, { key: `r1${pass}`, callId: `w.${pass}` }, NOW, LEASE_MS);
       control = after(control, event, { callId: `w.${pass}` });
       if (control.mode === 'stopped') break;
-      expect(control).toMatchObject({ mode: 'probing', probe: { key: null, passes: pass } });
+      expect(control).toMatchObject({ mode: 'canary', canary: { key: null, passes: pass } });
     }
-    control = probeTaken(control, control, { key: 'r16', callId: 'w.6' }, NOW, LEASE_MS);
+    control = canaryTaken(control, control, { key: 'r16', callId: 'w.6' }, NOW, LEASE_MS);
     control = after(control, event, { callId: 'w.6' });
     expect(control.mode).toBe('stopped');
   });
 
   test('is handed back uncounted when nothing was sent', () => {
-    expect(after(probed, { kind: 'unsent' })).toMatchObject({ mode: 'probing', probe: { key: null, passes: 0 } });
+    expect(after(probed, { kind: 'unsent' })).toMatchObject({ mode: 'canary', canary: { key: null, passes: 0 } });
   });
 
   test('is handed on and counted when its worker died', () => {
-    const next = probeTaken(probed, probed, { key: 'r1b', callId: 'v.1' }, NOW, LEASE_MS);
-    expect(next.probe).toMatchObject({ key: 'r1b', callId: 'v.1', passes: 1 });
+    const next = canaryTaken(probed, probed, { key: 'r1b', callId: 'v.1' }, NOW, LEASE_MS);
+    expect(next.canary).toMatchObject({ key: 'r1b', callId: 'v.1', passes: 1 });
   });
 
   test('may be asked about again when its lease to be admitted is over', () => {
@@ -170,10 +170,10 @@ describe('the outage breaker', () => {
   const open = [1, 2, 3].reduce((control) => after(control, OUTAGE), INITIAL_CONTROL);
 
   test('opens after three outages in a row and holds the whole fleet', () => {
-    expect(open).toMatchObject({ mode: 'probing', holdReason: 'outage', probe: { cause: 'outage', key: null } });
-    expect(open.holdUntilMs).toBeGreaterThan(NOW);
+    expect(open).toMatchObject({ mode: 'canary', backoffReason: 'outage', canary: { cause: 'outage', key: null } });
+    expect(open.backoffUntilMs).toBeGreaterThan(NOW);
     expect(mayWork(open, NOW)).toBe(false);
-    expect(mayWork(open, open.holdUntilMs)).toBe(true);
+    expect(mayWork(open, open.backoffUntilMs)).toBe(true);
   });
 
   test('stays closed when an accepted row lies between', () => {
@@ -185,15 +185,15 @@ describe('the outage breaker', () => {
     expect(after(open, OUTAGE, { callId: 'other' })).toBe(open);
   });
 
-  test('waits longer after each failed probe, never beyond the cap, and never stops the fleet', () => {
+  test('waits longer after each failed canary, never beyond the cap, and never stops the fleet', () => {
     let control = open;
-    let wait = control.holdUntilMs - NOW;
+    let wait = control.backoffUntilMs - NOW;
     for (let round = 0; round < 50; round++) {
-      const now = control.holdUntilMs;
-      control = probeTaken(control, control, { key: 'k', callId: `p${round}` }, now, LEASE_MS);
+      const now = control.backoffUntilMs;
+      control = canaryTaken(control, control, { key: 'k', callId: `p${round}` }, now, LEASE_MS);
       control = after(control, OUTAGE, { callId: `p${round}`, sentAtMs: now }, now);
-      const next = control.holdUntilMs - now;
-      expect(control.mode).toBe('probing');
+      const next = control.backoffUntilMs - now;
+      expect(control.mode).toBe('canary');
       expect(next).toBeGreaterThanOrEqual(Math.min(wait, POLICY.backoff.capMs / 2));
       expect(next).toBeLessThanOrEqual(POLICY.backoff.capMs);
       wait = next;
@@ -203,11 +203,11 @@ describe('the outage breaker', () => {
   test.each<FleetEvent>([ACCEPTED, { kind: 'row-refused', isRecordId: false, code: 'INVALID_DATA' }])(
     'closes when Zoho answers at all: $kind',
     (event) => {
-      const taken = probeTaken(open, open, { key: 'k', callId: 'p' }, NOW, LEASE_MS);
+      const taken = canaryTaken(open, open, { key: 'k', callId: 'p' }, NOW, LEASE_MS);
       expect(after(taken, event, { callId: 'p' })).toMatchObject({
         mode: 'running',
-        probe: null,
-        holdUntilMs: 0,
+        canary: null,
+        backoffUntilMs: 0,
         streaks: { outage: 0 },
       });
     },
@@ -217,14 +217,21 @@ describe('the outage breaker', () => {
 describe('throttling', () => {
   test('holds the fleet, halves its calls in flight, and counts one throttle once', () => {
     const held = after(INITIAL_CONTROL, THROTTLED, { sentAtMs: NOW - 10 });
-    expect(held).toMatchObject({ mode: 'running', holdReason: 'throttled', maxInFlight: 4, streaks: { throttled: 1 } });
+    expect(held).toMatchObject({
+      mode: 'running',
+      backoffReason: 'throttled',
+      maxInFlight: 4,
+      streaks: { throttled: 1 },
+    });
     expect(after(held, THROTTLED, { sentAtMs: NOW - 5 }, NOW + 1)).toBe(held);
   });
 
   test('respects a longer Retry-After, also one that comes with a later answer', () => {
     const held = after(INITIAL_CONTROL, { ...THROTTLED, retryAfterMs: 30_000 }, { sentAtMs: NOW - 10 });
-    expect(held.holdUntilMs).toBe(NOW + 30_000);
-    expect(after(held, { ...THROTTLED, retryAfterMs: 60_000 }, { sentAtMs: NOW - 5 }).holdUntilMs).toBe(NOW + 60_000);
+    expect(held.backoffUntilMs).toBe(NOW + 30_000);
+    expect(after(held, { ...THROTTLED, retryAfterMs: 60_000 }, { sentAtMs: NOW - 5 }).backoffUntilMs).toBe(
+      NOW + 60_000,
+    );
   });
 
   test('is not lifted by the yes to a call that left before it', () => {
@@ -234,14 +241,14 @@ describe('throttling', () => {
 
   test('gives no call in flight back for the time in which nobody sent', () => {
     const held = after(INITIAL_CONTROL, { ...THROTTLED, retryAfterMs: 60_000 });
-    const at = held.holdUntilMs + 10;
-    expect(after(held, ACCEPTED, { sentAtMs: at }, at)).toMatchObject({ maxInFlight: 4, holdReason: null });
+    const at = held.backoffUntilMs + 10;
+    expect(after(held, ACCEPTED, { sentAtMs: at }, at)).toMatchObject({ maxInFlight: 4, backoffReason: null });
   });
 
   test('gives one call in flight back at a time until the configured number is reached', () => {
     let control = after(INITIAL_CONTROL, THROTTLED);
     const seen: (number | null)[] = [];
-    for (let now = control.holdUntilMs; control.maxInFlight !== null; now += 500) {
+    for (let now = control.backoffUntilMs; control.maxInFlight !== null; now += 500) {
       control = after(control, ACCEPTED, { sentAtMs: now }, now);
       if (seen.at(-1) !== control.maxInFlight) seen.push(control.maxInFlight);
     }
@@ -277,21 +284,21 @@ test('whatever answers come, a stop is left only by a resume and the epoch never
     { kind: 'unknown', code: 'X' },
     { kind: 'unreadable', code: 'X' },
   );
-  const step = fc.record({ event, age: fc.nat(2), probe: fc.boolean(), resume: fc.boolean(), take: fc.boolean() });
+  const step = fc.record({ event, age: fc.nat(2), canary: fc.boolean(), resume: fc.boolean(), take: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       let control = INITIAL_CONTROL;
-      for (const [index, { event, age, probe, resume, take }] of steps.entries()) {
+      for (const [index, { event, age, canary, resume, take }] of steps.entries()) {
         const before = control;
-        if (take) control = probeTaken(control, control, { key: `k${index}`, callId: `c${index}` }, NOW, LEASE_MS);
+        if (take) control = canaryTaken(control, control, { key: `k${index}`, callId: `c${index}` }, NOW, LEASE_MS);
         control = after(control, event, {
           epoch: control.epoch - age,
-          callId: probe ? (control.probe?.callId ?? '-') : '-',
+          callId: canary ? (control.canary?.callId ?? '-') : '-',
         });
         expect(control.epoch).toBeGreaterThanOrEqual(before.epoch);
         if (before.mode === 'stopped') expect(control).toBe(before);
-        expect(control.mode === 'stopped').toBe(control.stop !== null && control.probe === null);
-        expect(control.mode === 'probing').toBe(control.probe !== null);
+        expect(control.mode === 'stopped').toBe(control.stop !== null && control.canary === null);
+        expect(control.mode === 'canary').toBe(control.canary !== null);
         if (resume) control = resumed(control);
       }
     }),

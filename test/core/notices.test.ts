@@ -24,12 +24,12 @@ describe('an event is told once', () => {
   const at = (control: FleetPicture['control']) => ({ ...RUNNING, control });
 
   test('a stop, its resume and the end of all work', () => {
-    const probing = resumed(STOPPED);
+    const canary = resumed(STOPPED);
     const pictures = [
       RUNNING,
       at(STOPPED),
       at(STOPPED),
-      at(probing),
+      at(canary),
       { ...RUNNING, control: { ...INITIAL_CONTROL, epoch: 2 } },
       IDLE,
       IDLE,

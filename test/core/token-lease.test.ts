@@ -42,6 +42,12 @@ describe('who refreshes', () => {
     expect(plan(state, 'b', 2_000)).toEqual({ kind: 'wait', waitMs: 34_000 });
   });
 
+  test('a lease holds for as long as its own worker asked, also before one that asks for less', () => {
+    const state = leased(null, 'a', 0);
+    expect(planToken(state, { ...request('b'), leaseMs: 5_000 }, 1_000)).toEqual({ kind: 'wait', waitMs: 34_000 });
+    expect(planToken(state, request('b'), -HOUR)).toMatchObject({ kind: 'refresh', next: { lease: { holder: 'b' } } });
+  });
+
   test('the lease of a killed worker ends, and another takes it', () => {
     const state = leased(null, 'a', 0);
     expect(plan(state, 'b', 35_000)).toMatchObject({ kind: 'refresh', next: { lease: { holder: 'b' } } });

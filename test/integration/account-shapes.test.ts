@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { effortOf } from '../../src/lib/core/effort.js';
+import { estimateOf } from '../../src/lib/core/estimate.js';
 import { parseEnrichmentConfigs, parseFeature, parseOrg, parseUserCount } from '../../src/lib/zoho/account-shapes.js';
 import { type Allowance, readAllowance } from '../../src/lib/zoho/allowance.js';
 
@@ -111,7 +111,7 @@ describe('the allowance', () => {
 });
 
 test('rows cost a submission and at most 1.1 calls for results each, at 98% of the rate', () => {
-  expect(effortOf(1_000, 10)).toEqual({ posts: 1_000, polls: 1_100, seconds: 215 });
-  expect(effortOf(0, 10)).toEqual({ posts: 0, polls: 0, seconds: 0 });
-  expect(effortOf(1, 0.5)).toEqual({ posts: 1, polls: 2, seconds: 7 });
+  expect(estimateOf(1_000, 10)).toEqual({ posts: 1_000, polls: 1_100, seconds: 215 });
+  expect(estimateOf(0, 10)).toEqual({ posts: 0, polls: 0, seconds: 0 });
+  expect(estimateOf(1, 0.5)).toEqual({ posts: 1, polls: 2, seconds: 7 });
 });

@@ -236,7 +236,7 @@ describe('an answer that leaves open whether Zoho took the row', () => {
     scene.sandbox.configure({ faults: [garbage('Odd')] });
     await queueRows(scene.queue, [...goodRows(1, 'Odd'), ...goodRows(1), ...goodRows(1, 'Oddest')]);
     scene.work(ALONE);
-    await waitFor(async () => (await scene.engine.store.counts()).uncertain === 2, { what: 'two doubts' });
+    await waitFor(async () => (await scene.engine.store.counts()).uncertain === 2, { what: 'two uncertain' });
     expect((await scene.engine.store.control.read()).value?.mode).toBe('running');
     await queueRows(scene.queue, [...goodRows(2, 'Odder'), ...goodRows(2, 'Good')]);
     const stopped = await waitFor(async () => {

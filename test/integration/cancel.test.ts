@@ -12,7 +12,7 @@ import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
 import { setup } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
 
-const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000, placeLeaseMs: 60_000 };
+const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
 describe.each(ENGINE_KINDS)('cancelRows on the %s engine', (kind) => {
   const all = setup();
@@ -65,7 +65,7 @@ describe.each(ENGINE_KINDS)('cancelRows on the %s engine', (kind) => {
     const { v: _version, line: _line, ...sent } = job?.data ?? { v: 1, module: '' };
     const key = job?.id as IdentityKey;
     await engine.store.admit({ key, callId: 'c', sent, limits: LIMITS, claimLostAfterMs: 60_000 });
-    await engine.store.doubt(key, 'c', 'LOST');
+    await engine.store.markUncertain(key, 'c', 'LOST');
     expect(await cancel(path)).toMatchObject({ cancelled: 1, left: 1 });
     expect((await queue.getWaiting(0, -1)).map(({ id }) => id)).toEqual([key]);
   });

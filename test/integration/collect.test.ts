@@ -119,7 +119,7 @@ describe.each(ENGINES_IN_TURN)('on the %s engine, a worker that waits for result
       await waitFor(async () => (await engine.store.counts()).pending <= left, { timeoutMs: 60_000, what: 'results' });
       worker.end();
       await worker.ended;
-      await engine.store.cell<{ leader: unknown }>('sweep').change((state) => ({ ...state, leader: null }));
+      await engine.store.document<{ leader: unknown }>('sweep').change((state) => ({ ...state, leader: null }));
     }
     expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ pending: 0 });
     const { ours, theirs } = await bothRecords(engine, sandbox, keys);

@@ -16,7 +16,7 @@ jest.setTimeout(180_000);
 const JOBS = bySuite([['5,000', 5_000] as const], [['200,000', 200_000] as const]);
 const CHUNK = 1_000;
 /** A read may touch so many elements of a list or a set, however many it has: problems are grouped over the latest thousand. */
-const MOST_ELEMENTS = 1_000;
+const MAX_ELEMENTS = 1_000;
 /** A job's own hash, and those of a fixed number of fields. */
 const SMALL_HASH = /r1(job|entry|failing)\d+$|:meta$/;
 
@@ -74,7 +74,7 @@ function jobs(name: string, from: number, count: number): Parameters<EnrichQueue
 
 /** Rows that were submitted, some of which Zoho then failed. */
 async function fillLedger({ store }: Engine): Promise<void> {
-  const limits = { callsPerSecond: 0, maxInFlight: 50, placeLeaseMs: 60_000 };
+  const limits = { callsPerSecond: 0, maxInFlight: 50, permitTtlMs: 60_000 };
   const submit = async (at: number) => {
     const key = `r1entry${at}` as IdentityKey;
     const call = { key, callId: `call-${at}`, sent: { module: 'Accounts' }, limits, claimLostAfterMs: 60_000 };
@@ -139,5 +139,5 @@ function numberAfter(words: readonly string[], option: string, behind = 1): numb
 }
 
 function isFew(elements: number | null): boolean {
-  return elements !== null && elements >= 0 && elements <= MOST_ELEMENTS;
+  return elements !== null && elements >= 0 && elements <= MAX_ELEMENTS;
 }

@@ -81,7 +81,7 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
   const ACME = keyOf('Acme Ltd', 'www.acme.example');
   const HARBOUR = keyOf('Harbour & Sons', 'harbour.example');
   const NORTHWIND = keyOf('Northwind', 'northwind.example');
-  const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
+  const limits = { callsPerSecond: 0, maxInFlight: 9, permitTtlMs: 60_000 };
 
   async function claim(key: IdentityKey, name: string, website?: string): Promise<void> {
     const sent = { ...COLUMNS, name, ...(website === undefined ? {} : { website }) };
@@ -180,7 +180,7 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
 
   test('the question before sending names what is used, of what is left, and the org, without a script too', async () => {
     const allowance = { total: 500, used: 202, left: 298, source: 'zoho' } as const;
-    await engine.store.cell('allowance').change((_, atMs) => ({ atMs, allowance }));
+    await engine.store.document('allowance').change((_, atMs) => ({ atMs, allowance }));
     const account = { dataCenter: 'EU', isSandbox: false, org: () => 'Acme <Holding>' };
     const dashboard = await start({ account });
     const file = dashboard.url + (await upload(dashboard));
@@ -321,7 +321,7 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
   ])('a person decides on a held row: %s', async (answer, state) => {
     const dashboard = await start();
     await claim(ACME, 'Acme Ltd');
-    await engine.store.doubt(ACME, `c-${ACME}`, 'ECONNRESET');
+    await engine.store.markUncertain(ACME, `c-${ACME}`, 'ECONNRESET');
     await engine.store.hold(ACME, `c-${ACME}`, 'NOT_FOUND');
     await waitFor(async () => (await text(dashboard.url)).includes('Needs your decision <span class="count">1</span>'));
     const row = `${dashboard.url}/rows/${ACME}`;

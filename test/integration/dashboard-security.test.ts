@@ -305,7 +305,7 @@ describe('dashboard access', () => {
       expect([path, await ask(path)]).toEqual([path, expected]);
     }
     expect(await ask('/resume', 'POST', new URLSearchParams({ epoch: '1' }))).toBe(expected);
-    expect((await engine.store.control.read()).value?.mode).toBe(expected === 403 ? 'stopped' : 'probing');
+    expect((await engine.store.control.read()).value?.mode).toBe(expected === 403 ? 'stopped' : 'canary');
   });
 
   test('lets other sites link to it, and load nothing of it', async () => {
@@ -514,8 +514,8 @@ describe('dashboard access', () => {
     });
     const guarded = await openEngine({ ...settings, redisUrl: own.url }, quietLog);
     closers.push(() => guarded.close());
-    await guarded.store.cell('token').change(() => ({ accessToken, refreshToken }));
-    await guarded.store.cell('account').change(() => ({ clientSecret }));
+    await guarded.store.document('token').change(() => ({ accessToken, refreshToken }));
+    await guarded.store.document('account').change(() => ({ clientSecret }));
     await guarded.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
     const { work } = loadConfig({ ...environment, ZOHO_CLIENT_ID: 'client' });
     const actions = createFileActions({ engine: guarded, work, allowance: async () => null });

@@ -103,7 +103,7 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     });
     const answer = await resume(dashboard, epochOn(page));
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/']);
-    expect((await engine.store.control.read()).value?.mode).toBe('probing');
+    expect((await engine.store.control.read()).value?.mode).toBe('canary');
     await waitFor(async () => (await pageOf(dashboard)).includes('Testing with one row first'));
     expect((await resume(dashboard, epochOn(page))).status).toBe(303);
   });
@@ -133,9 +133,9 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     await engine.store.heartbeat('w1', [], 60_000);
     await engine.store.control.change((_, nowMs) => ({
       ...INITIAL_CONTROL,
-      holdReason: 'throttled',
-      holdUntilMs: nowMs + 60_000,
-      heldSinceMs: nowMs,
+      backoffReason: 'throttled',
+      backoffUntilMs: nowMs + 60_000,
+      backoffSinceMs: nowMs,
       maxInFlight: 2,
     }));
     await waitFor(async () =>
@@ -283,7 +283,7 @@ Branch 4,Acme Ltd,info@acme.example
       return jobs.map(({ data }) => data.name).sort();
     };
 
-    const remembered = async () => (await engine.store.cell<readonly unknown[]>('mappings').read()).value;
+    const remembered = async () => (await engine.store.document<readonly unknown[]>('mappings').read()).value;
 
     test('shows the columns found, the first rows and the plan, and queues nothing by itself', async () => {
       const file = await fileUrl(await startWithFiles());
@@ -434,7 +434,7 @@ Branch 4,Acme Ltd,info@acme.example
 const HALF = { duplex: 'half' } as object;
 
 async function submitted({ store }: Engine, key: IdentityKey, id: string): Promise<void> {
-  const limits = { callsPerSecond: 0, maxInFlight: 9, placeLeaseMs: 60_000 };
+  const limits = { callsPerSecond: 0, maxInFlight: 9, permitTtlMs: 60_000 };
   await store.admit({ key, callId: `call-${id}`, sent: { module: 'Accounts' }, limits, claimLostAfterMs: 60_000 });
   await store.settle(key, `call-${id}`, id as EnrichmentId);
 }

@@ -127,8 +127,8 @@ describe('the times of a worker', () => {
   test.each([
     ['claimLostAfterMs', 35_000, 'still be under way'],
     ['lockDurationMs', 40_000, 'end before the claim'],
-    ['placeLeaseMs', 2_500, 'two heartbeats'],
-    ['placeLeaseMs', 9_500, 'longer than 10 s'],
+    ['permitTtlMs', 2_500, 'two heartbeats'],
+    ['permitTtlMs', 9_500, 'longer than 10 s'],
     ['heartbeatMs', 30_000, 'renewed more often'],
     ['stalledCheckMs', 60_000, 'more rarely'],
     ['sendWithinMs', 10_000, 'still be under way'],

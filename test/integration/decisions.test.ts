@@ -123,7 +123,7 @@ test('a stop that the store has lost is put back by the workers that know of it'
     await worker.ended;
   });
   await waitFor(() => stoppedSeen, { what: 'the worker to know of the stop' });
-  await client.del(`{${prefix}}:store:cell:control`);
+  await client.del(`{${prefix}}:store:document:control`);
   await waitFor(async () => (await engine.store.control.read()).value?.mode === 'stopped', {
     what: 'the stop to be back',
   });

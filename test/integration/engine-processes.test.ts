@@ -19,7 +19,7 @@ const ask = (name: string, callId: string): AdmitRequest => ({
   key: key(name),
   callId,
   sent: { module: 'Accounts', name },
-  limits: { callsPerSecond: 0, maxInFlight: 1_000, placeLeaseMs: 30_000 },
+  limits: { callsPerSecond: 0, maxInFlight: 1_000, permitTtlMs: 30_000 },
   claimLostAfterMs: 60_000,
 });
 const job = (name: string) => ({
@@ -60,7 +60,7 @@ describe.each(ENGINE_KINDS)('two processes on %s', (kind) => {
     expect(await second.counts()).toMatchObject({ waiting: 2 });
     for (let n = 0; n < 20; n++) {
       const both = await Promise.all([first.store('admit', ask(`${n}`, 'x')), second.store.admit(ask(`${n}`, 'y'))]);
-      expect(both.map((answer) => answer.kind).sort()).toEqual(['go', 'pending']);
+      expect(both.map((answer) => answer.kind).sort()).toEqual(['go', 'claimed']);
     }
     expect(await second.store.counts()).toMatchObject({ sending: 20 });
   });
@@ -68,12 +68,12 @@ describe.each(ENGINE_KINDS)('two processes on %s', (kind) => {
   test('a process killed with claims leaves them to be looked up, and its places to others after the lease', async () => {
     const settings = await place(kind);
     const dying = await start(settings);
-    const limits = { callsPerSecond: 0, maxInFlight: 2, placeLeaseMs: 1_500 };
+    const limits = { callsPerSecond: 0, maxInFlight: 2, permitTtlMs: 1_500 };
     expect(await dying.store('admit', { ...ask('a', 'c1'), limits })).toMatchObject({ kind: 'go' });
     expect(await dying.store('admit', { ...ask('b', 'c2'), limits })).toMatchObject({ kind: 'go' });
     await dying.kill();
     const { store } = await openHere(settings);
-    expect(await store.admit({ ...ask('a', 'c3'), limits })).toMatchObject({ kind: 'pending' });
+    expect(await store.admit({ ...ask('a', 'c3'), limits })).toMatchObject({ kind: 'claimed' });
     await waitFor(async () => (await store.admit({ ...ask('c', 'c4'), limits })).kind === 'go');
     expect(await store.expireClaims(1_000, 10)).toEqual([key('a'), key('b')]);
     expect(await store.admit({ ...ask('a', 'c5'), limits })).toEqual({ kind: 'uncertain', held: false });
@@ -91,7 +91,7 @@ describe('the host of the embedded database', () => {
     const before = performance.now();
     const answers = await Promise.all(others.map((other) => other.store('admit', ask('a', 'c2'))));
     expect(performance.now() - before).toBeLessThan(10_000);
-    expect(answers).toMatchObject([{ kind: 'pending' }, { kind: 'pending' }]);
+    expect(answers).toMatchObject([{ kind: 'claimed' }, { kind: 'claimed' }]);
     for (const other of others) expect(await other.counts()).toMatchObject({ waiting: 3 });
     const hosted = await Promise.all(others.map((other) => other.events()));
     expect(hosted.flat().filter((event) => event === 'engine.hosting')).toHaveLength(1);
@@ -126,7 +126,7 @@ describe('the host of the embedded database', () => {
       const sent = Promise.all(
         names.map(async (name) => {
           await queue.addBulk([job(name), job(`${name}b`)] as never);
-          return here.jobFates([key(name), key(`${name}b`)]);
+          return here.jobStatuses([key(name), key(`${name}b`)]);
         }),
       );
       for (const host of hosts) {

@@ -48,7 +48,7 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     return t.closing(worker, (w) => w.close());
   }
 
-  const fate = async (name: string) => (await engine.jobFates([key(name)])).get(key(name));
+  const fate = async (name: string) => (await engine.jobStatuses([key(name)])).get(key(name));
   const counts = { waiting: 0, active: 0, delayed: 0, completed: 0, failed: 0 };
 
   test('keeps one job an id and hands jobs out in file order', async () => {
@@ -183,7 +183,7 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     await queue.getJob(key('again')).then((job) => job?.retry('failed', { resetAttemptsMade: true }));
     await add('waiting');
 
-    const fates = await engine.jobFates([...names, 'absent'].map(key));
+    const fates = await engine.jobStatuses([...names, 'absent'].map(key));
     expect(Object.fromEntries([...fates].map(([k, { state }]) => [k.slice(2), state]))).toEqual({
       waiting: 'waiting',
       completed: 'completed',
@@ -199,7 +199,7 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     for (const [k, { state }] of fates) {
       expect(await queue.getJobState(k)).toBe(state === 'absent' ? 'unknown' : state);
     }
-    const withJob = await engine.keysWithJob([...fates.keys()]);
+    const withJob = await engine.existingJobs([...fates.keys()]);
     expect([...fates.keys()].filter((k) => !withJob.has(k))).toEqual([key('absent')]);
     release();
     await worker.close();
@@ -208,10 +208,10 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
   test('answers for thousands of keys', async () => {
     const names = Array.from({ length: 2_500 }, () => randomUUID());
     await add(...names);
-    const fates = await engine.jobFates([...names, 'x'].map(key));
+    const fates = await engine.jobStatuses([...names, 'x'].map(key));
     expect(fates.size).toBe(2_501);
     expect([...fates.values()].filter(({ state }) => state === 'waiting')).toHaveLength(2_500);
-    expect(await engine.keysWithJob(['x', ...names].map(key))).toEqual(new Set(names.map(key)));
+    expect(await engine.existingJobs(['x', ...names].map(key))).toEqual(new Set(names.map(key)));
   });
 
   test('closes twice without complaint', async () => {
@@ -258,7 +258,7 @@ test('a Redis that refuses is told with the reason and what to do', async () => 
   const engine = t.closing(await openEngine(settings, quietLog), (e) => e.close());
   const client = t.closing(new Redis(url), (c) => c.disconnect());
   await client.config('SET', 'maxmemory', '1');
-  await expect(engine.store.cell<string>('account').change(() => 'x')).rejects.toMatchObject({
+  await expect(engine.store.document<string>('account').change(() => 'x')).rejects.toMatchObject({
     name: 'StoreUnavailableError',
     message: `Redis at ${where} is out of memory; raise its maxmemory, with the policy noeviction, then start again.`,
   });

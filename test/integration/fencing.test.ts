@@ -23,7 +23,7 @@ import { waitFor } from '../support/wait.js';
  */
 const REQUEST_TIMEOUT_MS = 3_000;
 /** BullMQ's lock is the longest, and a little more. */
-const LONGEST_LOCK_MS = timingFor(REQUEST_TIMEOUT_MS).lockDurationMs + 1_000;
+const MAX_LOCK_MS = timingFor(REQUEST_TIMEOUT_MS).lockDurationMs + 1_000;
 const WORKER = {
   ZIA_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),
   ZIA_WORKER_CONCURRENCY: '1',
@@ -71,7 +71,7 @@ function scope(): TestScope {
 describe.each(POINTS)('a worker frozen %s, for longer than every lock', (point) => {
   test('sends no row twice, loses none and fails none', () => {
     const { atZoho, queue, ledger, frozenMs } = ending(point);
-    expect(frozenMs).toBeGreaterThan(LONGEST_LOCK_MS);
+    expect(frozenMs).toBeGreaterThan(MAX_LOCK_MS);
     expect(atZoho).toMatchObject({ accepted: ROWS, acceptedTwice: 0 });
     expect(queue).toMatchObject({ completed: ROWS, failed: 0, waiting: 0, active: 0, delayed: 0 });
     expect(ledger).toMatchObject({ scheduled: ROWS, sending: 0, uncertain: 0, held: 0 });
@@ -83,7 +83,7 @@ describe.each(POINTS)('a worker frozen %s, for longer than every lock', (point) 
   });
 });
 
-test('a worker killed as the canary leaves the probe to another, and its row is found', () => {
+test('a worker killed as the canary leaves the canary to another, and its row is found', () => {
   const { ending: after, takenOverMs } = canary;
   expect(after.atZoho).toMatchObject({ posts: AT_FIRST + MEANWHILE, accepted: AT_FIRST + MEANWHILE, acceptedTwice: 0 });
   expect(after.queue).toMatchObject({ completed: AT_FIRST + MEANWHILE, failed: 0 });
@@ -121,7 +121,7 @@ async function freezeAt(point: Point): Promise<Ending> {
   const helper = await fleet.start();
   await queueRows(fleet.queue, goodRows(MEANWHILE, 'Meanwhile'));
   await completed(fleet, AT_FIRST + MEANWHILE);
-  await waitFor(() => performance.now() - since > LONGEST_LOCK_MS, { what: 'every lock to end' });
+  await waitFor(() => performance.now() - since > MAX_LOCK_MS, { what: 'every lock to end' });
   const frozenMs = performance.now() - since;
   victim.thaw();
   await helper.end();

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FileActions, MappedFile } from '../../src/dashboard/file-actions.js';
-import { createFileCases, type FileCase, type FileCases } from '../../src/dashboard/file-cases.js';
 import { type FilePreview, mappingText } from '../../src/dashboard/file-preview.js';
 import type { Upload } from '../../src/dashboard/upload-store.js';
+import { createUploadedFiles, type UploadedFile, type UploadedFiles } from '../../src/dashboard/uploaded-files.js';
 import type { InputCheck } from '../../src/lib/core/input-check.js';
 import { UsageError } from '../../src/lib/errors.js';
 import type { NotedFile } from '../../src/lib/store/files.js';
@@ -41,7 +41,7 @@ const PLAN: Plan = {
 };
 const REPORT = { rows: 1, enqueued: 1, duplicates: 0, known: 0, rejected: 0 };
 
-const noted = ({ upload, preview }: FileCase): NotedFile => ({
+const noted = ({ upload, preview }: UploadedFile): NotedFile => ({
   id: upload.id,
   name: upload.name,
   path: null,
@@ -71,7 +71,7 @@ describe('file cases', () => {
   let planning: Promise<void>;
   let queueing: Promise<void>;
   let exporting: Promise<void>;
-  let cases: FileCases;
+  let cases: UploadedFiles;
   let logged: (readonly [string, unknown])[];
 
   /** Column 0 is the name unless `--map name=<header>` says otherwise; headers are single digits. */
@@ -121,8 +121,8 @@ describe('file cases', () => {
     previewed = planning = queueing = exporting = Promise.resolve();
     const log = { ...quietLog, info: (event: string, fields: unknown) => void logged.push([event, fields]) };
     const uploads = { remove: async ({ id }: Upload) => void removed.push(id), keep: async (kept: Upload) => kept };
-    const note = async (file: FileCase) => noted(file);
-    cases = createFileCases({ actions, uploads, preview, note, log });
+    const note = async (file: UploadedFile) => noted(file);
+    cases = createUploadedFiles({ actions, uploads, preview, note, log });
   });
   afterEach(() => cases.close());
 

@@ -65,7 +65,7 @@ async function redisScene(persistence: Persistence, options: StartOptions = {}) 
   return { ...scene, redis, goBack };
 }
 
-const history = async (engine: Engine) => (await engine.store.cell<History>('history').read()).value;
+const history = async (engine: Engine) => (await engine.store.document<History>('history').read()).value;
 
 const isScheduled = (engine: Engine, rows: number) =>
   waitFor(async () => (await engine.store.counts()).scheduled >= rows, {
@@ -312,8 +312,8 @@ describe('without the READ scope', () => {
 describe('a restart that lost nothing', () => {
   test('costs one list call, and rows are sent again within 5 s', async () => {
     const s = await redisScene('always');
-    const timing = { heartbeatMs: 1_000, standbyHeartbeatMs: 250, sweepEveryMs: 1_000, serverEveryMs: 250 };
-    await s.work({ timing: { ...timing, placeLeaseMs: 8_000, leaderLeaseMs: 15_000 } });
+    const timing = { heartbeatMs: 1_000, waitingHeartbeatMs: 250, sweepEveryMs: 1_000, serverEveryMs: 250 };
+    await s.work({ timing: { ...timing, permitTtlMs: 8_000, leaderLeaseMs: 15_000 } });
     await s.enqueue(goodRows(400));
     await sent(s, 10);
     await s.redis.end('SIGKILL');

@@ -12,7 +12,7 @@ import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { createCallMetrics } from '../../src/lib/metrics/call-metrics.js';
 import { createMonitoring, type NotReady } from '../../src/lib/metrics/monitoring.js';
 import { serveMonitoring } from '../../src/lib/metrics/serve-monitoring.js';
-import type { Cell, Store } from '../../src/lib/store/store.js';
+import type { Document, Store } from '../../src/lib/store/store.js';
 import type { AccountReads } from '../../src/lib/zoho/account-reads.js';
 import type { RememberedAllowance } from '../../src/lib/zoho/allowance.js';
 import type { ZohoClient } from '../../src/lib/zoho/client.js';
@@ -111,7 +111,7 @@ test('the allowance is told when it is known, and absent before', async () => {
   const before = await textOf(app);
   expect(before).not.toMatch(/^zia_allowance[{_ ]/m);
   const allowance = { total: 500, used: 120, left: 380, source: 'zoho' } as const;
-  await scene.engine.store.cell<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
+  await scene.engine.store.document<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
   const text = await textOf(app);
   expect(sample(text, 'zia_allowance{kind="left",source="zoho"}')).toBe(380);
   expect(sample(text, 'zia_allowance_age_seconds')).toBeLessThan(30);
@@ -131,12 +131,12 @@ describe('the allowance while workers run', () => {
     const scene = await openWorkScene(t);
     const keepers = [askingKeeper(scene), askingKeeper(scene)];
     await waitFor(() => keepers.some(({ asked }) => asked.length > 0), { what: 'a question' });
-    const cell = scene.engine.store.cell<RememberedAllowance>('allowance');
-    await waitFor(async () => (await cell.read()).value?.allowance !== null, { what: 'the answer' });
+    const document = scene.engine.store.document<RememberedAllowance>('allowance');
+    await waitFor(async () => (await document.read()).value?.allowance !== null, { what: 'the answer' });
     const later = askingKeeper(scene);
     await later.looked;
     expect([...keepers, later].flatMap(({ asked }) => asked)).toEqual(['feature']);
-    await cell.change((value, nowMs) =>
+    await document.change((value, nowMs) =>
       value === null ? undefined : { ...value, atMs: nowMs - 16 * 60_000, askedAtMs: 0 },
     );
     const last = askingKeeper(scene);
@@ -155,7 +155,7 @@ describe('the allowance while workers run', () => {
       unending(),
     );
     expect(events).toEqual(['allowance.refused']);
-    expect((await store.cell<RememberedAllowance>('allowance').read()).value?.allowance).toBeNull();
+    expect((await store.document<RememberedAllowance>('allowance').read()).value?.allowance).toBeNull();
   });
 
   const unending = () => t.closing(new AbortController(), (end) => end.abort()).signal;
@@ -175,10 +175,10 @@ describe('the allowance while workers run', () => {
     };
     const store = {
       ...engine.store,
-      cell: <T>(name: Parameters<Store['cell']>[0]): Cell<T> => {
-        const cell = engine.store.cell<T>(name);
-        const change: Cell<T>['change'] = (next) => cell.change(next).finally(() => looks.emit('look'));
-        return { ...cell, change };
+      document: <T>(name: Parameters<Store['document']>[0]): Document<T> => {
+        const document = engine.store.document<T>(name);
+        const change: Document<T>['change'] = (next) => document.change(next).finally(() => looks.emit('look'));
+        return { ...document, change };
       },
     };
     void keepAllowance({ store, reads: readsOf({ feature }), log: quietLog }, unending());
@@ -241,7 +241,7 @@ test('a hold, rows in doubt and rows that Zoho failed are told as the store has 
   const { engine, queue } = await openWorkScene(t);
   const { store } = engine;
   // So fast that nobody waits for a slot.
-  const limits = { callsPerSecond: 100_000, maxInFlight: 10, placeLeaseMs: 5_000 };
+  const limits = { callsPerSecond: 100_000, maxInFlight: 10, permitTtlMs: 5_000 };
   const claimed = async (name: string): Promise<IdentityKey> => {
     const key = `r1${name}` as IdentityKey;
     const sent = { module: 'Accounts', name };
@@ -250,19 +250,19 @@ test('a hold, rows in doubt and rows that Zoho failed are told as the store has 
     return key;
   };
   await claimed('sending');
-  await store.doubt(await claimed('doubt'), 'doubt', 'ETIMEDOUT');
+  await store.markUncertain(await claimed('doubt'), 'doubt', 'ETIMEDOUT');
   const held = await claimed('held');
-  await store.doubt(held, 'held', 'ETIMEDOUT');
+  await store.markUncertain(held, 'held', 'ETIMEDOUT');
   await store.hold(held, 'held', 'AMBIGUOUS');
   const failed = await claimed('failed');
   await store.settle(failed, 'failed', '5' as EnrichmentId);
   await store.finish(failed, 'FAILED', null);
   await store.control.change((control, nowMs) => ({
     ...(control ?? INITIAL_CONTROL),
-    holdUntilMs: nowMs + 60_000,
-    holdReason: 'throttled',
+    backoffUntilMs: nowMs + 60_000,
+    backoffReason: 'throttled',
   }));
-  await store.cell<CollectorState>('collector').change((_, nowMs) => ({ lookedAtMs: nowMs }) as CollectorState);
+  await store.document<CollectorState>('collector').change((_, nowMs) => ({ lookedAtMs: nowMs }) as CollectorState);
   const text = await textOf(createMonitoring({ engine, queue }));
   for (const state of ['sending', 'uncertain', 'held', 'scheduled']) {
     expect([state, sample(text, `zia_ledger_rows{state="${state}"}`)]).toEqual([state, 1]);
@@ -343,9 +343,9 @@ describe('calls of this process', () => {
 
   test('the wait for the row that is tried first is none for a slot, and the call may end with it', async () => {
     const metrics = createCallMetrics();
-    const answers = [{ kind: 'probe-open' }, { kind: 'go' }];
+    const answers = [{ kind: 'canary-open' }, { kind: 'go' }];
     const store = metrics.store({ admitCall: async () => answers.shift() } as unknown as Store);
-    const limits = { callsPerSecond: 5, maxInFlight: 10, placeLeaseMs: 5_000 };
+    const limits = { callsPerSecond: 5, maxInFlight: 10, permitTtlMs: 5_000 };
     await store.admitCall({ callId: 'a', limits });
     await sleep(100);
     await store.admitCall({ callId: 'a', limits });
@@ -358,15 +358,15 @@ describe('calls of this process', () => {
     const { engine } = await openWorkScene(t);
     const metrics = createCallMetrics();
     const store = metrics.store(engine.store);
-    const limits = { callsPerSecond: 5, maxInFlight: 10, placeLeaseMs: 5_000 };
+    const limits = { callsPerSecond: 5, maxInFlight: 10, permitTtlMs: 5_000 };
     expect((await store.admitCall({ callId: 'first', limits })).kind).toBe('go');
     const slot = await store.admitCall({ callId: 'second', limits });
-    if (slot.kind !== 'wait') throw new Error(`expected a wait, not ${slot.kind}`);
+    if (slot.kind !== 'not-yet') throw new Error(`expected a wait, not ${slot.kind}`);
     let { slotMs } = slot;
     await waitFor(
       async () => {
         const next = await store.admitCall({ callId: 'second', limits, slotMs });
-        if (next.kind === 'wait') slotMs = next.slotMs;
+        if (next.kind === 'not-yet') slotMs = next.slotMs;
         return next.kind === 'go';
       },
       { what: 'the slot' },

@@ -141,7 +141,7 @@ async function everySeries(t: TestScope): Promise<readonly string[]> {
   const { engine, queue } = await openWorkScene(t);
   await engine.store.control.change((control) => stopped(control ?? INITIAL_CONTROL, PAUSE));
   const allowance = { total: 500, used: 120, left: 380, source: 'zoho' } as const;
-  await engine.store.cell<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
+  await engine.store.document<RememberedAllowance>('allowance').change((_, atMs) => ({ atMs, allowance }));
   const app = createMonitoring({ engine, queue, calls: createCallMetrics() });
   return (await (await app.request('/metrics')).text()).split('\n');
 }

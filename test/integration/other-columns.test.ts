@@ -15,7 +15,7 @@ import { fileStatus } from '../../src/reports/file-status.js';
 import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
 import { setup } from '../support/setup.js';
 
-const LIMITS = { callsPerSecond: 0, maxInFlight: 10, placeLeaseMs: 60_000 };
+const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
 type Column = 'Company' | 'Email' | 'Website' | 'Town';
 
@@ -238,7 +238,7 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     await third?.changePriority({ priority: 0 });
     const report = await enqueue(path, { mapFlags: ['email='], priority: 'low' });
     expect(report).toMatchObject({ rows: 4, enqueued: 3, replaced: 3, known: 1, knownUnderOtherColumns: 1 });
-    expect(await engine.jobFates([second?.id as IdentityKey])).toEqual(new Map([[second?.id, { state: 'absent' }]]));
+    expect(await engine.jobStatuses([second?.id as IdentityKey])).toEqual(new Map([[second?.id, { state: 'absent' }]]));
     expect((await engine.counts()).waiting).toBe(3);
     finish();
     await worker.close();

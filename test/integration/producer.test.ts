@@ -20,7 +20,7 @@ import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueu
 import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
 
 const CHILD = fileURLToPath(new URL('../fixtures/csv/enqueue-child.mjs', import.meta.url));
-const LIMITS = { callsPerSecond: 0, maxInFlight: 10, placeLeaseMs: 60_000 };
+const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
 describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
   let folder = '';
@@ -131,7 +131,7 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
       const callId = `call-${at}`;
       await engine.store.admit({ key, callId, limits: LIMITS, sent: row, claimLostAfterMs: 60_000 });
       if (at === 0) await engine.store.settle(key, callId, '410405000002264025' as EnrichmentId);
-      if (at > 0) await engine.store.doubt(key, callId, 'LOST');
+      if (at > 0) await engine.store.markUncertain(key, callId, 'LOST');
       if (at === 2) await engine.store.clear(key, callId);
     }
     const report = await enqueue(await file('Company\nCompany 0\nCompany 1\nCompany 2\nCompany 3\n'));
@@ -212,7 +212,7 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 1 });
     expect(await columns(['Town', 'Firm', 'Email'], ['name=Firm'])).toEqual({ name: 1, email: 2 });
     expect(await columns(['Town', 'Firm', 'Email'])).toEqual({ name: 1, email: 2 });
-    const { value } = await engine.store.cell<readonly { overrides: ColumnOverrides }[]>('mappings').read();
+    const { value } = await engine.store.document<readonly { overrides: ColumnOverrides }[]>('mappings').read();
     expect(value?.map((entry) => entry.overrides)).toEqual([{ name: 'Firm' }]);
   });
 

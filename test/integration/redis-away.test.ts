@@ -194,7 +194,7 @@ describe('names in one sentence what is wrong with Redis:', () => {
       key: 'r1x' as never,
       callId: 'c',
       sent: { module: 'Accounts', name: 'x'.repeat(100) },
-      limits: { callsPerSecond: 100, maxInFlight: 1, placeLeaseMs: 1_000 },
+      limits: { callsPerSecond: 100, maxInFlight: 1, permitTtlMs: 1_000 },
       claimLostAfterMs: 1_000,
     });
 

@@ -118,7 +118,7 @@ describe.each(ENGINES_IN_TURN)('results in reports on the %s engine', (kind) => 
   let ids = 0;
   async function submit(row: FileRow | undefined, status?: FinalStatus, data: EnrichedData | null = null) {
     if (row?.key === undefined || !row.parsed.ok) throw new Error('only a row can be submitted');
-    const limits = { callsPerSecond: 0, maxInFlight: 10_000, placeLeaseMs: 60_000 };
+    const limits = { callsPerSecond: 0, maxInFlight: 10_000, permitTtlMs: 60_000 };
     const callId = `call-${row.key}`;
     await engine.store.admit({ key: row.key, callId, sent: row.parsed.row, limits, claimLostAfterMs: 60_000 });
     ids += 1;

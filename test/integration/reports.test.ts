@@ -20,7 +20,7 @@ import { ENGINE_KINDS, ENGINES_IN_TURN, openTestEngine } from '../support/engine
 import { withScratch } from '../support/scratch.js';
 import { waitFor } from '../support/wait.js';
 
-const LIMITS = { callsPerSecond: 0, maxInFlight: 100, placeLeaseMs: 60_000 };
+const LIMITS = { callsPerSecond: 0, maxInFlight: 100, permitTtlMs: 60_000 };
 const CLAIM_LOST_AFTER_MS = 60_000;
 const ID = '5843000000000000123' as EnrichmentId;
 
@@ -47,16 +47,16 @@ function fates(engine: Engine) {
     },
     uncertain: async (row: FileRow) => {
       const { key, callId } = await claim(row);
-      await engine.store.doubt(key, callId, 'ETIMEDOUT');
+      await engine.store.markUncertain(key, callId, 'ETIMEDOUT');
     },
     held: async (row: FileRow) => {
       const { key, callId } = await claim(row);
-      await engine.store.doubt(key, callId, 'ECONNRESET');
+      await engine.store.markUncertain(key, callId, 'ECONNRESET');
       await engine.store.hold(key, callId, 'ECHO_UNKNOWN');
     },
     cleared: async (row: FileRow) => {
       const { key, callId } = await claim(row);
-      await engine.store.doubt(key, callId, 'ECONNRESET');
+      await engine.store.markUncertain(key, callId, 'ECONNRESET');
       await engine.store.clear(key, callId);
     },
   };

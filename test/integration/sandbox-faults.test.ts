@@ -87,7 +87,7 @@ describe('a fault', () => {
     expect((await caller.get(`${RESOURCE}/${id}`)).status).toBe(500);
   });
 
-  test('that never answers holds its place in flight until the caller leaves', async () => {
+  test('that never answers holds its permit until the caller leaves', async () => {
     await using t = setup();
     const sandbox = await openSandbox(t, { concurrency: 1, faults: [always('never-answer-before')] });
     const caller = await openCaller(sandbox);

@@ -34,8 +34,8 @@ test.each(ENGINE_KINDS)(
     );
     void sendNotices({ ...base, workerId: 'dead', notifier: deaf }, end.signal);
     const claimed = async () =>
-      (await engine.store.cell<{ sending: unknown }>('notices').read()).value?.sending !== null;
-    await waitFor(async () => (await engine.store.cell('notices').read()).value !== null && claimed());
+      (await engine.store.document<{ sending: unknown }>('notices').read()).value?.sending !== null;
+    await waitFor(async () => (await engine.store.document('notices').read()).value !== null && claimed());
     for (const workerId of ['one', 'two']) void sendNotices({ ...base, workerId, notifier: hearing }, end.signal);
     await waitFor(() => sent.length > 0);
     await waitFor(async () => !(await claimed()));

@@ -54,7 +54,11 @@ describe('after a resume', () => {
     const posts = scene.posts().slice(before);
     expect(posts).toHaveLength(30);
     expectAlone(posts);
-    expect((await scene.engine.store.control.read()).value).toMatchObject({ mode: 'running', stop: null, probe: null });
+    expect((await scene.engine.store.control.read()).value).toMatchObject({
+      mode: 'running',
+      stop: null,
+      canary: null,
+    });
   });
 
   test('a quota still spent costs one call of four workers, and stops them again', async () => {
@@ -86,7 +90,7 @@ describe('after a resume', () => {
       scene.sandbox.configure({ faults: [fault] });
       await scene.resume();
       const again = await until(scene, 'the next stop', ({ mode, epoch }) => mode === 'stopped' && epoch > 2);
-      expect(again.stop).toMatchObject({ code: 'NO_PROBE_ACCEPTED' });
+      expect(again.stop).toMatchObject({ code: 'NO_CANARY_ACCEPTED' });
       const posts = scene.posts().slice(before);
       expect(posts).toHaveLength(6);
       for (let at = 1; at < posts.length; at++) expectAlone(posts.slice(at - 1));
@@ -98,7 +102,7 @@ describe('after a resume', () => {
     },
   );
 
-  test('a row’s own error passes the probe on, and the next row’s yes releases the fleet', async () => {
+  test('a row’s own error passes the canary on, and the next row’s yes releases the fleet', async () => {
     const scene = await stoppedFleet(10, { latencyMs: 50 });
     const before = scene.posts().length;
     scene.sandbox.configure({ faults: [answering(400, refusal('EXPECTED_FIELD_MISSING'), { times: 1 })] });
@@ -110,7 +114,7 @@ describe('after a resume', () => {
     expect((await scene.engine.counts()).failed).toBe(1);
   });
 
-  test('a probe that goes on without a refused field stays the probe until Zoho has said yes', async () => {
+  test('a canary that goes on without a refused field stays the canary until Zoho has said yes', async () => {
     const scene = await stoppedFleet(10, { latencyMs: 50 });
     const before = scene.posts().length;
     scene.sandbox.configure({
@@ -136,7 +140,7 @@ describe('after a resume', () => {
     await proxy.setMode('refuse');
     await scene.resume();
     const again = await until(scene, 'the next stop', ({ mode, epoch }) => mode === 'stopped' && epoch > 2);
-    expect(again.stop).toMatchObject({ code: 'NO_PROBE_ACCEPTED', message: expect.stringContaining('ECONNREFUSED') });
+    expect(again.stop).toMatchObject({ code: 'NO_CANARY_ACCEPTED', message: expect.stringContaining('ECONNREFUSED') });
     expect(scene.posts()).toHaveLength(before);
     expect((await scene.engine.counts()).failed).toBe(0);
     expect(await scene.engine.store.counts()).toMatchObject({ sending: 0, uncertain: 0 });
@@ -199,16 +203,16 @@ describe('the outage breaker', () => {
     await queueRows(scene.queue, goodRows(20));
     const settings = { backoffBaseMs: 200, backoffCapMs: 1_000, maxInFlight: 3, concurrency: 3 };
     for (let worker = 0; worker < 2; worker++) scene.work({ apiDomain: `http://127.0.0.1:${proxy.port}`, settings });
-    const open = await until(scene, 'the breaker', ({ mode }) => mode === 'probing');
-    expect(open).toMatchObject({ holdReason: 'outage', stop: null, probe: { cause: 'outage' } });
+    const open = await until(scene, 'the breaker', ({ mode }) => mode === 'canary');
+    expect(open).toMatchObject({ backoffReason: 'outage', stop: null, canary: { cause: 'outage' } });
     // Three that opened it, as many as were under way with the last of them, and one at a time since then.
     const expectOneAtATime = async () => {
       const made = connections.count();
       const { value } = await scene.engine.store.control.read();
-      expect(made).toBeLessThanOrEqual(5 + (value?.probe?.passes ?? 0) + 1);
+      expect(made).toBeLessThanOrEqual(5 + (value?.canary?.passes ?? 0) + 1);
     };
     await expectOneAtATime();
-    await until(scene, 'five probes', ({ probe }) => (probe?.passes ?? 0) >= 5);
+    await until(scene, 'five canaries', ({ canary }) => (canary?.passes ?? 0) >= 5);
     await expectOneAtATime();
     expect(await scene.engine.counts()).toMatchObject({ failed: 0, completed: 0 });
     expect(await scene.engine.store.counts()).toMatchObject({ uncertain: 0 });
@@ -217,7 +221,7 @@ describe('the outage breaker', () => {
     await waitFor(async () => (await scene.engine.counts()).completed === 20, { what: 'all rows' });
     expectAlone(scene.posts());
     expect(scene.posts()).toHaveLength(20);
-    expect((await scene.engine.store.control.read()).value).toMatchObject({ mode: 'running', holdReason: null });
+    expect((await scene.engine.store.control.read()).value).toMatchObject({ mode: 'running', backoffReason: null });
   });
 
   test('closes at a refusal too: Zoho is there', async () => {

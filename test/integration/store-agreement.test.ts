@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { INITIAL_CONTROL, type Probe } from '../../src/lib/core/control.js';
+import { type Canary, INITIAL_CONTROL } from '../../src/lib/core/control.js';
 import type { History, HistoryLook } from '../../src/lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => t.close());
 
 const DAY_MS = 86_400_000;
-const limits: Limits = { callsPerSecond: 0, maxInFlight: 2, placeLeaseMs: DAY_MS };
+const limits: Limits = { callsPerSecond: 0, maxInFlight: 2, permitTtlMs: DAY_MS };
 
 /** Each run has rows and ids of its own in the same two stores. */
 let runs = 0;
@@ -32,7 +32,7 @@ const nth = (prefix: string, count: number) => fc.integer({ min: 0, max: count -
 const key = nth('r1', 2) as fc.Arbitrary<IdentityKey>;
 const call = nth('c', 3);
 const id = nth('900', 2) as fc.Arbitrary<EnrichmentId>;
-const probe = (probeKey: string | null, callId: string | null) => ({
+const canary = (probeKey: string | null, callId: string | null) => ({
   cause: 'outage' as const,
   key: probeKey,
   callId,
@@ -40,7 +40,7 @@ const probe = (probeKey: string | null, callId: string | null) => ({
   passes: 0,
 });
 
-const ownProbe = (given: Probe | null) =>
+const ownProbe = (given: Canary | null) =>
   given === null || given.key === null ? given : { ...given, key: own(given.key) };
 
 type Step = readonly [name: string, run: (store: Store) => Promise<unknown>];
@@ -105,7 +105,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     .tuple(key, call, id, fc.array(fc.constantFrom('A', 'é'), { maxLength: 2 }))
     .map(([k, c, i, notes]): Step => [`settle ${k} ${c} ${i}`, (s) => s.settle(own(k), c, own(i), notes)]),
   fc.tuple(key, call).map(([k, c]): Step => [`release ${k} ${c}`, (s) => s.release(own(k), c)]),
-  fc.tuple(key, call).map(([k, c]): Step => [`doubt ${k} ${c}`, (s) => s.doubt(own(k), c, 'LOST')]),
+  fc.tuple(key, call).map(([k, c]): Step => [`mark uncertain ${k} ${c}`, (s) => s.markUncertain(own(k), c, 'LOST')]),
   fc.tuple(key, call).map(([k, c]): Step => [`clear ${k} ${c}`, (s) => s.clear(own(k), c)]),
   fc.tuple(key, call).map(([k, c]): Step => [`hold ${k} ${c}`, (s) => s.hold(own(k), c, 'SAME ECHO')]),
   fc
@@ -156,14 +156,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       INITIAL_CONTROL,
       { ...INITIAL_CONTROL, epoch: 3, maxInFlight: 1 },
       { ...INITIAL_CONTROL, epoch: 4, mode: 'stopped' as const },
-      { ...INITIAL_CONTROL, epoch: 5, mode: 'probing' as const, probe: probe(null, null) },
-      { ...INITIAL_CONTROL, epoch: 6, mode: 'probing' as const, probe: probe('r10', 'c0') },
-      { ...INITIAL_CONTROL, holdUntilMs: 2e15 },
+      { ...INITIAL_CONTROL, epoch: 5, mode: 'canary' as const, canary: canary(null, null) },
+      { ...INITIAL_CONTROL, epoch: 6, mode: 'canary' as const, canary: canary('r10', 'c0') },
+      { ...INITIAL_CONTROL, backoffUntilMs: 2e15 },
     )
     .map(
       (control): Step => [
         `control ${JSON.stringify(control)}`,
-        (s) => s.control.change(() => ({ ...control, probe: ownProbe(control.probe) })),
+        (s) => s.control.change(() => ({ ...control, canary: ownProbe(control.canary) })),
       ],
     ),
 );
@@ -190,7 +190,7 @@ const snapshot: Step = [
 /** What each store knows of its own server. */
 async function setHistory(store: Store, look: HistoryLook | null): Promise<void> {
   const { server } = await store.heartbeat('visitor', [], 1);
-  await store.cell<History>('history').change(() => ({ server, bornMs: 1, cleanEnd: false, look }));
+  await store.document<History>('history').change(() => ({ server, bornMs: 1, cleanEnd: false, look }));
 }
 
 const sorted = <V>(map: ReadonlyMap<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));

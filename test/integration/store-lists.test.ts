@@ -16,7 +16,7 @@ describe.each(ENGINE_KINDS)('lists of the ledger on the %s engine', (kind) => {
   });
   afterEach(() => t.close());
 
-  const limits = { callsPerSecond: 0, maxInFlight: 99, placeLeaseMs: 60_000 };
+  const limits = { callsPerSecond: 0, maxInFlight: 99, permitTtlMs: 60_000 };
   const key = (at: number) => `r1${String(at).padStart(22, '0')}` as IdentityKey;
 
   async function claim(at: number, name: string, website?: string): Promise<void> {
@@ -37,7 +37,7 @@ describe.each(ENGINE_KINDS)('lists of the ledger on the %s engine', (kind) => {
     await send(8, 'Under way', null);
     await claim(9, 'Claimed');
     await claim(10, 'Doubtful');
-    await store.doubt(key(10), 'call-10', 'ECONNRESET');
+    await store.markUncertain(key(10), 'call-10', 'ECONNRESET');
     const keysOf = async (index: Parameters<Store['list']>[0], offset = 0, limit = 10) => {
       const { total, entries } = await store.list(index, { offset, limit });
       return [total, [...entries.keys()]] as const;

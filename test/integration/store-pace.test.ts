@@ -10,7 +10,7 @@ import { setup, type TestScope } from '../support/setup.js';
 /** A caller this late still gets its slot. */
 const SURELY_IN_TIME_MS = 10;
 
-const limitsOf = (callsPerSecond: number): Limits => ({ callsPerSecond, maxInFlight: 1_000, placeLeaseMs: 60_000 });
+const limitsOf = (callsPerSecond: number): Limits => ({ callsPerSecond, maxInFlight: 1_000, permitTtlMs: 60_000 });
 
 describe.each(ENGINE_KINDS)('the pace on %s', (kind) => {
   let t: TestScope;
@@ -37,11 +37,11 @@ describe.each(ENGINE_KINDS)('the pace on %s', (kind) => {
           const name = `${loop}.${call}`;
           const request = { key: `r1${name}` as IdentityKey, callId: name, limits, sent: { module: 'A' } };
           let answer = await store.admit({ ...request, claimLostAfterMs: 60_000 });
-          while (answer.kind === 'wait') {
+          while (answer.kind === 'not-yet') {
             const slotAt = performance.now() + answer.waitMs;
             await sleep(answer.waitMs);
             answer = await store.admit({ ...request, slotMs: answer.slotMs, claimLostAfterMs: 60_000 });
-            if (answer.kind === 'wait' || performance.now() - slotAt > SURELY_IN_TIME_MS) missed += 1;
+            if (answer.kind === 'not-yet' || performance.now() - slotAt > SURELY_IN_TIME_MS) missed += 1;
           }
           if (answer.kind !== 'go') throw new Error(`Not admitted: ${answer.kind}`);
           times.push(performance.now());
@@ -73,10 +73,10 @@ describe.each(ENGINE_KINDS)('the pace on %s', (kind) => {
       await store.admitCall({ callId: 'c1', limits }),
       await store.admitCall({ callId: 'c2', limits }),
     ];
-    if (first.kind !== 'wait' || second.kind !== 'wait') throw new Error('Both should wait.');
+    if (first.kind !== 'not-yet' || second.kind !== 'not-yet') throw new Error('Both should wait.');
     expect(second.slotMs - first.slotMs).toBeCloseTo(1_000 / 9.8, 1);
     expect(await store.admitCall({ callId: 'c1', limits, slotMs: first.slotMs })).toMatchObject({
-      kind: 'wait',
+      kind: 'not-yet',
       slotMs: first.slotMs,
     });
   });
@@ -87,14 +87,14 @@ describe.each(ENGINE_KINDS)('the pace on %s', (kind) => {
     const { nowMs } = await store.control.read();
     await store.admitCall({ callId: 'c0', limits });
     const late = await store.admitCall({ callId: 'c1', limits, slotMs: nowMs - 500 });
-    expect(late).toMatchObject({ kind: 'wait' });
+    expect(late).toMatchObject({ kind: 'not-yet' });
   });
 
-  test('gives the slot back when no place in flight is free', async () => {
+  test('gives the slot back when no permit is free', async () => {
     const [store] = stores as [Store];
     const limits = { ...limitsOf(10), maxInFlight: 0 };
-    expect(await store.admitCall({ callId: 'c0', limits })).toEqual({ kind: 'busy' });
+    expect(await store.admitCall({ callId: 'c0', limits })).toEqual({ kind: 'no-permit' });
     expect(await store.admitCall({ callId: 'c1', limits: limitsOf(10) })).toEqual({ kind: 'go' });
-    expect(await store.admitCall({ callId: 'c2', limits: limitsOf(10) })).toMatchObject({ kind: 'wait' });
+    expect(await store.admitCall({ callId: 'c2', limits: limitsOf(10) })).toMatchObject({ kind: 'not-yet' });
   });
 });

@@ -9,7 +9,7 @@ import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
 
-const FREE: Limits = { callsPerSecond: 0, maxInFlight: 1_000, placeLeaseMs: 8_000 };
+const FREE: Limits = { callsPerSecond: 0, maxInFlight: 1_000, permitTtlMs: 8_000 };
 
 const key = (name: string) => `r1${name}` as IdentityKey;
 const id = (digits: string) => digits as EnrichmentId;
@@ -44,8 +44,8 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       Array.from({ length: 40 }, (_, n) => (n % 2 ? store : other).admit(ask('a', `call-${n}`))),
     );
     expect(answers.filter((answer) => answer.kind === 'go')).toHaveLength(1);
-    expect(answers.filter((answer) => answer.kind === 'pending')).toHaveLength(39);
-    const pending = answers.find((answer) => answer.kind === 'pending');
+    expect(answers.filter((answer) => answer.kind === 'claimed')).toHaveLength(39);
+    const pending = answers.find((answer) => answer.kind === 'claimed');
     expect(pending).toMatchObject({ waitMs: expect.any(Number) });
     expect(await store.counts()).toEqual({
       scheduled: 0,
@@ -59,16 +59,16 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
   });
 
   test('tells workers, calls in flight and rows with data, those that lapsed left out', async () => {
-    expect(await store.vitals()).toEqual({ workers: 0, inFlight: 0, withData: 0 });
+    expect(await store.fleetStats()).toEqual({ workers: 0, inFlight: 0, withData: 0 });
     await store.heartbeat('w1', [], 60_000);
     await store.heartbeat('gone', [], 1);
     await store.admit(ask('a', 'c1'));
-    await store.admit(ask('b', 'c2', { limits: { ...FREE, placeLeaseMs: 1 } }));
-    await waitFor(async () => (await other.vitals()).workers === 1 && (await other.vitals()).inFlight === 1);
+    await store.admit(ask('b', 'c2', { limits: { ...FREE, permitTtlMs: 1 } }));
+    await waitFor(async () => (await other.fleetStats()).workers === 1 && (await other.fleetStats()).inFlight === 1);
     await store.settle(key('a'), 'c1', id('1'));
     await store.finish(key('a'), 'COMPLETED', { name: 'A' });
-    await waitFor(async () => (await other.vitals()).inFlight === 0);
-    expect(await other.vitals()).toEqual({ workers: 1, inFlight: 0, withData: 1 });
+    await waitFor(async () => (await other.fleetStats()).inFlight === 0);
+    expect(await other.fleetStats()).toEqual({ workers: 1, inFlight: 0, withData: 1 });
   });
 
   test('repeats the same answer to a repeated admission of the same call', async () => {
@@ -91,7 +91,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
 
   test('settles a claim: the row is scheduled, its id owned, its notes kept, its place free', async () => {
     await store.admit(ask('a', 'c1', { limits: { ...FREE, maxInFlight: 1 } }));
-    expect(await store.admit(ask('b', 'c2', { limits: { ...FREE, maxInFlight: 1 } }))).toEqual({ kind: 'busy' });
+    expect(await store.admit(ask('b', 'c2', { limits: { ...FREE, maxInFlight: 1 } }))).toEqual({ kind: 'no-permit' });
     const settled = await store.settle(key('a'), 'c1', id('5725767000003420001'), ['EMAIL_LEFT_OUT']);
     expect(settled).toMatchObject({ kind: 'settled', control: INITIAL_CONTROL });
     expect(Math.abs(settled.nowMs - Date.now())).toBeLessThan(5_000);
@@ -149,12 +149,12 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
   test('forgets a released first claim, and clears a released later one', async () => {
     await store.admit(ask('a', 'c1'));
     await store.release(key('a'), 'somebody else');
-    expect((await store.admit(ask('a', 'c2'))).kind).toBe('pending');
+    expect((await store.admit(ask('a', 'c2'))).kind).toBe('claimed');
     await store.release(key('a'), 'c1');
     expect((await store.entries([key('a')])).size).toBe(0);
 
     await store.admit(ask('a', 'c3'));
-    await store.doubt(key('a'), 'c3', 'ETIMEDOUT');
+    await store.markUncertain(key('a'), 'c3', 'ETIMEDOUT');
     await store.clear(key('a'), 'c3');
     expect(await store.admit(ask('a', 'c4'))).toMatchObject({ kind: 'go', sends: 2 });
     await store.release(key('a'), 'c4');
@@ -164,7 +164,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
 
   test('refuses an uncertain row until it is cleared, and a held one as held', async () => {
     await store.admit(ask('a', 'c1'));
-    await store.doubt(key('a'), 'c1', 'ETIMEDOUT');
+    await store.markUncertain(key('a'), 'c1', 'ETIMEDOUT');
     expect(await store.admit(ask('a', 'c2'))).toEqual({ kind: 'uncertain', held: false });
     expect(await store.hold(key('a'), 'another call', 'X')).toBe(false);
     expect(await store.hold(key('a'), 'c1', 'NO_READ_SCOPE')).toBe(true);
@@ -224,7 +224,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
 
   test('an admission that finds a lost claim makes it uncertain', async () => {
     await store.admit(ask('a', 'c1'));
-    expect((await store.admit(ask('a', 'c2'))).kind).toBe('pending');
+    expect((await store.admit(ask('a', 'c2'))).kind).toBe('claimed');
     expect(await store.admit(ask('a', 'c2', { claimLostAfterMs: -1 }))).toEqual({ kind: 'uncertain', held: false });
   });
 
@@ -333,7 +333,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     for (const name of ['mine', 'doubted', 'cleared', 'sent', 'other-id']) await store.admit(ask(name, `c-${name}`));
     await store.settle(key('mine'), 'c-mine', id('1'));
     await store.settle(key('other-id'), 'c-other-id', id('2'));
-    for (const name of ['doubted', 'cleared']) await store.doubt(key(name), `c-${name}`, 'LOST');
+    for (const name of ['doubted', 'cleared']) await store.markUncertain(key(name), `c-${name}`, 'LOST');
     await store.clear(key('cleared'), 'c-cleared');
     const given = new Map<IdentityKey, LedgerEntry>([
       [key('new'), scheduled('11')],
@@ -401,7 +401,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
       const stop = { code: 'LIMIT_EXCEEDED', message: 'Spent "all".', sinceMs: 1, key: null, line: null };
       await store.control.change(control({ epoch: 1, mode: 'stopped', stop }));
       const answer = await other.admit(ask('a', 'c1'));
-      expect(answer).toMatchObject({ kind: 'standby', waitMs: null, control: { epoch: 1, stop } });
+      expect(answer).toMatchObject({ kind: 'held-back', waitMs: null, control: { epoch: 1, stop } });
       expect(await other.admitCall({ callId: 'c2', limits: FREE })).toEqual({ kind: 'go' });
       expect((await other.release(key('x'), 'cx')).control.mode).toBe('stopped');
       expect((await other.heartbeat('w', [], 1_000)).control.stop).toEqual(stop);
@@ -409,49 +409,49 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     });
 
     test('a hold refuses every call until it ends', async () => {
-      await store.control.change((_, nowMs) => ({ ...INITIAL_CONTROL, holdUntilMs: nowMs + 60_000 }));
+      await store.control.change((_, nowMs) => ({ ...INITIAL_CONTROL, backoffUntilMs: nowMs + 60_000 }));
       const answer = await store.admit(ask('a', 'c1'));
-      expect(answer.kind).toBe('standby');
-      expect(answer.kind === 'standby' ? answer.waitMs : null).toBeGreaterThan(50_000);
-      expect((await store.admitCall({ callId: 'c2', limits: FREE })).kind).toBe('standby');
-      await store.control.change((_, nowMs) => ({ ...INITIAL_CONTROL, holdUntilMs: nowMs }));
+      expect(answer.kind).toBe('held-back');
+      expect(answer.kind === 'held-back' ? answer.waitMs : null).toBeGreaterThan(50_000);
+      expect((await store.admitCall({ callId: 'c2', limits: FREE })).kind).toBe('held-back');
+      await store.control.change((_, nowMs) => ({ ...INITIAL_CONTROL, backoffUntilMs: nowMs }));
       expect((await store.admit(ask('a', 'c1'))).kind).toBe('go');
     });
 
-    test('while probing only the holder of the probe goes, and a dead holder leaves it open', async () => {
-      const probe = { cause: 'resume', key: null, callId: null, leaseUntilMs: 0, passes: 0 } as const;
-      await store.control.change(control({ epoch: 4, mode: 'probing', probe }));
-      expect((await store.admit(ask('a', 'c1'))).kind).toBe('probe-open');
+    test('while canary only the holder of the canary goes, and a dead holder leaves it open', async () => {
+      const canary = { cause: 'resume', key: null, callId: null, leaseUntilMs: 0, passes: 0 } as const;
+      await store.control.change(control({ epoch: 4, mode: 'canary', canary }));
+      expect((await store.admit(ask('a', 'c1'))).kind).toBe('canary-open');
       await store.control.change((_, nowMs) => ({
         ...INITIAL_CONTROL,
         epoch: 4,
-        mode: 'probing',
-        probe: { ...probe, key: key('a'), callId: 'c1', leaseUntilMs: nowMs + 10_000 },
+        mode: 'canary',
+        canary: { ...canary, key: key('a'), callId: 'c1', leaseUntilMs: nowMs + 10_000 },
       }));
-      const standby = await other.admit(ask('b', 'c2'));
-      expect(standby).toMatchObject({ kind: 'standby', waitMs: 250 });
-      expect((await other.admit(ask('a', 'c3'))).kind).toBe('standby');
+      const heldBack = await other.admit(ask('b', 'c2'));
+      expect(heldBack).toMatchObject({ kind: 'held-back', waitMs: 250 });
+      expect((await other.admit(ask('a', 'c3'))).kind).toBe('held-back');
       expect(await store.admit(ask('a', 'c1'))).toMatchObject({ kind: 'go', epoch: 4 });
 
       await store.control.change((current) => ({
         ...(current ?? INITIAL_CONTROL),
-        probe: { ...probe, key: key('a'), callId: 'c1', leaseUntilMs: 0 },
+        canary: { ...canary, key: key('a'), callId: 'c1', leaseUntilMs: 0 },
       }));
-      expect((await other.admit(ask('b', 'c2'))).kind).toBe('standby');
+      expect((await other.admit(ask('b', 'c2'))).kind).toBe('held-back');
       await store.finishCall('c1');
-      expect((await other.admit(ask('b', 'c2'))).kind).toBe('probe-open');
+      expect((await other.admit(ask('b', 'c2'))).kind).toBe('canary-open');
     });
 
-    test('lowers the places in flight while throttled', async () => {
+    test('lowers the permits while throttled', async () => {
       await store.control.change(control({ maxInFlight: 1 }));
       expect((await store.admit(ask('a', 'c1'))).kind).toBe('go');
-      expect((await store.admit(ask('b', 'c2'))).kind).toBe('busy');
-      expect((await store.admitCall({ callId: 'c3', limits: FREE })).kind).toBe('busy');
+      expect((await store.admit(ask('b', 'c2'))).kind).toBe('no-permit');
+      expect((await store.admitCall({ callId: 'c3', limits: FREE })).kind).toBe('no-permit');
     });
   });
 
-  describe('places in flight', () => {
-    const two = { ...FREE, maxInFlight: 2, placeLeaseMs: 3_000 };
+  describe('permits', () => {
+    const two = { ...FREE, maxInFlight: 2, permitTtlMs: 3_000 };
 
     test('are never more than allowed under concurrent callers, rows and other calls together', async () => {
       const limits = { ...FREE, maxInFlight: 5 };
@@ -486,14 +486,21 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     test('of a dead worker are free again after the lease, those renewed stay', async () => {
       await store.admitCall({ callId: 'dead', limits: two });
       await store.admitCall({ callId: 'alive', limits: two });
-      expect((await store.admitCall({ callId: 'c3', limits: two })).kind).toBe('busy');
+      expect((await store.admitCall({ callId: 'c3', limits: two })).kind).toBe('no-permit');
       await waitFor(async () => {
         await other.heartbeat('w', ['alive', 'never admitted'], 8_000);
         return (await store.admitCall({ callId: 'c3', limits: two })).kind === 'go';
       });
-      expect((await store.admitCall({ callId: 'c4', limits: two })).kind).toBe('busy');
+      expect((await store.admitCall({ callId: 'c4', limits: two })).kind).toBe('no-permit');
       await store.finishCall('alive');
       expect((await store.admitCall({ callId: 'c4', limits: two })).kind).toBe('go');
+    });
+
+    test('are counted whatever the length of their leases: a command holds its own longer than workers do', async () => {
+      await store.admitCall({ callId: 'command', limits: { ...two, permitTtlMs: 30_000 } });
+      const short = { ...two, permitTtlMs: 8_000 };
+      expect((await other.admitCall({ callId: 'worker', limits: short })).kind).toBe('go');
+      expect((await other.admitCall({ callId: 'third', limits: short })).kind).toBe('no-permit');
     });
 
     test('workers are counted while they live', async () => {
@@ -509,7 +516,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
 
   describe('cells', () => {
     test('lose no update under concurrent changers', async () => {
-      const counters = [store.cell<{ n: number }>('sweep'), other.cell<{ n: number }>('sweep')];
+      const counters = [store.document<{ n: number }>('sweep'), other.document<{ n: number }>('sweep')];
       await Promise.all(
         Array.from({ length: 20 }, async (_, changer) => {
           for (let round = 0; round < 5; round++) {
@@ -517,14 +524,17 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
           }
         }),
       );
-      expect((await store.cell<{ n: number }>('sweep').read()).value).toEqual({ n: 100 });
+      expect((await store.document<{ n: number }>('sweep').read()).value).toEqual({ n: 100 });
     });
 
     test('stay as they are when the change declines, and are told apart by name', async () => {
-      await store.cell<string>('account').change(() => 'x');
-      expect(await other.cell<string>('account').change(() => undefined)).toMatchObject({ value: 'x', changed: false });
-      expect((await store.cell<string>('token').read()).value).toBeNull();
-      expect(await other.cell<string>('account').change((value) => `${value}y`)).toMatchObject({
+      await store.document<string>('account').change(() => 'x');
+      expect(await other.document<string>('account').change(() => undefined)).toMatchObject({
+        value: 'x',
+        changed: false,
+      });
+      expect((await store.document<string>('token').read()).value).toBeNull();
+      expect(await other.document<string>('account').change((value) => `${value}y`)).toMatchObject({
         value: 'xy',
         changed: true,
       });

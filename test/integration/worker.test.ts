@@ -65,7 +65,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
       exitCode: 1,
       message: expect.stringContaining('the loop broke'),
     });
-    expect(await engine.store.vitals()).toMatchObject({ workers: 0 });
+    expect(await engine.store.fleetStats()).toMatchObject({ workers: 0 });
   });
 
   test('stops at LIMIT_EXCEEDED with the row untouched, and a resume starts with a single row', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { TokenState } from '../../src/lib/core/token-lease.js';
 import type { Logger } from '../../src/lib/logger.js';
-import type { Cell } from '../../src/lib/store/store.js';
+import type { Document } from '../../src/lib/store/store.js';
 import type { AccessTokens } from '../../src/lib/zoho/access-tokens.js';
 import { serversOf } from '../../src/lib/zoho/data-centers.js';
 import { type AccessTokensOptions, createAccessTokens } from '../../src/lib/zoho/fleet-tokens.js';
@@ -27,16 +27,16 @@ afterEach(() => t.close());
 async function openFleet(kind: EngineKind = 'redis') {
   const { engine, close } = await openTestEngine(kind);
   t.closing(engine, close);
-  const cell = engine.store.cell<TokenState>('token');
+  const document = engine.store.document<TokenState>('token');
   let asked = 0;
-  const counted: Cell<TokenState> = {
+  const counted: Document<TokenState> = {
     read: () => {
       asked++;
-      return cell.read();
+      return document.read();
     },
     change: (next) => {
       asked++;
-      return cell.change(next);
+      return document.change(next);
     },
   };
   const servers = serversOf({ dc: 'us', apiVersion: 'v7', accountsUrl: accounts.url });
@@ -46,7 +46,7 @@ async function openFleet(kind: EngineKind = 'redis') {
       opened.close(),
     );
     return createAccessTokens({
-      cell: counted,
+      document: counted,
       refresh: () => refreshAccessToken({ transport, servers }, CREDENTIALS),
       credentialsId: 'credentials',
       defaultApiDomain: servers.defaultApiDomain,
@@ -57,7 +57,7 @@ async function openFleet(kind: EngineKind = 'redis') {
       ...options,
     });
   };
-  return { cell, worker, workers: () => Array.from({ length: WORKERS }, () => worker()), asked: () => asked };
+  return { document, worker, workers: () => Array.from({ length: WORKERS }, () => worker()), asked: () => asked };
 }
 
 const all = (workers: readonly AccessTokens[]) => Promise.all(workers.map((tokens) => tokens.get()));
@@ -123,14 +123,14 @@ test('a throttled fleet asks once and then not for ten minutes', async () => {
     status: 400,
     body: { error: 'Access Denied', error_description: 'x', status: 'failure' },
   });
-  const { workers, cell } = await openFleet();
+  const { workers, document } = await openFleet();
   const fleet = workers();
   for (const answer of [...(await all(fleet)), ...(await all(fleet))]) {
     expect(answer).toMatchObject({ kind: 'wait', reason: 'throttled' });
     expect(answer.kind === 'wait' && answer.waitMs).toBeGreaterThan(590_000);
   }
   expect(accounts.requests).toHaveLength(1);
-  const { value, nowMs } = await cell.read();
+  const { value, nowMs } = await document.read();
   expect((value?.notBeforeMs ?? 0) - nowMs).toBeGreaterThan(590_000);
 });
 
@@ -170,12 +170,12 @@ test('the refresh of a worker that died is taken over when its lease ends', asyn
 });
 
 test('waiting for the refresh of another worker has an end', async () => {
-  const { worker, cell } = await openFleet();
+  const { worker, document } = await openFleet();
   const never = new Promise<never>(() => undefined);
   // One length for both: a lease that ends later than any can counts as one from before the clock was set back.
   const leaseMs = 60_000;
   void worker({ refresh: () => never, leaseMs }).get();
-  await waitFor(async () => (await cell.read()).value !== null, { what: 'the lease' });
+  await waitFor(async () => (await document.read()).value !== null, { what: 'the lease' });
   expect(await worker({ patienceMs: 400, leaseMs }).get()).toEqual({ kind: 'wait', waitMs: 150, reason: 'refreshing' });
   expect(accounts.requests).toHaveLength(0);
 });
@@ -184,13 +184,13 @@ test('nothing but the token itself is kept, and no secret is logged', async () =
   const lines: string[] = [];
   const write = (event: string, fields = {}) => lines.push(JSON.stringify([event, fields]));
   const log: Logger = { error: write, warn: write, info: write, debug: write, child: () => log };
-  const { worker, cell } = await openFleet();
+  const { worker, document } = await openFleet();
   const tokens = worker({ log });
   await tokens.get();
   accounts.answer = () => ({ body: { error: `no ${CREDENTIALS.clientSecret}` } });
   await tokens.reject('token-1');
   await tokens.get();
-  const kept = JSON.stringify((await cell.read()).value);
+  const kept = JSON.stringify((await document.read()).value);
   expect(lines).not.toHaveLength(0);
   for (const secret of [...Object.values(CREDENTIALS), 'token-1']) expect(lines.join('\n')).not.toContain(secret);
   for (const secret of Object.values(CREDENTIALS)) expect(kept).not.toContain(secret);

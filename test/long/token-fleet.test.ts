@@ -64,7 +64,7 @@ test('with the accounts server throttled one of them asks once, and none again, 
   await waitFor(() => performance.now() - since > OBSERVED_MS, { what: 'the observation', timeoutMs: OBSERVED_MS * 2 });
   expect(throttled()).toHaveLength(1);
 
-  const { value, nowMs } = await fleet.engine.store.cell<TokenState>('token').read();
+  const { value, nowMs } = await fleet.engine.store.document<TokenState>('token').read();
   expect(value).toMatchObject({ failure: { kind: 'throttled' } });
   expect((value?.notBeforeMs ?? 0) - nowMs).toBeGreaterThan(600_000 - OBSERVED_MS - 5_000);
   for (const worker of [...workers.slice(1), replacement]) {
@@ -79,7 +79,7 @@ test('with the accounts server throttled one of them asks once, and none again, 
 test('once it may, the fleet asks again and goes on', async () => {
   fleet.sandbox.configure({ tokenThrottled: false });
   await fleet.engine.store
-    .cell<TokenState>('token')
+    .document<TokenState>('token')
     .change((state) => (state === null ? undefined : { ...state, notBeforeMs: 0 }));
   const before = (await fleet.engine.counts()).completed;
   await fleet.start();

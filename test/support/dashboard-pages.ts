@@ -100,13 +100,13 @@ function allowanceOf({ engine, sandbox }: Pick<WorkScene, 'engine' | 'sandbox'>,
   const zoho = openZoho(
     account,
     { requestTimeoutMs: 1_500, userAgent: 'test' },
-    { cell: store.cell<TokenState>('token'), log: quietLog },
+    { document: store.document<TokenState>('token'), log: quietLog },
   );
   t.closing(zoho, (opened) => opened.close());
-  const limits = { callsPerSecond: 40, maxInFlight: 10, placeLeaseMs: 10_000 };
+  const limits = { callsPerSecond: 40, maxInFlight: 10, permitTtlMs: 10_000 };
   const reads = createAccountReads({ zoho, store, limits, callerId: 'test-dashboard', patienceMs: 1_500 });
-  const cell = store.cell<RememberedAllowance>('allowance');
-  return () => recentAllowance(cell, async () => readAllowance(reads, (await store.counts()).scheduled));
+  const document = store.document<RememberedAllowance>('allowance');
+  return () => recentAllowance(document, async () => readAllowance(reads, (await store.counts()).scheduled));
 }
 
 /** The number that a page shows beside a label. */

@@ -4,7 +4,7 @@ import type { EngineSettings } from '../../src/lib/engine/open-engine.js';
 import type { Store } from '../../src/lib/store/store.js';
 
 /** Methods of the store that can be called from outside its process. */
-type StoreMethod = Exclude<keyof Store, 'control' | 'cell'>;
+type StoreMethod = Exclude<keyof Store, 'control' | 'document'>;
 
 /** An engine in a process of its own, running the compiled program. */
 export interface EngineProcess {

@@ -36,9 +36,9 @@ export function quickTiming(requestTimeoutMs: number, changes: Partial<Timing> =
     claimLostAfterMs: sendWithinMs + requestTimeoutMs + 1_500,
     lockDurationMs: sendWithinMs + requestTimeoutMs + 2_500,
     stalledCheckMs: 500,
-    placeLeaseMs: 6_000,
+    permitTtlMs: 6_000,
     heartbeatMs: 300,
-    standbyHeartbeatMs: 50,
+    waitingHeartbeatMs: 50,
     shortWaitMs: 100,
     canaryLeaseMs: 4_000,
     watchEveryMs: 150,
@@ -90,7 +90,7 @@ export function startWorker(options: TestWorkerOptions): TestWorker {
       apiVersion: 'v7',
     },
     { requestTimeoutMs: settings.requestTimeoutMs, userAgent: 'test' },
-    { cell: engine.store.cell<TokenState>('token'), log },
+    { document: engine.store.document<TokenState>('token'), log },
   );
   const ended = runWorker({
     engine,

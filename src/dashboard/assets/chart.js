@@ -3,7 +3,7 @@
 /** @typedef {typeof import('uplot')} UPlot */
 
 const HISTORY_SECONDS = 1_800;
-const LONGEST_GAP_SECONDS = 20;
+const MAX_GAP_SECONDS = 20;
 const HEIGHT = 200;
 /** @type {[number[], (number | null)[], (number | null)[]]} */
 const data = [[], [], []];
@@ -104,7 +104,7 @@ if (place !== null) {
       const last = data[0].at(-1) ?? at;
       if (data[0].length > 0 && at <= last) continue;
       // Nobody measured in between: a line across would look as if the pace had faded.
-      if (at - last > LONGEST_GAP_SECONDS) {
+      if (at - last > MAX_GAP_SECONDS) {
         data[0].push(last + 1);
         data[1].push(null);
         data[2].push(null);

@@ -18,8 +18,8 @@ export const DATA_CENTERS = ['us', 'eu', 'in', 'au', 'jp', 'ca', 'cn', 'sa', 'uk
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'silent'] as const;
 
 /** Far beyond what Zoho allows an app (20 calls in flight with Enterprise, 25 with Ultimate), but not beyond rehearsals. */
-const MOST_IN_FLIGHT = 250;
-const MOST_PER_SECOND = 100_000;
+const MAX_IN_FLIGHT = 250;
+const MAX_PER_SECOND = 100_000;
 const DAY_MS = 86_400_000;
 
 const text = () => z.string();
@@ -102,17 +102,17 @@ export const SCHEMA = z.object({
     WORK,
   ),
   ZIA_RATE_LIMIT_PER_SECOND: about(
-    positiveNumber(MOST_PER_SECOND).default(10),
+    positiveNumber(MAX_PER_SECOND).default(10),
     'Calls per second, over all workers together.',
     WORK,
   ),
   ZIA_MAX_IN_FLIGHT: about(
-    wholeNumber(1, MOST_IN_FLIGHT).default(5),
+    wholeNumber(1, MAX_IN_FLIGHT).default(5),
     'Calls in flight, over all workers together. Zoho allows an app 20 with Enterprise, 25 with Ultimate.',
     WORK,
   ),
   ZIA_WORKER_CONCURRENCY: about(
-    wholeNumber(1, MOST_IN_FLIGHT).optional(),
+    wholeNumber(1, MAX_IN_FLIGHT).optional(),
     'Rows one worker holds at a time. A few more than may be in flight keep the next row at hand for a permit that becomes free.',
     { ...WORK, unset: 'ZIA_MAX_IN_FLIGHT and a quarter more, at least 2 more' },
   ),

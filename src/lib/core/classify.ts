@@ -57,11 +57,11 @@ function throttled(headers: AnswerHeaders, reply: Reply | undefined, code: strin
 
 function retryAfterMs(reply: Reply | undefined): number | null {
   const seconds = Number(reply?.details.retry_after ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1_000, LONGEST_RETRY_AFTER_MS) : null;
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1_000, MAX_RETRY_AFTER_MS) : null;
 }
 
 /** Credits come back within 24 hours; a longer wait is a mistake of the server. */
-export const LONGEST_RETRY_AFTER_MS = 86_400_000;
+export const MAX_RETRY_AFTER_MS = 86_400_000;
 
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;

@@ -45,7 +45,7 @@ export const INITIAL_COLLECTOR: CollectorState = {
 /** A call without a result of its own has to bring this many: 0.1 calls a row is all there is to spend. */
 const RESULTS_PER_CALL = 12;
 /** 30 s grow to 16 minutes. */
-const MOST_DOUBLINGS = 5;
+const MAX_DOUBLINGS = 5;
 /** A long walk in vain is not repeated before it was waited for: a million rows under way are ten thousand pages. */
 const WAITS_PER_UNPAID_CALL = 0.2;
 
@@ -90,6 +90,6 @@ function unpaidCalls({ idleCalls, finished }: CollectorState): number {
 }
 
 function doublingsAfter({ idleCalls, finished, doublings }: CollectorState): number {
-  if (finished < RESULTS_PER_CALL * idleCalls) return Math.min(MOST_DOUBLINGS, doublings + 1);
+  if (finished < RESULTS_PER_CALL * idleCalls) return Math.min(MAX_DOUBLINGS, doublings + 1);
   return finished > 2 * RESULTS_PER_CALL * idleCalls ? Math.max(0, doublings - 1) : doublings;
 }

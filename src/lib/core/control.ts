@@ -5,24 +5,24 @@ import { INPUT_FIELDS, type InputField } from './row.js';
  * The fleet's control state: one small document that every admission reads and only the pure
  * functions in this file change. All times are milliseconds on the store's clock.
  *
- *     running --stop--> stopped --resume--> probing(resume) --accepted--> running
- *     running --3 outages--> probing(outage) --any answer--> running
+ *     running --stop--> stopped --resume--> canary(resume) --accepted--> running
+ *     running --3 outages--> canary(outage) --any answer--> running
  *
  * A function that has nothing to change returns the very object it was given.
  */
 export interface Control {
   /** Counts stops and resumes. Every answer carries the epoch of its admit; a late error of an older epoch changes nothing. */
   readonly epoch: number;
-  readonly mode: 'running' | 'stopped' | 'probing';
-  /** Why the fleet stands still (mode `stopped`), or stood still before this probe. */
+  readonly mode: 'running' | 'stopped' | 'canary';
+  /** Why the fleet stands still (mode `stopped`), or stood still before this canary. */
   readonly stop: StopReason | null;
-  /** The single row let through in mode `probing`. */
-  readonly probe: Probe | null;
+  /** The single row let through in mode `canary`. */
+  readonly canary: Canary | null;
   /** Nothing is sent before this time (throttling, outage); 0 when nothing holds the fleet. */
-  readonly holdUntilMs: number;
-  readonly holdReason: 'throttled' | 'outage' | null;
+  readonly backoffUntilMs: number;
+  readonly backoffReason: 'throttled' | 'outage' | null;
   /** When the latest hold began: answers to calls sent before it tell nothing new about it. */
-  readonly heldSinceMs: number;
+  readonly backoffSinceMs: number;
   /** Calls allowed in flight after throttling, below the configured number; null when not lowered. */
   readonly maxInFlight: number | null;
   /** When the lowered number of calls in flight may next go up by one. */
@@ -42,15 +42,15 @@ export interface StopReason {
   readonly line: number | null;
 }
 
-export interface Probe {
+export interface Canary {
   readonly cause: 'resume' | 'outage';
-  /** Null until a worker takes the probe. */
+  /** Null until a worker takes the canary. */
   readonly key: string | null;
-  /** Call id of the claim; the probe ends with its worker, when this call's place in flight is gone. */
+  /** Call id of the claim; the canary ends with its worker, when this call's permit is gone. */
   readonly callId: string | null;
-  /** A worker that took the probe must be admitted before this time. */
+  /** A worker that took the canary must be admitted before this time. */
   readonly leaseUntilMs: number;
-  /** How often the probe was passed on. */
+  /** How often the canary was passed on. */
   readonly passes: number;
 }
 
@@ -102,7 +102,7 @@ const OUTAGES_THAT_OPEN_THE_BREAKER = 3;
 const UNKNOWN_ANSWERS_THAT_STOP = 3;
 const UNREADABLE_ANSWERS_THAT_STOP = 2;
 const RECORD_IDS_THAT_STOP = 10;
-const MAX_PROBE_PASSES = 5;
+const MAX_CANARY_PASSES = 5;
 /** A throttled fleet gets one call in flight back per this time of sending without being throttled. */
 const RAISE_EVERY_MS = 2_000;
 
@@ -110,10 +110,10 @@ export const INITIAL_CONTROL: Control = {
   epoch: 0,
   mode: 'running',
   stop: null,
-  probe: null,
-  holdUntilMs: 0,
-  holdReason: null,
-  heldSinceMs: 0,
+  canary: null,
+  backoffUntilMs: 0,
+  backoffReason: null,
+  backoffSinceMs: 0,
   maxInFlight: null,
   raiseAtMs: 0,
   streaks: NO_STREAKS,
@@ -195,50 +195,62 @@ export function paused(control: Control, message: string, sinceMs: number): Cont
 /** Lifts a stop: one row goes first, the rest when Zoho has accepted it. Unchanged when nothing is stopped. */
 export function resumed(control: Control): Control {
   if (control.mode !== 'stopped') return control;
-  return { ...control, epoch: control.epoch + 1, mode: 'probing', probe: openProbe('resume', 0) };
+  return { ...control, epoch: control.epoch + 1, mode: 'canary', canary: openCanary('resume', 0) };
 }
 
 /**
- * Gives the open probe to this call. `seen` is the control state that the worker was shown: when somebody else took the
- * probe meanwhile nothing changes. A probe whose holder died counts as passed on. The worker must be admitted within `leaseMs`.
+ * Gives the open canary to this call. `seen` is the control state that the worker was shown: when somebody else took the
+ * canary meanwhile nothing changes. A canary whose holder died counts as passed on. The worker must be admitted within `leaseMs`.
  */
-export function probeTaken(
+export function canaryTaken(
   control: Control,
   seen: Control,
   call: { key: string; callId: string },
   nowMs: number,
   leaseMs: number,
 ): Control {
-  if (control.mode !== 'probing' || control.probe === null) return control;
-  if (control.epoch !== seen.epoch || control.probe.callId !== (seen.probe?.callId ?? null)) return control;
-  const left = control.probe.key === null ? control : passCounted(control, 'WORKER_DIED', nowMs);
-  if (left.probe === null) return left;
+  if (control.mode !== 'canary' || control.canary === null) return control;
+  if (control.epoch !== seen.epoch || control.canary.callId !== (seen.canary?.callId ?? null)) return control;
+  const left = control.canary.key === null ? control : passCounted(control, 'WORKER_DIED', nowMs);
+  if (left.canary === null) return left;
   return {
     ...left,
-    probe: { ...left.probe, key: call.key, callId: call.callId, leaseUntilMs: nowMs + leaseMs },
+    canary: { ...left.canary, key: call.key, callId: call.callId, leaseUntilMs: nowMs + leaseMs },
   };
 }
 
 /**
- * Whether asking for admission is worth while: neither stopped, nor held back, nor another row's probe under way.
- * A probe taken long ago is worth asking about: its worker may be dead, which only an admission finds out.
+ * Whether asking for admission is worth while: neither stopped, nor held back, nor another row's canary under way.
+ * A canary taken long ago is worth asking about: its worker may be dead, which only an admission finds out.
  */
 export function mayWork(control: Control, nowMs: number): boolean {
   if (control.mode === 'stopped') return false;
   // A hold that begins in the future is from before the store's clock was set back.
-  if (control.holdUntilMs > nowMs && control.heldSinceMs <= nowMs + CLOCK_TOLERANCE_MS) return false;
-  if (control.probe === null) return true;
-  return control.probe.key === null || control.probe.leaseUntilMs < nowMs;
+  if (control.backoffUntilMs > nowMs && control.backoffSinceMs <= nowMs + CLOCK_TOLERANCE_MS) return false;
+  if (control.canary === null) return true;
+  return control.canary.key === null || control.canary.leaseUntilMs < nowMs;
 }
 
 function afterAccepted(control: Control, call: FleetCall, policy: FleetPolicy, nowMs: number): Control {
   // A yes to a call that left before the throttle does not lift it.
-  if (control.holdReason === 'throttled' && nowMs < control.holdUntilMs && call.sentAtMs <= control.heldSinceMs) {
+  if (
+    control.backoffReason === 'throttled' &&
+    nowMs < control.backoffUntilMs &&
+    call.sentAtMs <= control.backoffSinceMs
+  ) {
     return control;
   }
   const raised = raiseInFlight(control, policy, nowMs);
   if (raised.mode === 'running' && hasNoStreaks(raised)) return raised;
-  return { ...raised, mode: 'running', stop: null, probe: null, holdUntilMs: 0, holdReason: null, streaks: NO_STREAKS };
+  return {
+    ...raised,
+    mode: 'running',
+    stop: null,
+    canary: null,
+    backoffUntilMs: 0,
+    backoffReason: null,
+    streaks: NO_STREAKS,
+  };
 }
 
 function afterRowRefused(
@@ -253,8 +265,8 @@ function afterRowRefused(
     return stopped(before, { code: 'RECORD_IDS_REFUSED', message, ...rowOf(call), sinceMs: nowMs });
   }
   const control = isRecordId ? { ...before, streaks: { ...before.streaks, recordId } } : before;
-  if (control.mode === 'probing' && control.probe?.cause === 'outage') return outageOver(control);
-  if (isProbe(control, call)) return passCounted(control, code, nowMs);
+  if (control.mode === 'canary' && control.canary?.cause === 'outage') return outageOver(control);
+  if (isCanary(control, call)) return passCounted(control, code, nowMs);
   if (control.streaks.outage === 0) return control;
   return { ...control, streaks: { ...control.streaks, outage: 0 } };
 }
@@ -267,15 +279,15 @@ function afterOutage(
   nowMs: number,
   random: number,
 ): Control {
-  // Once the breaker is open only the probe's answer is news; the others left before it opened.
-  if (control.mode === 'probing' && !isProbe(control, call)) return control;
+  // Once the breaker is open only the canary's answer is news; the others left before it opened.
+  if (control.mode === 'canary' && !isCanary(control, call)) return control;
   const outage = control.streaks.outage + 1;
   const counted = { ...control, streaks: { ...control.streaks, outage } };
   if (control.mode === 'running' && outage < OUTAGES_THAT_OPEN_THE_BREAKER) return counted;
   const waitMs = backoffMs(Math.max(1, outage - OUTAGES_THAT_OPEN_THE_BREAKER + 1), policy.backoff, random);
-  const held: Control = { ...counted, holdUntilMs: nowMs + waitMs, holdReason: 'outage', heldSinceMs: nowMs };
-  if (control.probe?.cause === 'resume') return passCounted(held, code, nowMs);
-  return { ...held, mode: 'probing', probe: openProbe('outage', (control.probe?.passes ?? -1) + 1) };
+  const held: Control = { ...counted, backoffUntilMs: nowMs + waitMs, backoffReason: 'outage', backoffSinceMs: nowMs };
+  if (control.canary?.cause === 'resume') return passCounted(held, code, nowMs);
+  return { ...held, mode: 'canary', canary: openCanary('outage', (control.canary?.passes ?? -1) + 1) };
 }
 
 function afterStreak(
@@ -289,7 +301,7 @@ function afterStreak(
   const count = control.streaks[name] + 1;
   if (count >= limit) return stopped(control, { ...streakReason(name, count, code), ...rowOf(call), sinceMs: nowMs });
   const counted = { ...control, streaks: { ...control.streaks, [name]: count } };
-  return isProbe(control, call) ? passCounted(counted, code, nowMs) : counted;
+  return isCanary(control, call) ? passCounted(counted, code, nowMs) : counted;
 }
 
 function streakReason(name: 'unknown' | 'unreadable', count: number, code: string): { code: string; message: string } {
@@ -314,21 +326,21 @@ function throttled(
 ): Control {
   const asked = nowMs + (retryAfterMs ?? 0);
   // Answers to calls that left before the hold began are the same throttle seen again.
-  if (control.holdReason === 'throttled' && call.sentAtMs <= control.heldSinceMs) {
-    return asked > control.holdUntilMs
-      ? { ...control, holdUntilMs: asked, raiseAtMs: asked + RAISE_EVERY_MS }
+  if (control.backoffReason === 'throttled' && call.sentAtMs <= control.backoffSinceMs) {
+    return asked > control.backoffUntilMs
+      ? { ...control, backoffUntilMs: asked, raiseAtMs: asked + RAISE_EVERY_MS }
       : control;
   }
   const streak = control.streaks.throttled + 1;
-  const holdUntilMs = Math.max(asked, nowMs + backoffMs(streak, policy.backoff, random));
+  const backoffUntilMs = Math.max(asked, nowMs + backoffMs(streak, policy.backoff, random));
   return {
     ...control,
-    holdUntilMs,
-    holdReason: 'throttled',
-    heldSinceMs: nowMs,
+    backoffUntilMs,
+    backoffReason: 'throttled',
+    backoffSinceMs: nowMs,
     maxInFlight: Math.max(1, Math.floor((control.maxInFlight ?? policy.maxInFlight) / 2)),
     // The hold itself proves nothing: nobody sends.
-    raiseAtMs: holdUntilMs + RAISE_EVERY_MS,
+    raiseAtMs: backoffUntilMs + RAISE_EVERY_MS,
     streaks: { ...control.streaks, throttled: streak },
   };
 }
@@ -347,40 +359,40 @@ function outageOver(control: Control): Control {
   return {
     ...control,
     mode: 'running',
-    probe: null,
-    holdUntilMs: 0,
-    holdReason: null,
+    canary: null,
+    backoffUntilMs: 0,
+    backoffReason: null,
     streaks: { ...control.streaks, outage: 0 },
   };
 }
 
-/** The probe told nothing for certain: another row takes it, at most five times. */
+/** The canary told nothing for certain: another row takes it, at most five times. */
 function passCounted(control: Control, code: string, nowMs: number): Control {
-  if (control.probe === null) return control;
-  const passes = control.probe.passes + 1;
-  if (control.probe.cause === 'outage' || passes <= MAX_PROBE_PASSES) {
-    return { ...control, probe: openProbe(control.probe.cause, passes) };
+  if (control.canary === null) return control;
+  const passes = control.canary.passes + 1;
+  if (control.canary.cause === 'outage' || passes <= MAX_CANARY_PASSES) {
+    return { ...control, canary: openCanary(control.canary.cause, passes) };
   }
   return stopped(control, {
-    code: 'NO_PROBE_ACCEPTED',
+    code: 'NO_CANARY_ACCEPTED',
     message: `After the resume ${passes} rows were tried one by one and Zoho accepted none (last: ${code}); look at those rows, then resume.`,
     sinceMs: nowMs,
-    key: control.probe.key,
+    key: control.canary.key,
     line: null,
   });
 }
 
 function passUncounted(control: Control, call: FleetCall): Control {
-  if (!isProbe(control, call) || control.probe === null) return control;
-  return { ...control, probe: openProbe(control.probe.cause, control.probe.passes) };
+  if (!isCanary(control, call) || control.canary === null) return control;
+  return { ...control, canary: openCanary(control.canary.cause, control.canary.passes) };
 }
 
-function openProbe(cause: Probe['cause'], passes: number): Probe {
+function openCanary(cause: Canary['cause'], passes: number): Canary {
   return { cause, key: null, callId: null, leaseUntilMs: 0, passes };
 }
 
-function isProbe(control: Control, call: FleetCall): boolean {
-  return control.probe !== null && control.probe.callId === call.callId;
+function isCanary(control: Control, call: FleetCall): boolean {
+  return control.canary !== null && control.canary.callId === call.callId;
 }
 
 function hasNoStreaks({ streaks }: Control): boolean {

@@ -14,7 +14,7 @@ export function endOf(status: string | null): End | null {
 const DEEPEST_LEVEL = 64;
 
 /** Texts longer than this, in characters, are left out of a kept result. */
-const LONGEST_TEXT = 4_096;
+const MAX_TEXT = 4_096;
 
 /**
  * What is kept of Zoho's answer: without nulls and empty values, what is nested more than 64 deep, without data URIs (logos) and texts of more than 4,096
@@ -45,7 +45,7 @@ function compact(value: unknown, keepLarge: boolean, depth: number): unknown {
 }
 
 function isLarge(text: string): boolean {
-  return text.length > LONGEST_TEXT || /^data:[\w.+-]+\/[\w.+-]+[;,]/i.test(text);
+  return text.length > MAX_TEXT || /^data:[\w.+-]+\/[\w.+-]+[;,]/i.test(text);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -55,7 +55,7 @@ const REFRESH_AHEAD_SHARE = 0.1;
 const LOOK_AGAIN_MS = 1_000;
 /** Zoho blocks for the rest of a window of 10 minutes, and longer while one goes on asking. */
 const THROTTLE_MS = 600_000;
-const LONGEST_THROTTLE_MS = 3_600_000;
+const MAX_THROTTLE_MS = 3_600_000;
 /** Short, because the breaker of the fleet holds calls back as well. */
 const AWAY: BackoffPolicy = { baseMs: 500, capMs: 5_000 };
 const UNREADABLE: BackoffPolicy = { baseMs: 2_000, capMs: 600_000 };
@@ -141,7 +141,7 @@ export function tokenRejected(stored: TokenState | null, accessToken: string, no
 function waitAfter(failure: RefreshFailure, failures: number, random: number): number {
   switch (failure.kind) {
     case 'throttled': {
-      const stepMs = Math.min(LONGEST_THROTTLE_MS, THROTTLE_MS * 2 ** Math.min(failures - 1, 10));
+      const stepMs = Math.min(MAX_THROTTLE_MS, THROTTLE_MS * 2 ** Math.min(failures - 1, 10));
       return Math.max(failure.retryAfterMs ?? 0, Math.round(stepMs * (1 + random / 5)));
     }
     case 'outage':

@@ -17,9 +17,9 @@ export type Elsewhere =
   | { readonly kind: 'queued'; readonly keys: readonly IdentityKey[] };
 
 export interface PaidRowsOptions extends Pick<Input, 'source' | 'columns' | 'module'> {
-  readonly engine: { readonly store: Pick<Engine['store'], 'entries' | 'aliasOwners' | 'cell' | 'counts'> } & Pick<
+  readonly engine: { readonly store: Pick<Engine['store'], 'entries' | 'aliasOwners' | 'document' | 'counts'> } & Pick<
     Engine,
-    'keysWithJob'
+    'existingJobs'
   >;
 }
 
@@ -138,7 +138,7 @@ function companiesAmong(fitting: readonly { readonly fit: string; readonly trait
 async function addQueued(otherKeys: OtherKeys, engine: PaidRowsOptions['engine'], found: Found): Promise<void> {
   const open = [...otherKeys].filter(([own, keys]) => keys.length > 0 && found.get(own)?.kind !== 'sent');
   if (open.length === 0) return;
-  const withJob = await engine.keysWithJob([...new Set(open.flatMap(([, keys]) => keys))]);
+  const withJob = await engine.existingJobs([...new Set(open.flatMap(([, keys]) => keys))]);
   for (const [own, keys] of open) {
     const queued = keys.filter((key) => withJob.has(key));
     if (queued.length > 0) found.set(own, { kind: 'queued', keys: queued });

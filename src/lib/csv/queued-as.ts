@@ -26,9 +26,9 @@ const MAX_USES = 10;
 export async function readOtherUses(
   { headers }: Pick<CsvSource, 'headers'>,
   now: QueuedAs,
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<{ readonly uses: readonly QueuedAs[]; readonly onePer: OnePer | undefined; readonly nowMs: number }> {
-  const { value, nowMs } = await store.cell<Notes>('queued-as').read();
+  const { value, nowMs } = await store.document<Notes>('queued-as').read();
   const { uses = [], onePer } = value?.find((note) => note.headers === headersHash(headers)) ?? {};
   return { uses: uses.filter((use) => !isSameUse(use, now)), onePer, nowMs };
 }
@@ -38,10 +38,10 @@ export async function noteQueuedAs(
   source: Pick<CsvSource, 'headers'>,
   use: QueuedAs,
   onePer: OnePer | undefined,
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<void> {
   const headers = headersHash(source.headers);
-  await store.cell<Notes>('queued-as').change((value) => {
+  await store.document<Notes>('queued-as').change((value) => {
     const notes = value ?? [];
     const { uses = [], onePer: before } = notes.find((note) => note.headers === headers) ?? {};
     const others = uses.filter((known) => !isSameUse(known, use));

@@ -26,7 +26,7 @@ export interface RawRecord {
 /** Longer records are cut off and refused: it bounds memory, and nothing that Zia can use comes near it. In UTF-16 units. */
 export const MAX_RECORD_LENGTH = 1_048_576;
 
-const LONGEST_LINE_END = 2;
+const MAX_LINE_END = 2;
 const QUOTE = 34;
 const CARRIAGE_RETURN = 13;
 
@@ -78,7 +78,7 @@ export class RecordCutter {
     while (start < this.#text.length) {
       const span = this.#scan(start, final);
       // The end of the longest record there may be takes two characters, and perhaps only one of them is here.
-      if (span === null && this.#text.length - start <= MAX_RECORD_LENGTH + LONGEST_LINE_END) break;
+      if (span === null && this.#text.length - start <= MAX_RECORD_LENGTH + MAX_LINE_END) break;
       if (span === null || span.end - start > MAX_RECORD_LENGTH) {
         records.push(this.#tooLong(start));
         start = span === null ? this.#skipLine(start) : span.next;

@@ -26,12 +26,12 @@ const MAX_REMEMBERED = 200;
 export async function chooseColumns(
   source: SampledSource,
   mapFlags: readonly string[],
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<ColumnChoice> {
   const overrides = mapFlags.length > 0 ? overridesOf(mapFlags) : undefined;
   const sample = await sampleColumns(source, overrides ?? {});
   if (overrides !== undefined) return choiceOf(source, overrides, 'flag', sample);
-  const { value } = await store.cell<RememberedMappings>('mappings').read();
+  const { value } = await store.document<RememberedMappings>('mappings').read();
   const remembered = value?.find((entry) => entry.headers === headersHash(source.headers));
   return choiceOf(source, remembered?.overrides ?? {}, 'remembered', sample);
 }
@@ -40,7 +40,7 @@ export async function chooseColumns(
 export async function lookUpColumns(
   source: SampledSource,
   mapFlags: readonly string[],
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<ColumnMapping> {
   return (await chooseColumns(source, mapFlags, store)).columns;
 }
@@ -49,12 +49,12 @@ export async function lookUpColumns(
 export async function rememberColumns(
   source: SampledSource,
   mapFlags: readonly string[],
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<void> {
   if (mapFlags.length === 0) return;
   const entry = { headers: headersHash(source.headers), overrides: overridesOf(mapFlags) };
   await store
-    .cell<RememberedMappings>('mappings')
+    .document<RememberedMappings>('mappings')
     .change((value) =>
       [...(value ?? []).filter(({ headers }) => headers !== entry.headers), entry].slice(-MAX_REMEMBERED),
     );
@@ -64,7 +64,7 @@ export async function rememberColumns(
 export async function resolveColumns(
   source: SampledSource,
   mapFlags: readonly string[],
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
 ): Promise<ColumnMapping> {
   const columns = await lookUpColumns(source, mapFlags, store);
   await rememberColumns(source, mapFlags, store);

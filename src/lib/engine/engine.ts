@@ -4,7 +4,7 @@ import type { EnrichPayload, EnrichQueue, EnrichReturn, EnrichWorker } from '../
 import type { Store } from '../store/store.js';
 
 /** What BullMQ's own record of a job says; `absent` when there is none. */
-export type JobFate =
+export type JobStatus =
   | { readonly state: 'absent' }
   | { readonly state: 'waiting' | 'active' | 'delayed' | 'completed' }
   | { readonly state: 'failed'; readonly reason: string };
@@ -75,9 +75,9 @@ export interface Engine {
   inspect(): Promise<EngineInspection>;
   readonly store: Store;
   /** Fates of these jobs, in one round trip a chunk; every key is answered. */
-  jobFates(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobFate>>;
+  jobStatuses(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, JobStatus>>;
   /** Those of these keys that have a job, in whatever state: several times as fast as their fates. */
-  keysWithJob(keys: readonly IdentityKey[]): Promise<ReadonlySet<IdentityKey>>;
+  existingJobs(keys: readonly IdentityKey[]): Promise<ReadonlySet<IdentityKey>>;
   /**
    * Takes jobs off the queue that wait, and with `failed` those that failed, unless the ledger says that their rows were
    * sent; returns those removed. A job that a worker has stays. Each is removed in one step, so workers may be at work.

@@ -5,7 +5,7 @@ import type { EnrichPayload, EnrichReturn } from '../queues.js';
 type Data = Job<EnrichPayload, EnrichReturn>;
 
 /** Seconds an idle worker waits for a row in one go: a connection that went silent is noticed this much later. */
-const LONGEST_BLOCK_SECONDS = 4;
+const MAX_BLOCK_SECONDS = 4;
 
 /** BullMQ itself asks again at once when the engine refuses, some hundred times a second. */
 const AFTER_REFUSAL_MS = 1_000;
@@ -16,7 +16,7 @@ export class WatchedWorker extends Worker<EnrichPayload, EnrichReturn> {
   onFetch: (refusal?: Error) => void = () => undefined;
 
   override get maximumBlockTimeout(): number {
-    return Math.min(super.maximumBlockTimeout, LONGEST_BLOCK_SECONDS);
+    return Math.min(super.maximumBlockTimeout, MAX_BLOCK_SECONDS);
   }
 
   /** A job whose data is no JSON fails as unreadable: BullMQ would throw each time it takes it, and leave it active. */

@@ -52,7 +52,7 @@ export function createCallMetrics(): CallMetrics {
   });
   const limiterWait = new Histogram({
     name: 'zia_limiter_wait_seconds',
-    help: 'Time a call waited for its slot in the pace and for a place in flight.',
+    help: 'Time a call waited for its slot in the pace and for a permit.',
     buckets: WAIT_SECONDS,
     registers,
   });
@@ -117,4 +117,4 @@ export function createCallMetrics(): CallMetrics {
 }
 
 /** A worker that is told one of these waits for slot or place, and asks again for the same call. */
-const ASKED_AGAIN: ReadonlySet<string> = new Set(['wait', 'busy']);
+const ASKED_AGAIN: ReadonlySet<string> = new Set(['not-yet', 'no-permit']);

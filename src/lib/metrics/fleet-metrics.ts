@@ -10,7 +10,7 @@ export interface FleetMetrics {
   text(): Promise<string>;
 }
 
-const MODES = ['running', 'probing', 'stopped'] as const;
+const MODES = ['running', 'canary', 'stopped'] as const;
 
 export function createFleetMetrics({ store }: Engine): FleetMetrics {
   const registry = new Registry();
@@ -22,7 +22,7 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     'code',
   ]);
   const workers = gauge('zia_workers', 'Workers alive.');
-  const inFlight = gauge('zia_fleet_calls_in_flight', 'Calls to Zoho that take a place in flight, of all workers.');
+  const inFlight = gauge('zia_fleet_calls_in_flight', 'Calls to Zoho that take a permit, of all workers.');
   const hold = gauge('zia_hold_seconds', 'How long nothing will be sent yet, and why.', ['reason']);
   const ledger = gauge('zia_ledger_rows', 'Rows in the ledger by state.', ['state']);
   const pending = gauge('zia_results_pending', 'Submitted rows whose result is neither collected nor given up.');
@@ -36,23 +36,23 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
   const allowanceAge = gauge('zia_allowance_age_seconds', 'How old the latest answer about the allowance is.');
 
   async function read(): Promise<void> {
-    const [control, counts, vitals, oldest, collector, remembered] = await Promise.all([
+    const [control, counts, fleetStats, oldest, collector, remembered] = await Promise.all([
       store.control.read(),
       store.counts(),
-      store.vitals(),
+      store.fleetStats(),
       store.pending({ limit: 1 }),
-      store.cell<CollectorState>('collector').read(),
-      store.cell<RememberedAllowance>('allowance').read(),
+      store.document<CollectorState>('collector').read(),
+      store.document<RememberedAllowance>('allowance').read(),
     ]);
     const { value, nowMs } = control;
     const now = value ?? INITIAL_CONTROL;
     for (const name of MODES) mode.set({ mode: name }, now.mode === name ? 1 : 0);
     stop.reset();
     if (now.mode === 'stopped' && now.stop !== null) stop.set({ code: now.stop.code }, now.stop.sinceMs / 1_000);
-    workers.set(vitals.workers);
-    inFlight.set(vitals.inFlight);
-    const holdSeconds = Math.max(0, now.holdUntilMs - nowMs) / 1_000;
-    for (const reason of ['throttled', 'outage']) hold.set({ reason }, now.holdReason === reason ? holdSeconds : 0);
+    workers.set(fleetStats.workers);
+    inFlight.set(fleetStats.inFlight);
+    const holdSeconds = Math.max(0, now.backoffUntilMs - nowMs) / 1_000;
+    for (const reason of ['throttled', 'outage']) hold.set({ reason }, now.backoffReason === reason ? holdSeconds : 0);
     for (const state of ['scheduled', 'sending', 'uncertain', 'held'] as const) ledger.set({ state }, counts[state]);
     pending.set(counts.pending);
     failed.set(counts.failed);

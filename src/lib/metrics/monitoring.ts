@@ -25,7 +25,7 @@ export interface MonitoringOptions {
   readonly obstacles?: () => readonly NotReady[];
 }
 
-/** Longer than any answer of an engine that is well, shorter than a probe waits. */
+/** Longer than any answer of an engine that is well, shorter than a health check waits. */
 const ENGINE_ANSWERS_WITHIN_MS = 2_000;
 
 /**

@@ -15,7 +15,7 @@ import {
   reportedOf,
   settlementOf,
 } from './replies.js';
-import type { AdmitRequest, CallRequest, Cell, CellName, ImportVerdict, Store } from './store.js';
+import type { AdmitRequest, CallRequest, Document, DocumentName, ImportVerdict, Store } from './store.js';
 
 /** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
 const CHUNK = 1_000;
@@ -40,7 +40,8 @@ export function createStore(operations: Operations): Store {
         await run('settle', [key, callId, enrichmentId, notes.length === 0 ? '' : JSON.stringify(notes), workerId]),
       ),
     release: async (key, callId) => reportedOf(await run('release', [key, callId])),
-    doubt: async (key, callId, reason) => reportedOf(await run('doubt', [key, callId, oneLine(reason)])),
+    markUncertain: async (key, callId, reason) =>
+      reportedOf(await run('mark-uncertain', [key, callId, oneLine(reason)])),
 
     clear: async (key, callId) => (await run('clear', [key, callId]))[0] === '1',
     reopen: async (key, enrichmentId) => (await run('reopen', [key, enrichmentId]))[0] === '1',
@@ -72,8 +73,8 @@ export function createStore(operations: Operations): Store {
       const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0, orphans = 0] = reply;
       return { scheduled, sending, uncertain, held, pending, failed, orphans };
     },
-    vitals: async () => {
-      const [workers = 0, inFlight = 0, withData = 0] = (await run('vitals', [])).map(Number);
+    fleetStats: async () => {
+      const [workers = 0, inFlight = 0, withData = 0] = (await run('fleet-stats', [])).map(Number);
       return { workers, inFlight, withData };
     },
 
@@ -153,7 +154,7 @@ export function createStore(operations: Operations): Store {
     connections: operations.connections,
 
     control: createCell<Control>(operations, 'control'),
-    cell: (name) => createCell(operations, name),
+    document: (name) => createCell(operations, name),
   };
 }
 
@@ -179,7 +180,7 @@ function admitArgs(request: AdmitRequest): AdmitArgs {
     aliases: aliasText(sent),
     callsPerSecond: limits.callsPerSecond,
     maxInFlight: limits.maxInFlight,
-    leaseMs: limits.placeLeaseMs,
+    leaseMs: limits.permitTtlMs,
     lostAfterMs: request.claimLostAfterMs,
     slotMs,
     worker: worker?.id ?? '',
@@ -190,7 +191,7 @@ function admitArgs(request: AdmitRequest): AdmitArgs {
 const flag = (value: boolean) => (value ? '1' : '0');
 
 function limitsOf({ limits }: CallRequest): string[] {
-  return [String(limits.callsPerSecond), String(limits.maxInFlight), String(limits.placeLeaseMs)];
+  return [String(limits.callsPerSecond), String(limits.maxInFlight), String(limits.permitTtlMs)];
 }
 
 function slotOf({ slotMs }: CallRequest): string {
@@ -221,12 +222,12 @@ async function* lookUp<K extends string>(
   }
 }
 
-function createCell<T>(operations: Operations, name: CellName): Cell<T> {
-  // Each cell is written by the one module that owns its type.
+function createCell<T>(operations: Operations, name: DocumentName): Document<T> {
+  // Each document is written by the one module that owns its type.
   const parse = (json = ''): T | null => (json === '' ? null : (JSON.parse(json) as T));
 
   async function read() {
-    const [json = '', nowMs] = await operations.run('read-cell', [name]);
+    const [json = '', nowMs] = await operations.run('read-document', [name]);
     return { json, nowMs: Number(nowMs) };
   }
 
@@ -241,7 +242,11 @@ function createCell<T>(operations: Operations, name: CellName): Cell<T> {
         const value = parse(seen.json);
         const changed = next(value, seen.nowMs);
         if (changed === undefined) return { value, nowMs: seen.nowMs, changed: false };
-        const [won, json = '', nowMs] = await operations.run('change-cell', [name, seen.json, JSON.stringify(changed)]);
+        const [won, json = '', nowMs] = await operations.run('change-document', [
+          name,
+          seen.json,
+          JSON.stringify(changed),
+        ]);
         if (won === '1') return { value: changed, nowMs: Number(nowMs), changed: true };
         seen = { json, nowMs: Number(nowMs) };
       }

@@ -52,11 +52,11 @@ const MAX_NOTED = 200;
  * a file that was dropped from the list stays so. Safe to repeat; the oldest beyond 200 are dropped.
  */
 export async function noteFile(
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
   file: NotedFile,
   { keepPlace = false }: { readonly keepPlace?: boolean } = {},
 ): Promise<void> {
-  await store.cell<NotedFiles>('files').change((files) => {
+  await store.document<NotedFiles>('files').change((files) => {
     const noted = files ?? [];
     if (keepPlace) return noted.map((other) => (other.id === file.id ? file : other));
     return [file, ...noted.filter(({ id }) => id !== file.id)].slice(0, MAX_NOTED);
@@ -64,13 +64,13 @@ export async function noteFile(
 }
 
 /** The files whose rows were queued, the latest first. */
-export async function notedFiles(store: Pick<Store, 'cell'>): Promise<NotedFiles> {
-  return (await store.cell<NotedFiles>('files').read()).value ?? [];
+export async function notedFiles(store: Pick<Store, 'document'>): Promise<NotedFiles> {
+  return (await store.document<NotedFiles>('files').read()).value ?? [];
 }
 
 /** Takes a file off the list; its rows stay as they are. */
-export async function dropNotedFile(store: Pick<Store, 'cell'>, id: string): Promise<void> {
-  await store.cell<NotedFiles>('files').change((files) => files?.filter((file) => file.id !== id));
+export async function dropNotedFile(store: Pick<Store, 'document'>, id: string): Promise<void> {
+  await store.document<NotedFiles>('files').change((files) => files?.filter((file) => file.id !== id));
 }
 
 /** The id of a file by its content: 22 characters. Rejects when it cannot be read. */

@@ -14,13 +14,13 @@ type NotedLimits = FleetLimits & { readonly workerId: string };
  * live, was started with others: pace and calls in flight hold only while all have the same. Safe to repeat.
  */
 export async function noteLimits(
-  store: Pick<Store, 'cell'>,
+  store: Pick<Store, 'document'>,
   { workerId, members, ratePerSecond, maxInFlight }: NotedLimits & { readonly members: readonly string[] },
   log: Logger,
 ): Promise<void> {
-  const cell = store.cell<NotedLimits>('limits');
-  const { value: other } = await cell.read();
-  await cell.change(() => ({ workerId, ratePerSecond, maxInFlight }));
+  const document = store.document<NotedLimits>('limits');
+  const { value: other } = await document.read();
+  await document.change(() => ({ workerId, ratePerSecond, maxInFlight }));
   if (other === null || !members.includes(other.workerId)) return;
   if (other.ratePerSecond === ratePerSecond && other.maxInFlight === maxInFlight) return;
   log.warn('settings.differ', {
@@ -33,6 +33,6 @@ export async function noteLimits(
 }
 
 /** The limits of the worker that started last; null when none ever did. */
-export async function fleetLimits(store: Pick<Store, 'cell'>): Promise<FleetLimits | null> {
-  return (await store.cell<FleetLimits>('limits').read()).value;
+export async function fleetLimits(store: Pick<Store, 'document'>): Promise<FleetLimits | null> {
+  return (await store.document<FleetLimits>('limits').read()).value;
 }

@@ -1,5 +1,5 @@
 import { type Control, type FieldChoice, fieldsChosen, INITIAL_CONTROL, paused, resumed } from '../core/control.js';
-import type { Cell } from './store.js';
+import type { Document } from './store.js';
 
 /** What became of a resume; `control` is the state after it. */
 export interface LiftedStop {
@@ -12,9 +12,9 @@ export interface LiftedStop {
  * seen why the fleet stands still now. `choice` says which fields rows go
  * without from now on, also when nothing is stopped. Calling it twice is safe.
  */
-export async function liftStop(cell: Cell<Control>, epoch?: number, choice?: FieldChoice): Promise<LiftedStop> {
+export async function liftStop(document: Document<Control>, epoch?: number, choice?: FieldChoice): Promise<LiftedStop> {
   let outcome: LiftedStop['outcome'] = 'not-stopped';
-  const { value } = await cell.change((control) => {
+  const { value } = await document.change((control) => {
     const before = control ?? INITIAL_CONTROL;
     outcome = outcomeOf(before, epoch);
     const chosen = choice === undefined ? before : fieldsChosen(before, choice);
@@ -34,10 +34,10 @@ function outcomeOf({ mode, epoch: current }: Control, epoch: number | undefined)
  * becomes this one, so that nothing but a person lifts it. Not changed when the fleet was paused already.
  */
 export async function raisePause(
-  cell: Cell<Control>,
+  document: Document<Control>,
   message: string,
 ): Promise<{ readonly changed: boolean; readonly control: Control }> {
-  const { value, changed } = await cell.change((control, nowMs) => {
+  const { value, changed } = await document.change((control, nowMs) => {
     const before = control ?? INITIAL_CONTROL;
     const after = paused(before, message, nowMs);
     return after === before ? undefined : after;

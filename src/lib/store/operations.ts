@@ -9,7 +9,7 @@ export const OPERATIONS = [
   'finish-call',
   'settle',
   'release',
-  'doubt',
+  'mark-uncertain',
   'clear',
   'reopen',
   'hold',
@@ -20,7 +20,7 @@ export const OPERATIONS = [
   'alias-owners',
   'entries',
   'counts',
-  'vitals',
+  'fleet-stats',
   'scan',
   'import',
   'heartbeat',
@@ -34,8 +34,8 @@ export const OPERATIONS = [
   'results',
   'orphans',
   'add-orphans',
-  'read-cell',
-  'change-cell',
+  'read-document',
+  'change-document',
 ] as const;
 
 export type OperationName = (typeof OPERATIONS)[number];

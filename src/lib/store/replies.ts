@@ -24,11 +24,11 @@ export function admissionOf(reply: Reply): Admission {
         sends: Number(third),
         number: Number(fourth),
       };
-    case 'probe-open':
+    case 'canary-open':
       return { kind, control: controlOf(first) };
     case 'scheduled':
       return { kind, enrichmentId: first as EnrichmentId };
-    case 'pending':
+    case 'claimed':
       return { kind, waitMs: Number(first) };
     case 'uncertain':
       return { kind, held: first === '1' };
@@ -43,11 +43,11 @@ export function callAdmissionOf(reply: Reply): CallAdmission {
 
 function refusalOf([kind, first = '', second = '', third]: Reply): Refusal {
   switch (kind) {
-    case 'wait':
+    case 'not-yet':
       return { kind, waitMs: Number(first), slotMs: Number(second) };
-    case 'busy':
+    case 'no-permit':
       return { kind };
-    case 'standby':
+    case 'held-back':
       return {
         kind,
         control: controlOf(first),

@@ -11,7 +11,7 @@ export interface Limits {
   /** Calls in flight over the whole fleet; lowered by `Control.maxInFlight` while throttled. */
   readonly maxInFlight: number;
   /** A place not renewed by `heartbeat` for this long belongs to a dead worker and is free again. */
-  readonly placeLeaseMs: number;
+  readonly permitTtlMs: number;
 }
 
 export interface CallRequest {
@@ -34,12 +34,12 @@ export interface AdmitRequest extends CallRequest {
 /** What every worker that may not send now is told. */
 export type Refusal =
   /** A slot in the pace is reserved: ask again, with `slotMs`, after `waitMs`. Nothing is claimed yet. */
-  | { readonly kind: 'wait'; readonly waitMs: number; readonly slotMs: number }
-  /** No place in flight is free. The slot was given back. */
-  | { readonly kind: 'busy' }
-  /** Stopped, held back, or another row is the probe. `waitMs` is null when only a person ends it. */
+  | { readonly kind: 'not-yet'; readonly waitMs: number; readonly slotMs: number }
+  /** No permit is free. The slot was given back. */
+  | { readonly kind: 'no-permit' }
+  /** Stopped, held back, or another row is the canary. `waitMs` is null when only a person ends it. */
   | {
-      readonly kind: 'standby';
+      readonly kind: 'held-back';
       readonly control: Control;
       readonly waitMs: number | null;
       /** The store may have lost writes: nothing is claimed before the sweep has looked. */
@@ -57,11 +57,11 @@ export type Admission =
       readonly number: number;
     }
   | Refusal
-  /** The fleet is probing and nobody has the probe: take it (`changeControl`), then ask again. */
-  | { readonly kind: 'probe-open'; readonly control: Control }
+  /** The fleet waits for a canary and no row is it yet: take it (`canaryTaken`), then ask again. */
+  | { readonly kind: 'canary-open'; readonly control: Control }
   | { readonly kind: 'scheduled'; readonly enrichmentId: EnrichmentId }
   /** Another claim on this key is younger than `claimLostAfterMs`. */
-  | { readonly kind: 'pending'; readonly waitMs: number }
+  | { readonly kind: 'claimed'; readonly waitMs: number }
   | { readonly kind: 'uncertain'; readonly held: boolean };
 
 /** Calls other than submissions: paced and counted alike, not halted by a stop, held back by throttling and outage. */
@@ -112,7 +112,7 @@ export interface Heartbeat extends Reported {
  * `change` may call `next` several times under contention, so `next` must be pure;
  * returning `undefined` leaves the document as it is.
  */
-export interface Cell<T> {
+export interface Document<T> {
   read(): Promise<{ readonly value: T | null; readonly nowMs: number }>;
   change(
     next: (value: T | null, nowMs: number) => T | undefined,
@@ -120,7 +120,7 @@ export interface Cell<T> {
 }
 
 /** Cells of the store and what they hold; the types live with the code that owns each. */
-export type CellName =
+export type DocumentName =
   | 'control'
   | 'token'
   | 'account'
@@ -150,7 +150,7 @@ export interface LedgerCounts {
 }
 
 /** What the fleet is doing at this moment. */
-export interface Vitals {
+export interface FleetStats {
   /** Members of the fleet that told lately that they live. */
   readonly workers: number;
   readonly inFlight: number;
@@ -174,20 +174,20 @@ export interface LedgerPage {
 }
 
 /**
- * The durable state that outlives jobs: ledger, control, pace, places in flight, token.
+ * The durable state that outlives jobs: ledger, control, pace, permits, token.
  * Each operation is atomic and runs on the store's own clock; every one may be repeated safely with the same arguments.
  * Rejects with `StoreUnavailableError` when the engine cannot be reached.
  */
 export interface Store {
-  /** Stop, pace, place in flight and claim in one step, in that order of refusal after the ledger has been asked. */
+  /** Stop, pace, permit and claim in one step, in that order of refusal after the ledger has been asked. */
   admit(request: AdmitRequest): Promise<Admission>;
-  /** A place and a slot for a call that submits nothing. */
+  /** A permit and a slot for a call that submits nothing. */
   admitCall(request: CallRequest): Promise<CallAdmission>;
-  /** Frees the place of a call; unknown ids are ignored. */
+  /** Frees the permit of a call; unknown ids are ignored. */
   finishCall(callId: string): Promise<void>;
 
   /**
-   * Zoho accepted the row. Frees the place. Accepts any state of the entry: a late answer and an adoption are both true.
+   * Zoho accepted the row. Frees the permit. Accepts any state of the entry: a late answer and an adoption are both true.
    * `workerId` names the worker whose number grows by it.
    */
   settle(
@@ -197,10 +197,10 @@ export interface Store {
     notes?: readonly string[],
     workerId?: string,
   ): Promise<Settlement>;
-  /** Zoho took nothing: removes the claim if `callId` still holds it (an entry sent before becomes `cleared`), frees the place. */
+  /** Zoho took nothing: removes the claim if `callId` still holds it (an entry sent before becomes `cleared`), frees the permit. */
   release(key: IdentityKey, callId: string): Promise<Reported>;
-  /** The answer was lost: `sending` by `callId` becomes `uncertain`, frees the place. */
-  doubt(key: IdentityKey, callId: string, reason: string): Promise<Reported>;
+  /** The answer was lost: `sending` by `callId` becomes `uncertain`, frees the permit. */
+  markUncertain(key: IdentityKey, callId: string, reason: string): Promise<Reported>;
 
   /** Looked up and not at Zoho: `uncertain` or `held` with this `callId` becomes `cleared`. False when it changed meanwhile. */
   clear(key: IdentityKey, callId: string): Promise<boolean>;
@@ -237,7 +237,7 @@ export interface Store {
   entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   counts(): Promise<LedgerCounts>;
   /** Changes nothing and reads no entry. */
-  vitals(): Promise<Vitals>;
+  fleetStats(): Promise<FleetStats>;
 
   /** Scheduled rows whose result is not collected, oldest first; with `sinceMs` those scheduled then or later. */
   pending(options: {
@@ -295,6 +295,6 @@ export interface Store {
   /** Counts the connections made to the store: an answer that came over a new one may be another server's. */
   connections(): number;
 
-  readonly control: Cell<Control>;
-  cell<T>(name: Exclude<CellName, 'control'>): Cell<T>;
+  readonly control: Document<Control>;
+  document<T>(name: Exclude<DocumentName, 'control'>): Document<T>;
 }

@@ -82,8 +82,8 @@ export function createAccountCalls({ tokens, store, limits, callerId, patienceMs
     for (;;) {
       const admission = await store.admitCall({ callId, limits, ...(slotMs === undefined ? {} : { slotMs }) });
       if (admission.kind === 'go') return true;
-      slotMs = admission.kind === 'wait' ? admission.slotMs : undefined;
-      const waitMs = admission.kind === 'busy' ? ASK_AGAIN_MS : (admission.waitMs ?? ASK_AGAIN_MS);
+      slotMs = admission.kind === 'not-yet' ? admission.slotMs : undefined;
+      const waitMs = admission.kind === 'no-permit' ? ASK_AGAIN_MS : (admission.waitMs ?? ASK_AGAIN_MS);
       if (performance.now() + waitMs > deadline) return false;
       await sleep(waitMs);
     }

@@ -1,4 +1,4 @@
-import type { Cell } from '../store/store.js';
+import type { Document } from '../store/store.js';
 import type { AccountReads } from './account-reads.js';
 import type { EnrichmentStats } from './account-shapes.js';
 
@@ -21,7 +21,7 @@ export const ALLOWANCE_SOURCES: Readonly<Record<Allowance['source'], string>> = 
   estimate: 'estimated from edition and users; as used it counts only what this store knows',
 };
 
-/** The store's `allowance` cell: the latest answer, also when Zoho did not tell. */
+/** The store's `allowance` document: the latest answer, also when Zoho did not tell. */
 export interface RememberedAllowance {
   readonly atMs: number;
   readonly allowance: Allowance | null;
@@ -92,20 +92,20 @@ const FRESH_MS = 60_000;
 
 /** The allowance as anybody asked for it in the last minute, else as `ask` tells. */
 export async function recentAllowance(
-  cell: Cell<RememberedAllowance>,
+  document: Document<RememberedAllowance>,
   ask: () => Promise<Allowance | null>,
 ): Promise<Allowance | null> {
-  const { value, nowMs } = await cell.read();
+  const { value, nowMs } = await document.read();
   const isFresh = value !== null && value.atMs <= nowMs && nowMs - value.atMs < FRESH_MS;
-  return isFresh ? value.allowance : allowanceNow(cell, ask);
+  return isFresh ? value.allowance : allowanceNow(document, ask);
 }
 
 /** The allowance as `ask` tells, remembered for others. */
 export async function allowanceNow(
-  cell: Cell<RememberedAllowance>,
+  document: Document<RememberedAllowance>,
   ask: () => Promise<Allowance | null>,
 ): Promise<Allowance | null> {
   const allowance = await ask();
-  await cell.change((_, atMs) => ({ atMs, allowance }));
+  await document.change((_, atMs) => ({ atMs, allowance }));
   return allowance;
 }

@@ -12,12 +12,12 @@ import {
   tokenRejected,
 } from '../core/token-lease.js';
 import type { Logger } from '../logger.js';
-import type { Cell } from '../store/store.js';
+import type { Document } from '../store/store.js';
 import type { AccessTokens, TokenAnswer } from './access-tokens.js';
 import type { RefreshAnswer } from './oauth.js';
 
 export interface AccessTokensOptions {
-  readonly cell: Cell<TokenState>;
+  readonly document: Document<TokenState>;
   /** One call to the accounts server. */
   readonly refresh: () => Promise<RefreshAnswer>;
   /** Fingerprint of what `refresh` asks with, and whom: the token of other credentials is never used. */
@@ -39,9 +39,9 @@ export interface AccessTokensOptions {
 const PATIENCE_MS = 5_000;
 const POLL_MS = 150;
 
-/** The fleet's token over a cell of the store; `get` reads the cell only when the token it remembers needs a look. */
+/** The fleet's token over a document of the store; `get` reads the document only when the token it remembers needs a look. */
 export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
-  const { cell, log, credentialsId, now = Date.now } = options;
+  const { document, log, credentialsId, now = Date.now } = options;
   let remembered: { readonly token: StoredToken; readonly lookAgainAt: number } | null = null;
   let looking: Promise<TokenAnswer> | null = null;
   let refreshes = 0;
@@ -56,7 +56,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
     },
     reject: async (accessToken) => {
       if (remembered?.token.accessToken === accessToken) remembered = null;
-      const { changed } = await cell.change((state, nowMs) => tokenRejected(state, accessToken, nowMs));
+      const { changed } = await document.change((state, nowMs) => tokenRejected(state, accessToken, nowMs));
       if (changed) log.warn('token.rejected');
     },
   };
@@ -71,7 +71,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
         case 'refresh': {
           const refreshing = refresh(holder, nowMs);
           if (plan.usable === null) return refreshing;
-          // Nobody waits while the old token is good, and a failure is remembered in the cell.
+          // Nobody waits while the old token is good, and a failure is remembered in the document.
           refreshing.catch((error: unknown) => log.warn('token.refresh-unrecorded', { reason: nameOf(error) }));
           return remember(plan.usable, Math.min(POLL_MS, plan.usable.expiresAtMs - nowMs));
         }
@@ -90,11 +90,11 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   /** The plan for this moment, with the lease stored when it is to refresh. */
   async function planned(): Promise<{ plan: TokenPlan; holder: string; nowMs: number }> {
     const request = { credentialsId, holder: `${options.workerId}-${++refreshes}`, leaseMs: options.leaseMs };
-    const seen = await cell.read();
+    const seen = await document.read();
     const first = planToken(seen.value, request, seen.nowMs);
     if (first.kind !== 'refresh') return { plan: first, holder: request.holder, nowMs: seen.nowMs };
     let plan: TokenPlan = first;
-    const { nowMs } = await cell.change((state, atMs) => {
+    const { nowMs } = await document.change((state, atMs) => {
       plan = planToken(state, request, atMs);
       return plan.kind === 'refresh' ? plan.next : undefined;
     });
@@ -104,7 +104,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   async function refresh(holder: string, askedAtMs: number): Promise<TokenAnswer> {
     const answer = await options.refresh();
     if (answer.kind !== 'token') return failed(holder, answer);
-    const { value, nowMs } = await cell.change((state) => {
+    const { value, nowMs } = await document.change((state) => {
       const known = state?.credentialsId === credentialsId ? state.apiDomain : null;
       const apiDomain = answer.apiDomain ?? known ?? options.defaultApiDomain;
       return tokenRefreshed(state, credentialsId, { ...answer, apiDomain }, askedAtMs);
@@ -117,7 +117,7 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
   }
 
   async function failed(holder: string, failure: RefreshFailure): Promise<TokenAnswer> {
-    const { value, nowMs } = await cell.change((state, atMs) =>
+    const { value, nowMs } = await document.change((state, atMs) =>
       refreshFailed(state, { credentialsId, holder }, failure, atMs, options.random()),
     );
     log[failure.kind === 'permanent' ? 'error' : 'warn']('token.refresh-failed', {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ZohoAccount } from '../config.js';
 import type { TokenState } from '../core/token-lease.js';
 import type { Logger } from '../logger.js';
-import type { Cell } from '../store/store.js';
+import type { Document } from '../store/store.js';
 import type { AccessTokens } from './access-tokens.js';
 import type { ZohoClient } from './client.js';
 import { serversOf } from './data-centers.js';
@@ -23,11 +23,11 @@ export interface OpenZoho {
 /** On top of the longest refresh: turns of the event loop, the store's round trip. */
 const LEASE_MARGIN_MS = 5_000;
 
-/** An account's API and its token. `cell` is the store's `token` cell, shared by the whole fleet. */
+/** An account's API and its token. `document` is the store's `token` document, shared by the whole fleet. */
 export function openZoho(
   account: ZohoAccount,
   given: TransportSettings,
-  { cell, log }: { readonly cell: Cell<TokenState>; readonly log: Logger },
+  { document, log }: { readonly document: Document<TokenState>; readonly log: Logger },
 ): OpenZoho {
   const settings = account.proxy === undefined ? given : { ...given, proxy: account.proxy };
   const servers = serversOf(account);
@@ -35,7 +35,7 @@ export function openZoho(
   const zoho = createZohoClient({ ...settings, apiVersion: account.apiVersion });
   const readApi = createZohoReadApi({ ...settings, apiVersion: account.apiVersion });
   const tokens = createAccessTokens({
-    cell,
+    document,
     refresh: () => refreshAccessToken({ transport, servers }, account),
     credentialsId: credentialsId(servers, account),
     defaultApiDomain: servers.defaultApiDomain,

@@ -43,7 +43,7 @@ export interface RecordQueriesDeps {
   readonly signal: AbortSignal;
 }
 
-const LONGEST_WAIT_MS = 60_000;
+const MAX_WAIT_MS = 60_000;
 
 export function createRecordQueries(deps: RecordQueriesDeps): RecordQueries {
   const { calls, readApi, patienceMs, retryMs, onWait, signal } = deps;
@@ -70,7 +70,7 @@ export function createRecordQueries(deps: RecordQueriesDeps): RecordQueries {
   /** The body of the answer, a refusal's too; null for an empty one. */
   async function patiently(text: string): Promise<unknown> {
     const startedAt = performance.now();
-    for (let waitMs = retryMs; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    for (let waitMs = retryMs; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
       signal.throwIfAborted();
       const asked = await calls.ask((credentials) => readApi.query(credentials, text));
       if (asked.kind === 'no-token') throw new UsageError('CRM_NO_TOKEN', asked.message);

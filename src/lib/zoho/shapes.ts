@@ -129,7 +129,7 @@ const token = z
   .catch(null)
   .transform((value) => value ?? null);
 
-const LONGEST_LIFE_S = 86_400;
+const MAX_LIFE_S = 86_400;
 
 /**
  * Where `expires_in_sec` exists, or no token could live that long, `expires_in` means milliseconds: an old habit of
@@ -137,11 +137,11 @@ const LONGEST_LIFE_S = 86_400;
  */
 function lifeMs(expiresIn: number | null, expiresInSec: number | null): number | null {
   const life = expiresInSec === null ? inSeconds(expiresIn) : expiresInSec;
-  return life === null || !(life > 0) ? null : Math.min(life, LONGEST_LIFE_S) * 1_000;
+  return life === null || !(life > 0) ? null : Math.min(life, MAX_LIFE_S) * 1_000;
 }
 
 function inSeconds(expiresIn: number | null): number | null {
-  return expiresIn !== null && expiresIn > LONGEST_LIFE_S ? expiresIn / 1_000 : expiresIn;
+  return expiresIn !== null && expiresIn > MAX_LIFE_S ? expiresIn / 1_000 : expiresIn;
 }
 
 const TOKEN_BODY = z

@@ -2,7 +2,7 @@ import type http from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { got, type Request } from 'got';
 import type { Answer, AnswerHeaders } from '../core/answer.js';
-import { LONGEST_RETRY_AFTER_MS } from '../core/classify.js';
+import { MAX_RETRY_AFTER_MS } from '../core/classify.js';
 import { createFencedAgents, type Fence, fencedRequest } from './fenced-agent.js';
 import type { ProxySettings } from './proxy.js';
 
@@ -147,7 +147,7 @@ function parseRetryAfter(text: string | undefined, serverNowMs: number | null): 
   const untilMs = seconds === null ? parseDate(text) : null;
   if (seconds === null && untilMs === null) return null;
   const waitMs = seconds === null ? (untilMs ?? 0) - (serverNowMs ?? Date.now()) : seconds * 1_000;
-  return Math.min(Math.max(0, waitMs), LONGEST_RETRY_AFTER_MS);
+  return Math.min(Math.max(0, waitMs), MAX_RETRY_AFTER_MS);
 }
 
 function parseDate(text: string | undefined): number | null {

@@ -6,7 +6,7 @@ import type { Logger } from '../../logger.js';
 import type { EnrichQueue, EnrichWorker } from '../../queues.js';
 import { createStore } from '../../store/create-store.js';
 import { createPostgresOperations } from '../../store/postgres/postgres-operations.js';
-import type { Engine, JobFate } from '../engine.js';
+import type { Engine, JobStatus } from '../engine.js';
 import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
 import { WatchedWorker } from '../watched-worker.js';
@@ -64,12 +64,12 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
       worker.onFetch = (refusal) => onFetch?.(refusal && explain(refusal));
       return logEngineErrors<EnrichWorker>(worker, log, explain);
     },
-    jobFates: (keys) =>
-      jobFates(link, queueName, keys).catch((error: unknown) => {
+    jobStatuses: (keys) =>
+      jobStatuses(link, queueName, keys).catch((error: unknown) => {
         throw explain(error);
       }),
-    keysWithJob: (keys) =>
-      keysWithJob(link, queueName, keys).catch((error: unknown) => {
+    existingJobs: (keys) =>
+      existingJobs(link, queueName, keys).catch((error: unknown) => {
         throw explain(error);
       }),
     withdrawJobs: (keys, options) =>
@@ -90,25 +90,29 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
   };
 }
 
-async function jobFates(
+async function jobStatuses(
   link: DatabaseLink,
   queueName: string,
   keys: readonly IdentityKey[],
-): Promise<ReadonlyMap<IdentityKey, JobFate>> {
-  const fates = new Map<IdentityKey, JobFate>(keys.map((key) => [key, { state: 'absent' }]));
+): Promise<ReadonlyMap<IdentityKey, JobStatus>> {
+  const fates = new Map<IdentityKey, JobStatus>(keys.map((key) => [key, { state: 'absent' }]));
   for (let at = 0; at < keys.length; at += CHUNK) {
     const { rows } = await link.query(
       'select id, state, failed_reason as reason from bullmq.job where queue = $1 and id = any ($2::text[])',
       [queueName, keys.slice(at, at + CHUNK)],
     );
-    for (const { id, state, reason } of rows as { id: IdentityKey; state: JobFate['state']; reason: string | null }[]) {
+    for (const { id, state, reason } of rows as {
+      id: IdentityKey;
+      state: JobStatus['state'];
+      reason: string | null;
+    }[]) {
       fates.set(id, state === 'failed' ? { state, reason: reason ?? '' } : { state });
     }
   }
   return fates;
 }
 
-async function keysWithJob(
+async function existingJobs(
   link: DatabaseLink,
   queueName: string,
   keys: readonly IdentityKey[],

@@ -12,7 +12,7 @@ export interface SocketAddress {
 }
 
 /** Systems cut socket paths at 104 to 108 characters. */
-const LONGEST_PATH = 100;
+const MAX_PATH = 100;
 
 /**
  * The socket of host number `number` in `directory` (absolute, mode 0700): in the directory itself, or in a private
@@ -28,7 +28,7 @@ export function socketAddress(directory: string, number: number): SocketAddress 
 
 /** Whether a socket in the directory itself has a path that is short enough. */
 export function fitsSocket(directory: string, number: number): boolean {
-  return address(directory, number).path.length <= LONGEST_PATH;
+  return address(directory, number).path.length <= MAX_PATH;
 }
 
 /**

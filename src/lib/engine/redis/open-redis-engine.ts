@@ -8,7 +8,7 @@ import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
 import { WatchedWorker } from '../watched-worker.js';
 import { inspectRedis } from './inspect-redis.js';
-import { redisJobFates, redisKeysWithJob } from './job-fates.js';
+import { redisJobFates, redisKeysWithJob } from './job-statuses.js';
 import { parseRedisAddress } from './redis-address.js';
 import { connectRedis, createRedisClient, type RedisClient } from './redis-client.js';
 import { redisFacts } from './redis-facts.js';
@@ -80,8 +80,8 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
       worker.onFetch = (refusal) => onFetch?.(refusal && explain(refusal));
       return logEngineErrors(worker, log, explain);
     },
-    jobFates: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),
-    keysWithJob: (keys) => explained(redisKeysWithJob(commands, `${prefix}:${queueName}`, keys)),
+    jobStatuses: (keys) => explained(redisJobFates(commands, `${prefix}:${queueName}`, keys)),
+    existingJobs: (keys) => explained(redisKeysWithJob(commands, `${prefix}:${queueName}`, keys)),
     withdrawJobs: (keys, options) => {
       const names = { queueKey: `${prefix}:${queueName}`, ledgerKey: `${prefix}:store:ledger` };
       return explained(redisWithdrawJobs(commands, names, keys, options));

@@ -41,7 +41,7 @@ create table if not exists zia.result (key text collate "C" primary key, data te
 create table if not exists zia.inflight (call_id text primary key, lease_end double precision not null);
 create table if not exists zia.worker (worker_id text primary key, lease_end double precision not null);
 alter table zia.worker add column if not exists number bigint not null default 0;
-create table if not exists zia.cell (name text primary key, value text not null);
+create table if not exists zia.document (name text primary key, value text not null);
 
 -- Enrichments at Zoho that no entry owns, found by the form of their echo.
 create table if not exists zia.orphan (
@@ -77,7 +77,7 @@ create or replace function zia.ms(value double precision) returns text language 
 $$ select round(value::numeric, 3)::text $$;
 
 create or replace function zia.control() returns text language sql volatile as
-$$ select coalesce((select value from zia.cell where name = 'control'), '') $$;
+$$ select coalesce((select value from zia.document where name = 'control'), '') $$;
 
 create or replace function zia.line(entry zia.ledger) returns text language sql immutable as
 $$ select concat_ws(E'\n', entry.state, entry.call_id, entry.sent_at, entry.sends, coalesce(entry.enrichment_id, ''),
@@ -111,21 +111,24 @@ end $$;
 -- A time further ahead than the tolerance is from before the clock was set back.
 create or replace function zia.clock_tolerance() returns double precision language sql immutable as $$ select 10000 $$;
 
+-- No permit, and no sign of life of a worker, is kept for over 60 s: one that ends later is from before the clock was set back.
+create or replace function zia.latest_lease_end(v_now double precision) returns double precision language sql immutable as
+$$ select v_now + 60000 + zia.clock_tolerance() $$;
+
 create or replace function zia.long_ago(v_now double precision) returns bigint language sql immutable as
 $$ select floor(v_now - 86400000)::bigint $$;
 
-create or replace function zia.has_place(v_now double precision, call text, lease_ms double precision)
-  returns boolean language sql volatile as
+create or replace function zia.has_permit(v_now double precision, call text) returns boolean language sql volatile as
 $$ select exists (select from zia.inflight where call_id = call and lease_end > v_now
-     and lease_end <= v_now + lease_ms + zia.clock_tolerance()) $$;
+     and lease_end <= zia.latest_lease_end(v_now)) $$;
 
 -- How long nothing may be sent.
-create or replace function zia.hold_left(v_now double precision, control json) returns double precision language sql volatile as
-$$ select case when coalesce((control ->> 'heldSinceMs')::double precision, 0) > v_now + zia.clock_tolerance() then 0
-     else coalesce((control ->> 'holdUntilMs')::double precision, 0) - v_now end $$;
+create or replace function zia.backoff_left(v_now double precision, control json) returns double precision language sql volatile as
+$$ select case when coalesce((control ->> 'backoffSinceMs')::double precision, 0) > v_now + zia.clock_tolerance() then 0
+     else coalesce((control ->> 'backoffUntilMs')::double precision, 0) - v_now end $$;
 
 create or replace function zia.is_looking() returns boolean language sql volatile as
-$$ select exists (select from zia.cell where name = 'history' and json_typeof(value::json -> 'look') = 'object') $$;
+$$ select exists (select from zia.document where name = 'history' and json_typeof(value::json -> 'look') = 'object') $$;
 
 -- '' for a caller that is no worker.
 create or replace function zia.grow_number(v_worker text) returns text language plpgsql as $$
@@ -138,28 +141,28 @@ begin
   return v_number::text;
 end $$;
 
-create or replace function zia.keep_place(call text, v_end double precision) returns void language sql volatile as
+create or replace function zia.keep_permit(call text, v_end double precision) returns void language sql volatile as
 $$ insert into zia.inflight values (call, v_end) on conflict (call_id) do update set lease_end = excluded.lease_end $$;
 
-create or replace function zia.free_place(call text) returns void language sql volatile as
+create or replace function zia.free_permit(call text) returns void language sql volatile as
 $$ delete from zia.inflight where call_id = call $$;
 
--- Pace and place for a call: null when it may go, else the answer to give.
-create or replace function zia.start_call(v_now double precision, call text, rate double precision, places integer,
+-- Pace and permit for a call: null when it may go, else the answer to give.
+create or replace function zia.start_call(v_now double precision, call text, rate double precision, permits integer,
   lease_ms double precision, slot double precision) returns text[] language plpgsql as $$
 declare
   v_pace record;
 begin
   v_pace := zia.pace_call(v_now, rate, slot);
   if v_pace.wait_for is not null then
-    return array['wait', zia.ms(v_pace.wait_for - v_now), zia.ms(v_pace.wait_for)];
+    return array['not-yet', zia.ms(v_pace.wait_for - v_now), zia.ms(v_pace.wait_for)];
   end if;
-  delete from zia.inflight where lease_end <= v_now or lease_end > v_now + lease_ms + zia.clock_tolerance();
-  if not zia.has_place(v_now, call, lease_ms) and (select count(*) from zia.inflight) >= places then
+  delete from zia.inflight where lease_end <= v_now or lease_end > zia.latest_lease_end(v_now);
+  if not zia.has_permit(v_now, call) and (select count(*) from zia.inflight) >= permits then
     update zia.gauge set next_slot = v_pace.used where abs(next_slot - v_pace.used - zia.spacing(nullif(rate, 0))) < 0.01;
-    return array['busy'];
+    return array['no-permit'];
   end if;
-  perform zia.keep_place(call, v_now + lease_ms);
+  perform zia.keep_permit(call, v_now + lease_ms);
   return null;
 end $$;
 
@@ -204,7 +207,7 @@ declare
   v_json constant text := zia.control();
   v_control constant json := nullif(v_json, '')::json;
   v_epoch constant text := coalesce(v_control ->> 'epoch', '0');
-  v_probe json;
+  v_canary json;
   v_entry zia.ledger;
   v_orphan record;
   v_refused text[];
@@ -218,23 +221,23 @@ begin
   if v_entry.state not in ('sending', 'cleared') then return array['uncertain', '1']; end if;
   if v_entry.state = 'sending' then
     if v_entry.call_id = v_call then
-      perform zia.keep_place(v_call, v_now + v_lease_ms);
+      perform zia.keep_permit(v_call, v_now + v_lease_ms);
       return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker)];
     end if;
     v_left := v_entry.sent_at + (a ->> 'lostAfterMs')::double precision - v_now;
-    if v_left > 0 and v_entry.sent_at <= v_now + zia.clock_tolerance() then return array['pending', zia.ms(v_left)]; end if;
+    if v_left > 0 and v_entry.sent_at <= v_now + zia.clock_tolerance() then return array['claimed', zia.ms(v_left)]; end if;
     update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST',
       sent_at = case when v_left > 0 then zia.long_ago(v_now) else sent_at end where key = v_key;
     return array['uncertain', '0'];
   end if;
 
-  if v_control ->> 'mode' = 'stopped' then return array['standby', v_json, '']; end if;
-  v_left := zia.hold_left(v_now, v_control);
-  if v_left > 0 then return array['standby', v_json, zia.ms(v_left)]; end if;
+  if v_control ->> 'mode' = 'stopped' then return array['held-back', v_json, '']; end if;
+  v_left := zia.backoff_left(v_now, v_control);
+  if v_left > 0 then return array['held-back', v_json, zia.ms(v_left)]; end if;
   -- The store went back in time, or that is being looked into: what Zoho has is not known.
   if zia.is_looking() or (v_worker <> ''
       and coalesce((select number from zia.worker where worker_id = v_worker), 0) < (a ->> 'number')::bigint) then
-    return array['standby', v_json, zia.ms(1000), 'looking'];
+    return array['held-back', v_json, zia.ms(1000), 'looking'];
   end if;
   v_orphan := zia.orphan_for(v_key, a -> 'forms');
   if (v_orphan.orphan).id is not null then
@@ -248,16 +251,16 @@ begin
         reason = excluded.reason, sent = excluded.sent, notes = '', final_status = null, finished_at = null;
     return array['uncertain', case when v_orphan.is_held then '1' else '0' end];
   end if;
-  v_probe := v_control -> 'probe';
-  if v_control ->> 'mode' = 'probing' and json_typeof(v_probe) = 'object' then
-    if v_probe ->> 'key' is null then return array['probe-open', v_json]; end if;
-    if v_probe ->> 'key' <> v_key or v_probe ->> 'callId' <> v_call then
-      v_left := (v_probe ->> 'leaseUntilMs')::double precision - v_now;
+  v_canary := v_control -> 'canary';
+  if v_control ->> 'mode' = 'canary' and json_typeof(v_canary) = 'object' then
+    if v_canary ->> 'key' is null then return array['canary-open', v_json]; end if;
+    if v_canary ->> 'key' <> v_key or v_canary ->> 'callId' <> v_call then
+      v_left := (v_canary ->> 'leaseUntilMs')::double precision - v_now;
       if (v_left < 0 or v_left > 10000 + zia.clock_tolerance())
-          and not zia.has_place(v_now, v_probe ->> 'callId', v_lease_ms) then
-        return array['probe-open', v_json];
+          and not zia.has_permit(v_now, v_canary ->> 'callId') then
+        return array['canary-open', v_json];
       end if;
-      return array['standby', v_json, zia.ms(250)];
+      return array['held-back', v_json, zia.ms(250)];
     end if;
   end if;
 
@@ -281,13 +284,13 @@ declare
   v_now constant double precision := zia.clock();
   v_json constant text := zia.control();
   v_control constant json := nullif(v_json, '')::json;
-  v_hold_ms constant double precision := zia.hold_left(v_now, v_control);
+  v_backoff_ms constant double precision := zia.backoff_left(v_now, v_control);
 begin
-  if zia.has_place(v_now, v_call, v_lease_ms) then
-    perform zia.keep_place(v_call, v_now + v_lease_ms);
+  if zia.has_permit(v_now, v_call) then
+    perform zia.keep_permit(v_call, v_now + v_lease_ms);
     return array['go'];
   end if;
-  if v_hold_ms > 0 then return array['standby', v_json, zia.ms(v_hold_ms)]; end if;
+  if v_backoff_ms > 0 then return array['held-back', v_json, zia.ms(v_backoff_ms)]; end if;
   return coalesce(zia.start_call(v_now, v_call, args[2]::double precision,
     least(args[3]::integer, (v_control ->> 'maxInFlight')::integer), v_lease_ms, nullif(args[5], '')::double precision),
     array['go']);
@@ -295,7 +298,7 @@ end $$;
 
 create or replace function zia.finish_call(args text[]) returns text[] language plpgsql as $$
 begin
-  perform zia.free_place(args[1]);
+  perform zia.free_permit(args[1]);
   return '{}';
 end $$;
 
@@ -307,7 +310,7 @@ declare
   v_entry zia.ledger;
   v_owner text;
 begin
-  perform zia.free_place(args[2]);
+  perform zia.free_permit(args[2]);
   select * into v_entry from zia.ledger where key = v_key;
   if v_entry.state = 'scheduled' then
     if v_entry.enrichment_id = v_id then
@@ -332,7 +335,7 @@ create or replace function zia.release(args text[]) returns text[] language plpg
 declare
   v_now constant double precision := zia.clock();
 begin
-  perform zia.free_place(args[2]);
+  perform zia.free_permit(args[2]);
   delete from zia.ledger
     where key = args[1] and call_id = args[2] and state in ('sending', 'uncertain') and sends = 1;
   update zia.ledger set state = 'cleared', sends = sends - 1, reason = ''
@@ -340,11 +343,11 @@ begin
   return array[zia.control(), zia.ms(v_now)];
 end $$;
 
-create or replace function zia.doubt(args text[]) returns text[] language plpgsql as $$
+create or replace function zia.mark_uncertain(args text[]) returns text[] language plpgsql as $$
 declare
   v_now constant double precision := zia.clock();
 begin
-  perform zia.free_place(args[2]);
+  perform zia.free_permit(args[2]);
   update zia.ledger set state = 'uncertain', reason = args[3]
     where key = args[1] and call_id = args[2] and state = 'sending';
   return array[zia.control(), zia.ms(v_now)];
@@ -449,7 +452,7 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
-create or replace function zia.vitals(args text[]) returns text[] language sql volatile as $$
+create or replace function zia.fleet_stats(args text[]) returns text[] language sql volatile as $$
   select array[
     (select count(*) from zia.worker where lease_end > zia.clock())::text,
     (select count(*) from zia.inflight where lease_end > zia.clock())::text,
@@ -532,7 +535,7 @@ declare
   v_known constant bigint := nullif(args[3], '')::bigint;
   v_now constant double precision := zia.clock();
   v_end constant double precision := v_now + v_lease_ms;
-  v_history constant text := coalesce((select value from zia.cell where name = 'history'), '');
+  v_history constant text := coalesce((select value from zia.document where name = 'history'), '');
   v_alive constant text := (select alive from zia.gauge);
   v_number bigint;
 begin
@@ -541,9 +544,9 @@ begin
   if cardinality(args) < 7 and not exists (select from zia.worker where worker_id <> v_worker and lease_end > v_now) then
     perform set_config('synchronous_commit', 'off', true);
   end if;
-  update zia.inflight set lease_end = v_end where call_id = any (args[7:]) and zia.has_place(v_now, call_id, v_lease_ms);
+  update zia.inflight set lease_end = v_end where call_id = any (args[7:]) and zia.has_permit(v_now, call_id);
   delete from zia.worker where lease_end <= zia.long_ago(v_now);
-  update zia.worker set lease_end = v_now where v_known is not null and lease_end >= v_end + zia.clock_tolerance();
+  update zia.worker set lease_end = v_now where v_known is not null and lease_end > zia.latest_lease_end(v_now);
   insert into zia.worker values (v_worker, v_end) on conflict (worker_id) do update set lease_end = v_end
     returning number into v_number;
   if v_number >= v_known or (v_known is not null and args[4] = '1') then
@@ -678,15 +681,15 @@ create or replace function zia.results(args text[]) returns text[] language sql 
   from unnest(args) with ordinality asked (id, n) left join zia.result on result.key = id
 $$;
 
-create or replace function zia.read_cell(args text[]) returns text[] language sql volatile as $$
-  select array[coalesce((select value from zia.cell where name = args[1]), ''), zia.ms(zia.clock())]
+create or replace function zia.read_document(args text[]) returns text[] language sql volatile as $$
+  select array[coalesce((select value from zia.document where name = args[1]), ''), zia.ms(zia.clock())]
 $$;
 
-create or replace function zia.change_cell(args text[]) returns text[] language plpgsql as $$
+create or replace function zia.change_document(args text[]) returns text[] language plpgsql as $$
 declare
-  v_current constant text := coalesce((select value from zia.cell where name = args[1]), '');
+  v_current constant text := coalesce((select value from zia.document where name = args[1]), '');
 begin
   if v_current <> args[2] then return array['0', v_current, zia.ms(zia.clock())]; end if;
-  insert into zia.cell values (args[1], args[3]) on conflict (name) do update set value = excluded.value;
+  insert into zia.document values (args[1], args[3]) on conflict (name) do update set value = excluded.value;
   return array['1', args[3], zia.ms(zia.clock())];
 end $$;

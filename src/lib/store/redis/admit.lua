@@ -1,6 +1,6 @@
 -- ARGV: a JSON object (see AdmitArgs in operations.ts)
--- Returns go epoch sentAt sends number | wait ms slot | busy | standby control ms-or-'' [reason] | probe-open control
---       | scheduled id | pending ms | uncertain held(0/1)
+-- Returns go epoch sentAt sends number | not-yet ms slot | no-permit | held-back control ms-or-'' [reason] | canary-open control
+--       | scheduled id | claimed ms | uncertain held(0/1)
 local a = cjson.decode(ARGV[1])
 local key, call = a.key, a.callId
 local now = clock()
@@ -20,7 +20,7 @@ if entry then
     end
     local left = entry.sent_at + a.lostAfterMs - now
     local is_late = entry.sent_at > now + CLOCK_TOLERANCE_MS
-    if left > 0 and not is_late then return { 'pending', text(left) } end
+    if left > 0 and not is_late then return { 'claimed', text(left) } end
     if is_late then entry.sent_at = math.floor(now - LONG_AGO_MS) end
     entry.state, entry.reason = 'uncertain', 'CLAIM_LOST'
     write_entry(key, entry)
@@ -28,12 +28,12 @@ if entry then
   end
 end
 
-if control.mode == 'stopped' then return { 'standby', control_json, '' } end
-local hold_ms = hold_left(now, control)
-if hold_ms > 0 then return { 'standby', control_json, text(hold_ms) } end
+if control.mode == 'stopped' then return { 'held-back', control_json, '' } end
+local backoff_ms = backoff_left(now, control)
+if backoff_ms > 0 then return { 'held-back', control_json, text(backoff_ms) } end
 -- The store went back in time, or that is being looked into: what Zoho has is not known.
 if is_looking(read_history()) or (a.worker ~= '' and number_of(a.worker) < a.number) then
-  return { 'standby', control_json, text(LOOK_WAIT_MS), 'looking' }
+  return { 'held-back', control_json, text(LOOK_WAIT_MS), 'looking' }
 end
 local orphan, held = orphan_for(key, a.forms)
 if orphan then
@@ -46,18 +46,18 @@ if orphan then
   })
   return { 'uncertain', held and '1' or '0' }
 end
-if control.mode == 'probing' and type(control.probe) == 'table' then
-  local probe = control.probe
-  if type(probe.key) ~= 'string' then return { 'probe-open', control_json } end
-  if probe.key ~= key or probe.callId ~= call then
-    local is_leased = probe.leaseUntilMs >= now and probe.leaseUntilMs <= now + PROBE_LEASE_MS + CLOCK_TOLERANCE_MS
-    if not is_leased and not has_place(now, probe.callId, a.leaseMs) then return { 'probe-open', control_json } end
-    return { 'standby', control_json, text(PROBE_WAIT_MS) }
+if control.mode == 'canary' and type(control.canary) == 'table' then
+  local canary = control.canary
+  if type(canary.key) ~= 'string' then return { 'canary-open', control_json } end
+  if canary.key ~= key or canary.callId ~= call then
+    local is_leased = canary.leaseUntilMs >= now and canary.leaseUntilMs <= now + CANARY_LEASE_MS + CLOCK_TOLERANCE_MS
+    if not is_leased and not has_permit(now, canary.callId) then return { 'canary-open', control_json } end
+    return { 'held-back', control_json, text(CANARY_WAIT_MS) }
   end
 end
 
-local places = math.min(a.maxInFlight, number_or(control.maxInFlight, a.maxInFlight))
-local refused = start_call(now, call, a.callsPerSecond, places, a.leaseMs, number_or(a.slotMs, nil))
+local permits = math.min(a.maxInFlight, number_or(control.maxInFlight, a.maxInFlight))
+local refused = start_call(now, call, a.callsPerSecond, permits, a.leaseMs, number_or(a.slotMs, nil))
 if refused then return refused end
 local sends = entry and entry.sends + 1 or 1
 local sent_at = math.floor(now)

@@ -1,3 +1,3 @@
 -- ARGV: call id
-free_place(ARGV[1])
+free_permit(ARGV[1])
 return {}

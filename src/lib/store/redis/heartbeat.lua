@@ -1,18 +1,18 @@
 -- ARGV: worker id, lease ms, then of a worker its number, raise (0/1), steady (0/1), Zoho's clock or '', or four times '';
 --       call ids
 -- Returns control now number server history alive, ids of those alive ...
--- Renews only places that exist: one that lapsed may be another call's by now.
+-- Renews only permits that exist: one that lapsed may be another call's by now.
 local id, lease_ms, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = clock()
 local lease_end = text(now + lease_ms)
 for i = 7, #ARGV do
-  if has_place(now, ARGV[i], lease_ms) then redis.call('ZADD', inflight, lease_end, ARGV[i]) end
+  if has_permit(now, ARGV[i]) then redis.call('ZADD', inflight, lease_end, ARGV[i]) end
 end
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', text(now - FORGET_WORKER_MS))) do
   redis.call('HDEL', ledger, '#' .. gone)
   redis.call('ZREM', workers, gone)
 end
-if known then redis.call('ZREMRANGEBYSCORE', workers, text(now + lease_ms + CLOCK_TOLERANCE_MS), '+inf') end
+if known then redis.call('ZREMRANGEBYSCORE', workers, text(latest_lease_end(now)), '+inf') end
 redis.call('ZADD', workers, lease_end, id)
 
 local history, history_json = read_history()

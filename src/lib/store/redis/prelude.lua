@@ -27,8 +27,8 @@ local ledger, ids, results = base .. ':ledger', base .. ':ids', base .. ':result
 local aliases = base .. ':aliases'
 local sending, uncertain, held = base .. ':sending', base .. ':uncertain', base .. ':held'
 local pending, failed, inflight = base .. ':pending', base .. ':failed', base .. ':inflight'
-local workers, pace, control_key = base .. ':workers', base .. ':pace', base .. ':cell:control'
-local history_key, alive_key = base .. ':cell:history', base .. ':alive'
+local workers, pace, control_key = base .. ':workers', base .. ':pace', base .. ':document:control'
+local history_key, alive_key = base .. ':document:history', base .. ':alive'
 local orphans, orphan_forms = base .. ':orphans', base .. ':forms'
 
 -- Node's timers wake early by less than this; a call this early may go.
@@ -39,9 +39,11 @@ local LATE_MS = 12
 local FARTHEST_SLOT_MS = 600000
 -- The headroom that keeps any sliding second at Zoho's side within the limit.
 local USED_SHARE = 0.98
-local PROBE_WAIT_MS = 250
-local PROBE_LEASE_MS = 10000
+local CANARY_WAIT_MS = 250
+local CANARY_LEASE_MS = 10000
 local LOOK_WAIT_MS = 1000
+-- No permit, and no sign of life of a worker, is kept for longer: one that ends later is from before the clock was set back.
+local MAX_LEASE_MS = 60000
 -- A time further ahead than this is from before the clock was set back; how long ago it was, nobody knows.
 local CLOCK_TOLERANCE_MS = 10000
 local LONG_AGO_MS = 86400000
@@ -133,13 +135,13 @@ local function remove_entry(key)
   redis.call('ZREM', held, key)
 end
 
-local function free_place(call)
+local function free_permit(call)
   redis.call('ZREM', inflight, call)
 end
 
 local function read_control()
   local json = redis.call('GET', control_key)
-  if not json then return { epoch = 0, mode = 'running', holdUntilMs = 0 }, '' end
+  if not json then return { epoch = 0, mode = 'running', backoffUntilMs = 0 }, '' end
   return cjson.decode(json), json
 end
 
@@ -175,33 +177,36 @@ local function give_back(rate, slot)
   if math.abs(next_slot - slot - spacing_ms(rate)) < 0.01 then redis.call('SET', pace, text(slot)) end
 end
 
--- A lease that ends later than any can is from before the clock was set back.
-local function has_place(now, call, lease_ms)
+local function latest_lease_end(now)
+  return now + MAX_LEASE_MS + CLOCK_TOLERANCE_MS
+end
+
+local function has_permit(now, call)
   local lease_end = tonumber(redis.call('ZSCORE', inflight, call) or '0')
-  return lease_end > now and lease_end <= now + lease_ms + CLOCK_TOLERANCE_MS
+  return lease_end > now and lease_end <= latest_lease_end(now)
 end
 
 -- How long nothing may be sent.
-local function hold_left(now, control)
-  if number_or(control.heldSinceMs, 0) > now + CLOCK_TOLERANCE_MS then return 0 end
-  return number_or(control.holdUntilMs, 0) - now
+local function backoff_left(now, control)
+  if number_or(control.backoffSinceMs, 0) > now + CLOCK_TOLERANCE_MS then return 0 end
+  return number_or(control.backoffUntilMs, 0) - now
 end
 
-local function take_place(now, call, places, lease_ms)
+local function take_permit(now, call, permits, lease_ms)
   redis.call('ZREMRANGEBYSCORE', inflight, '-inf', text(now))
-  redis.call('ZREMRANGEBYSCORE', inflight, text(now + lease_ms + CLOCK_TOLERANCE_MS), '+inf')
-  if not has_place(now, call, lease_ms) and redis.call('ZCARD', inflight) >= places then return false end
+  redis.call('ZREMRANGEBYSCORE', inflight, text(latest_lease_end(now)), '+inf')
+  if not has_permit(now, call) and redis.call('ZCARD', inflight) >= permits then return false end
   redis.call('ZADD', inflight, text(now + lease_ms), call)
   return true
 end
 
--- Pace and place for a call: nil when it may go, else the answer to give.
-local function start_call(now, call, rate, places, lease_ms, slot)
+-- Pace and permit for a call: nil when it may go, else the answer to give.
+local function start_call(now, call, rate, permits, lease_ms, slot)
   local wait_for, used = pace_call(now, rate, slot)
-  if wait_for then return { 'wait', text(wait_for - now), text(wait_for) } end
-  if not take_place(now, call, places, lease_ms) then
+  if wait_for then return { 'not-yet', text(wait_for - now), text(wait_for) } end
+  if not take_permit(now, call, permits, lease_ms) then
     give_back(rate, used)
-    return { 'busy' }
+    return { 'no-permit' }
   end
   return nil
 end

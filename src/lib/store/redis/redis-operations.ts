@@ -50,14 +50,14 @@ function defineScripts(client: Redis | Cluster, base: string): Record<OperationN
   const scripts: Partial<Record<string, Script>> = {};
   for (const [name, text] of texts) {
     const command = `zia:${name}`;
-    // The first argument of these two is the cell's name.
-    const ofCell = client instanceof Cluster && (name === 'read-cell' || name === 'change-cell');
+    // The first argument of these two is the document's name.
+    const ofCell = client instanceof Cluster && (name === 'read-document' || name === 'change-document');
     const keys = [base, ...named.map((key) => base + key)];
     client.defineCommand(command, { numberOfKeys: keys.length + (ofCell ? 1 : 0), lua: prelude + text });
     // `defineCommand` puts this method on the client; its type cannot say so.
     const method = (client as unknown as Record<string, Script>)[command] as Script;
     scripts[name] = (...args) =>
-      method.apply(client, [...keys, ...(ofCell ? [`${base}:cell:${args[0]}`] : []), ...args]);
+      method.apply(client, [...keys, ...(ofCell ? [`${base}:document:${args[0]}`] : []), ...args]);
   }
   // Every name was defined in the loop above.
   return scripts as Record<OperationName, Script>;

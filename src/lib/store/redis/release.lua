@@ -2,7 +2,7 @@
 -- An answer that comes after the claim was marked as lost still proves that Zoho took nothing.
 local key, call = ARGV[1], ARGV[2]
 local now = clock()
-free_place(call)
+free_permit(call)
 local entry = read_entry(key)
 if entry and entry.call == call and (entry.state == 'sending' or entry.state == 'uncertain') then
   if entry.sends > 1 then

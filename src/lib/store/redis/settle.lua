@@ -1,8 +1,8 @@
 -- ARGV: identity key, call id, enrichment id, notes (JSON) or '', worker id or ''
--- Returns control now settled number | control now conflict key id. Frees the place either way: the call is over.
+-- Returns control now settled number | control now conflict key id. Frees the permit either way: the call is over.
 local key, call, id, notes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local now = clock()
-free_place(call)
+free_permit(call)
 local entry = read_entry(key)
 if entry and entry.state == 'scheduled' then
   if entry.id == id then return report(now, 'settled', grow_number(ARGV[5])) end

@@ -1,5 +1,5 @@
 import type { IdentityKey } from '../../core/ids.js';
-import type { JobFate } from '../engine.js';
+import type { JobStatus } from '../engine.js';
 import type { RedisClient } from './redis-client.js';
 
 // One script for a whole chunk: with a command a job the client would spend more on each than Redis does.
@@ -42,8 +42,8 @@ export async function redisJobFates(
   client: RedisClient,
   queueKey: string,
   keys: readonly IdentityKey[],
-): Promise<ReadonlyMap<IdentityKey, JobFate>> {
-  const fates = new Map<IdentityKey, JobFate>();
+): Promise<ReadonlyMap<IdentityKey, JobStatus>> {
+  const fates = new Map<IdentityKey, JobStatus>();
   for (let at = 0; at < keys.length; at += CHUNK) {
     const chunk = keys.slice(at, at + CHUNK);
     const names = [`${queueKey}:active`, `${queueKey}:delayed`, ...chunk.map((key) => `${queueKey}:${key}`)];
@@ -53,7 +53,7 @@ export async function redisJobFates(
   return fates;
 }
 
-function fateOf(answer: string): JobFate {
+function fateOf(answer: string): JobStatus {
   if (answer === '') return { state: 'absent' };
   if (answer.startsWith('f')) return { state: 'failed', reason: answer.slice(1) };
   return { state: UNDER_WAY[answer as keyof typeof UNDER_WAY] }; // the script knows no other

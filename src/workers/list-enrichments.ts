@@ -6,7 +6,7 @@ import type { Store } from '../lib/store/store.js';
 import type { Read, ZohoReads } from './zoho-reads.js';
 
 /** One look at Zoho's list, newest first, back to a moment. */
-export interface Look {
+export interface ListSnapshot {
   /** Enrichments that nobody in the ledger owned when the list had been read, with their echoes. */
   readonly orphans: readonly Orphan[];
   /** Enrichments on the list that the ledger knows, newest first. */
@@ -21,13 +21,13 @@ export interface Listed {
   readonly createdBy: string | null;
 }
 
-export type LookFailure = Exclude<Read<never>, { kind: 'read' }>;
-export type LookResult = { readonly kind: 'look'; readonly look: Look } | LookFailure;
+export type ListFailure = Exclude<Read<never>, { kind: 'read' }>;
+export type LookResult = { readonly kind: 'look'; readonly look: ListSnapshot } | ListFailure;
 export type ListResult =
   | { readonly kind: 'listed'; readonly items: readonly Listed[]; readonly zohoNowMs: number | null }
-  | LookFailure;
+  | ListFailure;
 
-export interface LookAtZoho {
+export interface EnrichmentList {
   /** The list back to a moment. Fails whole: half a list proves nothing. Asked between pages, `goOn` may end it. */
   list(backTo: Moment, goOn?: () => Promise<boolean>): Promise<ListResult>;
   /** What nobody owns, and what somebody does. `sinceMs` is on the store's clock. */
@@ -36,7 +36,7 @@ export interface LookAtZoho {
   echoes(
     ids: readonly EnrichmentId[],
     goOn?: () => Promise<boolean>,
-  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | LookFailure>;
+  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | ListFailure>;
 }
 
 /** The list and the store's clock may disagree by the offset's error, and list times have whole seconds. */
@@ -49,7 +49,7 @@ const MAX_PAGES = 10_000;
 
 const always = async () => true;
 
-export function createLookAtZoho(reads: ZohoReads, store: Store): LookAtZoho {
+export function createEnrichmentList(reads: ZohoReads, store: Store): EnrichmentList {
   const remembered = new Map<EnrichmentId, Echo | null>();
   return { list, since, echoes };
 
@@ -98,10 +98,10 @@ export function createLookAtZoho(reads: ZohoReads, store: Store): LookAtZoho {
   async function echoes(
     ids: readonly EnrichmentId[],
     goOn = always,
-  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | LookFailure> {
+  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | ListFailure> {
     const limit = pLimit(ECHOES_AT_ONCE);
     const found = new Map<EnrichmentId, Echo | null>();
-    let failure: LookFailure | undefined;
+    let failure: ListFailure | undefined;
     async function ask(id: EnrichmentId): Promise<void> {
       const known = remembered.get(id);
       if (known !== undefined) found.set(id, known);

@@ -1,4 +1,4 @@
-import { rows } from '../lib/core/wording.js';
+import { formatRows } from '../lib/core/format.js';
 import { checkText } from '../producers/check-text.js';
 import { planLine, recordIdLine } from '../producers/plan-within.js';
 import { makePlan, type PlanFlags } from './plan.js';
@@ -17,14 +17,14 @@ const NOTHING_QUEUED = 'Nothing was queued.';
  * Shows what a file will cost and asks once whether to go on. True without a question when `--yes` says so, when nobody
  * sits at a terminal, and when the file has no new rows.
  */
-export async function maySpend(session: Session, path: string, flags: SpendingFlags): Promise<boolean> {
+export async function confirmCost(session: Session, path: string, flags: SpendingFlags): Promise<boolean> {
   if (flags.yes || path === '-' || !canAsk()) return true;
   const plan = await makePlan(session, path, flags);
   if (plan.enqueued === 0) return true;
   note(checkText(plan, session.config.work.module));
   note(planLine(plan));
   if (plan.withRecordId > 0) note(recordIdLine(plan));
-  const question = `Send ${rows(plan.enqueued)} to Zia?`;
+  const question = `Send ${formatRows(plan.enqueued)} to Zia?`;
   if (await confirmed(question, session.shutdown.signal, NOTHING_QUEUED)) return true;
   note(NOTHING_QUEUED);
   return false;

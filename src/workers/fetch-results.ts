@@ -26,7 +26,7 @@ export interface ScheduledRow {
   readonly entry: LedgerEntry;
 }
 
-export interface ResultTaker {
+export interface ResultFetcher {
   /**
    * Asks by id for the result of each row, takes the rows off `todo`, and returns what came of them; stops after a few
    * seconds, after `maxUnfinished` answers without a result, and when Zoho cannot be asked.
@@ -59,7 +59,7 @@ const SHARE_WHILE_SUBMITTING = 0.2;
 const HOUR_MS = 3_600_000;
 
 /** Takes results home. Each is kept in the same step that takes its row off the pending ones. */
-export function createResultTaker({ engine, reads, settings, log, signal }: ResultTakerDeps): ResultTaker {
+export function createResultFetcher({ engine, reads, settings, log, signal }: ResultTakerDeps): ResultFetcher {
   const { store } = engine;
   return { ask, finish, unfinished };
 

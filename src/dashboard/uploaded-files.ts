@@ -24,7 +24,7 @@ export type Stage =
   | { readonly kind: 'failed'; readonly message: string };
 
 /** One uploaded file on its way from drop to download. */
-export interface FileCase {
+export interface UploadedFile {
   readonly upload: Upload;
   readonly uploadedAtMs: number;
   readonly mapFlags: readonly string[];
@@ -40,28 +40,28 @@ export interface FileCase {
 }
 
 /** Whether rows of the file were queued, or are being queued now: the page is then about them, and no longer about columns. */
-export function isSent({ noted, stage }: FileCase): boolean {
+export function isSent({ noted, stage }: UploadedFile): boolean {
   return noted !== null || stage.kind === 'enqueueing' || stage.kind === 'enqueued';
 }
 
-export interface FileCasesOptions {
+export interface UploadedFilesOptions {
   readonly actions: FileActions;
   readonly uploads: Pick<UploadStore, 'remove' | 'keep'>;
   readonly preview: (file: PreviewedFile) => Promise<FilePreview>;
   /** Notes in the store that rows of a file were queued; `counts` is null while they are. */
-  readonly note: (file: FileCase, counts: Enqueued | null) => Promise<NotedFile>;
+  readonly note: (file: UploadedFile, counts: Enqueued | null) => Promise<NotedFile>;
   readonly log: Logger;
 }
 
 /** The files that are open in this dashboard, each once by its content; others are on the store's list. */
-export interface FileCases {
-  list(): readonly FileCase[];
-  find(id: string): FileCase | undefined;
+export interface UploadedFiles {
+  list(): readonly UploadedFile[];
+  find(id: string): UploadedFile | undefined;
   /**
    * Takes an upload over and starts planning. A file that is open already is planned anew, under the new name. Removes the
    * upload and throws `UsageError` when it is no usable CSV.
    */
-  add(upload: Upload, known?: KnownFile): Promise<FileCase>;
+  add(upload: Upload, known?: KnownFile): Promise<UploadedFile>;
   /** Closes a file that is no longer wanted. */
   remove(id: string): Promise<void>;
   /** Other columns: looks again and plans again. False while rows are being queued. */
@@ -95,12 +95,12 @@ export interface KnownFile {
 
 export type ExportOnly = Parameters<FileActions['exportTo']>[3];
 
-const MOST_FILES = 20;
+const MAX_FILES = 20;
 /** Counting again takes a share of the time at most. */
 const COUNT_EVERY_MS = 1_500;
 const COUNT_SHARE = 10;
 
-interface OpenCase extends FileCase {
+interface OpenCase extends UploadedFile {
   mapFlags: readonly string[];
   preview: FilePreview;
   stage: Stage;
@@ -117,7 +117,7 @@ interface OpenCase extends FileCase {
   counting: boolean;
 }
 
-export function createFileCases({ actions, uploads, preview, note, log }: FileCasesOptions): FileCases {
+export function createUploadedFiles({ actions, uploads, preview, note, log }: UploadedFilesOptions): UploadedFiles {
   const cases = new Map<string, OpenCase>();
   /** Reading several large files at once only makes each of them slow. */
   const slots = pLimit(2);
@@ -125,7 +125,7 @@ export function createFileCases({ actions, uploads, preview, note, log }: FileCa
   const downloads = pLimit(2);
 
   /** Where an upload lies is nobody's business. */
-  function messageOf(error: unknown, { upload }: Pick<FileCase, 'upload'>): string {
+  function messageOf(error: unknown, { upload }: Pick<UploadedFile, 'upload'>): string {
     if (error instanceof AppError) return error.message.replaceAll(upload.path, upload.name);
     log.error('dashboard.file-failed', { message: error instanceof Error ? error.message : String(error) });
     return 'That did not work; the log of the dashboard says why.';
@@ -197,7 +197,7 @@ export function createFileCases({ actions, uploads, preview, note, log }: FileCa
   /** Removes the oldest files beyond the most that are kept, but none whose rows are being queued. */
   async function removeSurplus(): Promise<void> {
     const idle = [...cases.values()].filter(({ stage }) => stage.kind !== 'enqueueing');
-    const surplus = idle.slice(0, Math.max(0, cases.size - MOST_FILES));
+    const surplus = idle.slice(0, Math.max(0, cases.size - MAX_FILES));
     for (const { upload } of surplus) cases.delete(upload.id);
     await Promise.all(surplus.map(end));
     await Promise.all(surplus.map(({ upload }) => uploads.remove(upload)));
@@ -358,7 +358,7 @@ export function createFileCases({ actions, uploads, preview, note, log }: FileCa
   };
 }
 
-function mappedFile({ upload, mapFlags }: FileCase, columns: ColumnMapping): MappedFile {
+function mappedFile({ upload, mapFlags }: UploadedFile, columns: ColumnMapping): MappedFile {
   return { path: upload.path, columns, mapFlags };
 }
 

@@ -1,5 +1,5 @@
 /** What submitting rows takes. */
-export interface Effort {
+export interface Estimate {
   readonly posts: number;
   /** Calls for results, at most. */
   readonly polls: number;
@@ -13,7 +13,7 @@ const POLLS_PER_ROW = 1.1;
 const USED_SHARE = 0.98;
 
 /** What `rows` submissions and their results take at `callsPerSecond`, above 0. Latency is not known, and not counted. */
-export function effortOf(rows: number, callsPerSecond: number): Effort {
+export function estimateOf(rows: number, callsPerSecond: number): Estimate {
   const polls = Math.ceil(rows * POLLS_PER_ROW);
   return { posts: rows, polls, seconds: Math.ceil((rows + polls) / (callsPerSecond * USED_SHARE)) };
 }

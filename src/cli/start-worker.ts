@@ -4,7 +4,7 @@ import { createNotifier, type Notifier } from '../lib/notify.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
 import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
-import { lookAround } from './ask-account.js';
+import { runPreflight } from './ask-account.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
@@ -19,7 +19,7 @@ export function openNotifier(url: string, { proxy }: Session['config']['zoho']):
 }
 
 /** Runs one worker of this session until `options` or a signal end it. */
-export async function work(
+export async function startWorker(
   { engine, config, log, shutdown, account }: Session,
   options: Pick<RunWorkerOptions, 'untilIdle' | 'waitForResults' | 'patienceMs' | 'onProgress' | 'onReadiness'>,
   metrics?: CallMetrics,
@@ -28,10 +28,10 @@ export async function work(
   const { zoho, tokens, close } = openZoho(
     account,
     { requestTimeoutMs: config.work.requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { cell: engine.store.cell<TokenState>('token'), log },
+    { document: engine.store.document<TokenState>('token'), log },
   );
   shutdown.onClose('zoho', close);
-  await lookAround({ engine, config, log, shutdown, account });
+  await runPreflight({ engine, config, log, shutdown, account });
   return runWorker({
     engine: metrics === undefined ? engine : { ...engine, store: metrics.store(engine.store) },
     zoho: metrics === undefined ? zoho : metrics.zoho(zoho),

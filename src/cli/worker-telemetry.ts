@@ -3,13 +3,15 @@ import type { NotReady } from '../lib/metrics/monitoring.js';
 import type { Readiness } from '../workers/readiness.js';
 
 /** What a process with a worker in it tells of that worker, in `/metrics` and `/readyz`. */
-export interface ToldOfWorker {
+export interface WorkerTelemetry {
   readonly calls: CallMetrics;
   readonly obstacles: () => readonly NotReady[];
 }
 
 /** Told from now on, also before the worker is there; `onReadiness` is for the worker. */
-export function createWorkerSigns(): ToldOfWorker & { readonly onReadiness: (readiness: () => Readiness) => void } {
+export function createWorkerTelemetry(): WorkerTelemetry & {
+  readonly onReadiness: (readiness: () => Readiness) => void;
+} {
   let readiness: () => Readiness = () => STARTING;
   return {
     calls: createCallMetrics(),

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { duration, rows } from '../../src/lib/core/wording.js';
+import { formatDuration, formatRows } from '../../src/lib/core/format.js';
 
 test.each([
   [0, '0 s'],
@@ -12,9 +12,9 @@ test.each([
   [200_000, '2 days'],
   [Number.POSITIVE_INFINITY, '?'],
 ])('a duration of %d seconds is %s', (seconds, text) => {
-  expect(duration(seconds)).toBe(text);
+  expect(formatDuration(seconds)).toBe(text);
 });
 
 test('one row is one row', () => {
-  expect([rows(0), rows(1), rows(12_345)]).toEqual(['0 rows', '1 row', '12,345 rows']);
+  expect([formatRows(0), formatRows(1), formatRows(12_345)]).toEqual(['0 rows', '1 row', '12,345 rows']);
 });

@@ -1,5 +1,5 @@
-/** Waiters for a place in flight, first come first served. */
-export interface PlaceQueue {
+/** Waiters for a permit, first come first served. */
+export interface PermitQueue {
   /** Resolves when it is this waiter's turn to ask again: a call of this process ended, or some time has passed. */
   wait(): Promise<void>;
   /** A call of this process ended: the first waiter may ask. */
@@ -10,7 +10,7 @@ export interface PlaceQueue {
  * One waiter of a process asks at a time, so a crowded fleet does not drown the store in questions. Calls that end in other
  * processes are not announced, so the first in line asks again after `askAgainMs`.
  */
-export function createPlaceQueue(askAgainMs: number): PlaceQueue {
+export function createPermitQueue(askAgainMs: number): PermitQueue {
   const waiters: (() => void)[] = [];
   let timer: NodeJS.Timeout | undefined;
 

@@ -1,17 +1,17 @@
 const NUMBERS = new Intl.NumberFormat('en');
 
 /** `12,345` */
-export function count(value: number): string {
+export function formatCount(value: number): string {
   return NUMBERS.format(value);
 }
 
 /** `1 row`, `2 rows` */
-export function rows(value: number): string {
-  return `${count(value)} ${value === 1 ? 'row' : 'rows'}`;
+export function formatRows(value: number): string {
+  return `${formatCount(value)} ${value === 1 ? 'row' : 'rows'}`;
 }
 
 /** `45 s`, `12 min`, `3 h 20 min`, `3 days`; `?` for what is no number, such as an estimate before the first step. */
-export function duration(seconds: number): string {
+export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';
   if (seconds < 100) return `${Math.ceil(seconds)} s`;
   const minutes = Math.round(seconds / 60);

@@ -2,7 +2,7 @@ import type { Logger } from '../lib/logger.js';
 import type { Store } from '../lib/store/store.js';
 import type { AccountReads } from '../lib/zoho/account-reads.js';
 
-export interface FirstLookOptions {
+export interface PreflightOptions {
   readonly reads: Pick<AccountReads, 'enrichments' | 'configs'>;
   readonly store: Pick<Store, 'scanLedger'>;
   /** CRM module of the rows. */
@@ -14,7 +14,7 @@ export interface FirstLookOptions {
  * What a worker should say before it spends anything: that the org has enrichments which this ledger does not know, that the
  * token cannot read, that a field is not mapped. Two calls at most; never rejects, and stops nothing.
  */
-export async function takeFirstLook({ reads, store, module, log }: FirstLookOptions): Promise<void> {
+export async function preflight({ reads, store, module, log }: PreflightOptions): Promise<void> {
   try {
     const [found, page] = [await reads.enrichments(), await store.scanLedger(null, 1)];
     if (found.kind === 'forbidden' && found.code === 'OAUTH_SCOPE_MISMATCH') {
@@ -33,11 +33,11 @@ export async function takeFirstLook({ reads, store, module, log }: FirstLookOpti
     // Where even the list cannot be had, the workers themselves will say why.
     if (found.kind === 'read' || found.kind === 'forbidden') await lookAtMapping(reads, module, log);
   } catch (error) {
-    log.warn('first-look.failed', { message: error instanceof Error ? error.message : String(error) });
+    log.warn('preflight.failed', { message: error instanceof Error ? error.message : String(error) });
   }
 }
 
-async function lookAtMapping(reads: FirstLookOptions['reads'], module: string, log: Logger): Promise<void> {
+async function lookAtMapping(reads: PreflightOptions['reads'], module: string, log: Logger): Promise<void> {
   const configs = await reads.configs();
   if (configs.kind !== 'read') return;
   const config = configs.value.find((one) => one.module === module && one.active);

@@ -1,10 +1,10 @@
-import type { Cell, LedgerCounts, Store } from '../lib/store/store.js';
+import type { Document, LedgerCounts, Store } from '../lib/store/store.js';
 
-type NoStore = Pick<Store, 'admitCall' | 'finishCall' | 'counts' | 'cell'>;
+type NoStore = Pick<Store, 'admitCall' | 'finishCall' | 'counts' | 'document'>;
 
 /** In place of a store where there is none: nothing is paced, nothing outlives the process, nothing was ever sent. */
-export function storeOfNobody(): NoStore {
-  const cells = new Map<string, unknown>();
+export function createMemoryStore(): NoStore {
+  const documents = new Map<string, unknown>();
   return {
     admitCall: async () => ({ kind: 'go' }),
     finishCall: async () => undefined,
@@ -17,14 +17,14 @@ export function storeOfNobody(): NoStore {
       failed: 0,
       orphans: 0,
     }),
-    cell: <T>(name: string): Cell<T> => {
-      // Each cell is written by the one module that owns its type.
-      const current = () => (cells.get(name) ?? null) as T | null;
+    document: <T>(name: string): Document<T> => {
+      // Each document is written by the one module that owns its type.
+      const current = () => (documents.get(name) ?? null) as T | null;
       return {
         read: async () => ({ value: current(), nowMs: Date.now() }),
         change: async (next) => {
           const changed = next(current(), Date.now());
-          if (changed !== undefined) cells.set(name, changed);
+          if (changed !== undefined) documents.set(name, changed);
           return { value: current(), nowMs: Date.now(), changed: changed !== undefined };
         },
       };

@@ -1,8 +1,0 @@
--- ARGV: the cell's name, the JSON it must hold ('' for none), the JSON to put there
--- Returns changed (0/1), its JSON right after, now
-local cell = base .. ':cell:' .. ARGV[1]
-local current = redis.call('GET', cell) or ''
-local now = text(clock())
-if current ~= ARGV[2] then return { '0', current, now } end
-redis.call('SET', cell, ARGV[3])
-return { '1', ARGV[3], now }
