@@ -112,6 +112,8 @@ function findingText(finding: Finding, input: InputCheck): string {
       return finding.swapped
         ? `the columns of ${names} look swapped: --map says which is which`
         : `most values of ${names} cannot be used: is it the right column? --map names another`;
+    case 'UNUSABLE_VALUE':
+      return `${counted(finding, 'value', 'values')} of ${names} cannot be used${linesText(finding)}`;
     case 'REMEMBERED_MAPPING':
       return `${names}: as chosen before for files with this header row, --map chooses anew`;
     case 'DUPLICATE_HEADER':

@@ -3,6 +3,7 @@ import { lstat, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { assertNever } from '../lib/core/assert-never.js';
 import { utf8Bytes } from '../lib/csv/encoding.js';
 import { UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
@@ -61,6 +62,7 @@ export interface WriteOptions extends OutputOptions {
 
 /** Writes all of `text` to the target, no faster than it takes it. A file appears complete or not at all. */
 export async function writeTo(target: Target, text: AsyncIterable<string>, options: WriteOptions = {}): Promise<void> {
+  if (target.kind === 'file') return writeWhole(target.path, text, options);
   const source = Readable.from(bytesOf(text), { objectMode: true, highWaterMark: 1 });
   const streaming = options.signal === undefined ? {} : { signal: options.signal };
   switch (target.kind) {
@@ -70,8 +72,8 @@ export async function writeTo(target: Target, text: AsyncIterable<string>, optio
       return pipeline(source, createWriteStream(target.path), streaming).catch((error: unknown) => {
         throw writeFailure(error, target.path);
       });
-    case 'file':
-      return writeWhole(target.path, source, options);
+    default:
+      return assertNever(target);
   }
 }
 
@@ -82,8 +84,9 @@ async function* bytesOf(text: AsyncIterable<string>): AsyncGenerator<string | Bu
 
 const REFUSALS: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];
 
-async function writeWhole(path: string, source: Readable, options: WriteOptions): Promise<void> {
+async function writeWhole(path: string, text: AsyncIterable<string>, options: WriteOptions): Promise<void> {
   const output = await createOutput(path, options).catch(refused(path));
+  const source = Readable.from(text, { objectMode: true, highWaterMark: 1 });
   try {
     if (options.signal !== undefined) addAbortSignal(options.signal, source);
     for await (const part of source) await output.append(String(part));

@@ -38,7 +38,12 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
           known: 0,
           knownUnderOtherColumns: 0,
           rejected: 1,
-          input: expect.objectContaining({ delimiter: ',', encoding: 'utf-8', headerLine: 1, findings: [] }),
+          input: expect.objectContaining({
+            delimiter: ',',
+            encoding: 'utf-8',
+            headerLine: 1,
+            findings: [{ code: 'UNUSABLE_VALUE', count: 1, lines: [4], fields: ['name'] }],
+          }),
           rejectsFile: 'a.rejects.csv',
         });
         expect(enqueued.code).toBe(0);

@@ -60,7 +60,10 @@ describe.each(ENGINES_IN_TURN)('plan on %s', (kind) => {
               recordId: { header: 'Record Id', index: 2, from: 'header' },
             },
             unused: [],
-            findings: [],
+            findings: [
+              { code: 'UNUSABLE_VALUE', count: 2, lines: [3, 9], fields: ['name'] },
+              { code: 'UNUSABLE_VALUE', count: 1, lines: [5], fields: ['email'] },
+            ],
           },
         });
         const empty = JSON.parse((await t.run(['status', '--json'])).stdout);

@@ -69,7 +69,12 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
       rejected: 0,
       rejectsFile: null,
       fieldsLeftOut: 1,
-      input: expect.objectContaining({ delimiter: ',', encoding: 'utf-8', headerLine: 1, findings: [] }),
+      input: expect.objectContaining({
+        delimiter: ',',
+        encoding: 'utf-8',
+        headerLine: 1,
+        findings: [{ code: 'UNUSABLE_VALUE', count: 1, lines: [2], fields: ['email'] }],
+      }),
     });
     const row: Row = {
       module: 'Leads',

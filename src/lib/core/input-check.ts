@@ -43,6 +43,8 @@ export type FindingCode =
   | 'ONE_COMPANY'
   | 'NEAR_DUPLICATE'
   | 'UNLIKELY_COLUMN'
+  /** Values of one column that are too short, malformed or the like; its rows go without them. */
+  | 'UNUSABLE_VALUE'
   | 'REMEMBERED_MAPPING'
   | 'DUPLICATE_HEADER'
   /** Known rows that have a record id, and were sent under other columns without it. */

@@ -1,6 +1,7 @@
 import { looksLikeEmail } from '../core/column-values.js';
 import type { ColumnChoice, Finding, FindingCode } from '../core/input-check.js';
 import { INPUT_FIELDS, type InputField } from '../core/input-fields.js';
+import type { FieldProblem } from '../core/row.js';
 import { createCompanies } from './companies.js';
 import type { CsvSource } from './csv-source.js';
 import { type NotedLines, noLines, noteLine } from './noted-lines.js';
@@ -20,13 +21,17 @@ const MANY = 3;
 interface ColumnCount {
   filled: number;
   readonly useless: NotedLines;
+  /** Those of them that no finding of their own tells. */
+  readonly untold: NotedLines;
 }
+
+const TOLD_APART: readonly FieldProblem[] = ['PLACEHOLDER', 'SHARED_HOST'];
 
 export function createFindings(source: CsvSource, { columns, findings }: ColumnChoice): Findings {
   const byCode = new Map<FindingCode, NotedLines>();
   const companies = createCompanies();
   const fields = new Map<InputField, ColumnCount>(
-    INPUT_FIELDS.map((field) => [field, { filled: 0, useless: noLines() }]),
+    INPUT_FIELDS.map((field) => [field, { filled: 0, useless: noLines(), untold: noLines() }]),
   );
 
   function countFields({ cells, parsed, lineNumber }: FileRow): void {
@@ -34,8 +39,9 @@ export function createFindings(source: CsvSource, { columns, findings }: ColumnC
       const cell = cells[columns[field] ?? -1] ?? '';
       if (cell === '' || cell.trim() === '') continue;
       count.filled += 1;
-      const isUseless = parsed.notes?.some((note) => note.field === field) ?? false;
-      if (isUseless || (field === 'name' && cell.includes('@') && looksLikeEmail(cell.trim()))) {
+      const problem = parsed.notes?.find((note) => note.field === field)?.problem;
+      if (problem !== undefined && !TOLD_APART.includes(problem)) noteLine(count.untold, lineNumber);
+      if (problem !== undefined || (field === 'name' && cell.includes('@') && looksLikeEmail(cell.trim()))) {
         noteLine(count.useless, lineNumber);
       }
     }
@@ -64,14 +70,17 @@ export function createFindings(source: CsvSource, { columns, findings }: ColumnC
       ...findings,
       ...legacyEncoding(source),
       ...[...byCode].map(([code, noted]) => ({ code, ...noted })),
-      ...(findings.some(({ swapped }) => swapped) ? [] : [...fields]).flatMap(([field, { filled, useless }]) =>
-        useless.count >= MANY && useless.count > filled / 2
-          ? [{ code: 'UNLIKELY_COLUMN' as const, ...useless, fields: [field] }]
-          : [],
-      ),
+      ...(findings.some(({ swapped }) => swapped) ? [] : [...fields].flatMap(ofColumn)),
       ...companies.findings(),
     ],
   };
+}
+
+/** That most values of a column are of no use, else how many are for other reasons than those that are told apart. */
+function ofColumn([field, { filled, useless, untold }]: readonly [InputField, ColumnCount]): readonly Finding[] {
+  if (useless.count >= MANY && useless.count > filled / 2)
+    return [{ code: 'UNLIKELY_COLUMN', ...useless, fields: [field] }];
+  return untold.count === 0 ? [] : [{ code: 'UNUSABLE_VALUE', ...untold, fields: [field] }];
 }
 
 function legacyEncoding({ encoding, rowCount, headerLine }: CsvSource): readonly Finding[] {
