@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { INITIAL_CONTROL, stopped } from '../lib/core/control.js';
 import { type History, type HistoryLook, isSameLook, lookOver } from '../lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
@@ -22,6 +23,9 @@ export interface LostHistoryDeps {
 
 /** Workers that are alive have written back what they know within this time. */
 const WAIT_FOR_WORKERS_MS = 3_000;
+/** Answers that were under way when the store went away arrive, and are settled, within this time of its return. */
+const WAIT_FOR_ANSWERS_MS = 3_000;
+const ASK_AGAIN_MS = 100;
 const ORPHANS_AT_ONCE = 100;
 const CONTROLS = 5;
 const CONTROLS_AMONG = 200;
@@ -63,7 +67,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   async function look(due: HistoryLook): Promise<Round> {
     const listed = await deps.look.list(due.backTo, deps.goOn);
     if (listed.kind !== 'listed') return listed;
-    const owners = await store.owners(listed.items.map(({ id }) => id));
+    const owners = await ownersOf(listed.items, due);
     const ours = await usersOf(listed.items.filter(({ id }) => owners.has(id)));
     const unowned = listed.items.filter(
       ({ id, createdBy }) => !owners.has(id) && (createdBy === null || ours.size === 0 || ours.has(createdBy)),
@@ -79,6 +83,21 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
       unproven += kept;
     }
     return { kind: 'looked', orphans: unowned.length, unproven, zohoNowMs: listed.zohoNowMs };
+  }
+
+  /**
+   * Who owns what is listed. A row that Zoho had accepted when the store went away, and whose answer is still on its way to a
+   * live worker, would look like an orphan and cost a second look: where nothing was lost, such answers are waited for.
+   */
+  async function ownersOf(items: readonly Listed[], due: HistoryLook): Promise<ReadonlyMap<EnrichmentId, IdentityKey>> {
+    const ids = items.map(({ id }) => id);
+    const untilMs = due.sign === 'lost' ? 0 : performance.now() + WAIT_FOR_ANSWERS_MS;
+    for (;;) {
+      const owners = await store.owners(ids);
+      if (owners.size === ids.length || performance.now() > untilMs || !(await deps.goOn())) return owners;
+      if ((await store.counts()).sending === 0) return store.owners(ids);
+      await sleep(ASK_AGAIN_MS);
+    }
   }
 
   /** Keeps these as orphans, except those that have an owner by now; returns how many no row can be compared with. */
