@@ -312,14 +312,14 @@ describe('without the READ scope', () => {
 describe('a restart that lost nothing', () => {
   test.each([
     ['', 0],
-    [', also with answers under way', 1_700],
+    [', also with answers under way', 2_800],
   ])(
     'costs one list call, and rows are sent again within 5 s%s',
     async (_, delayMs) => {
       const s = await redisScene('always', { faults: [{ kind: 'slow', on: 'post', share: 1, delayMs }] });
       const timing = { heartbeatMs: 1_000, waitingHeartbeatMs: 250, sweepEveryMs: 1_000, serverEveryMs: 250 };
       await s.work({
-        settings: { ...slow, requestTimeoutMs: 3_000 },
+        settings: { ...slow, requestTimeoutMs: 4_000 },
         timing: { ...timing, permitTtlMs: 8_000, leaderLeaseMs: 15_000 },
       });
       await s.enqueue(goodRows(60));
