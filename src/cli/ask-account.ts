@@ -6,11 +6,13 @@ import { type AccountReads, createAccountReads } from '../lib/zoho/account-reads
 import {
   type Allowance,
   allowanceNow,
+  askAllowance,
   type RememberedAllowance,
   readAllowance,
   recentAllowance,
 } from '../lib/zoho/allowance.js';
 import { keepAllowance } from '../workers/keep-allowance.js';
+import type { ReserveSettings } from '../workers/keep-reserve.js';
 import { preflight } from '../workers/preflight.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
@@ -55,6 +57,18 @@ export async function runPreflight(session: Asking): Promise<void> {
   const { engine, config, log, shutdown } = session;
   const look = preflight({ reads, store: engine.store, module: config.work.module, log });
   if (!shutdown.signal.aborted) await Promise.race([look, once(shutdown.signal, 'abort')]);
+}
+
+/** In a crowded fleet a permit for the question is a matter of luck. */
+const RESERVE_PATIENCE_MS = 60_000;
+
+/** How a worker of this session keeps some of the allowance back; undefined when it keeps nothing. */
+export async function openReserve(session: Asking): Promise<ReserveSettings | undefined> {
+  const { keepAllowance: keep, requestTimeoutMs } = session.config.work;
+  if (keep === 0) return undefined;
+  const timeoutMs = Math.min(PATIENCE_MS, requestTimeoutMs);
+  const reads = await openReads(session, { timeoutMs, patienceMs: RESERVE_PATIENCE_MS });
+  return reads === null ? undefined : { keep, ask: () => askAllowance(reads) };
 }
 
 /** Asks for the allowance now and then, for as long as a worker of this session runs. Never rejects. */

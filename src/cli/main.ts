@@ -29,6 +29,11 @@ const COMMANDS: readonly Entry[] = [
   { name: 'status', summary: 'show the queue, or the rows of one file by outcome', load: () => import('./status.js') },
   { name: 'pause', summary: 'stop all workers from sending', load: () => import('./pause.js') },
   { name: 'resume', summary: 'lift a stop, starting with a single row', load: () => import('./resume.js') },
+  {
+    name: 'budget',
+    summary: 'show or set how many more rows may be submitted',
+    load: () => import('./budget.js'),
+  },
   { name: 'cancel', summary: 'take the waiting rows of a file out of the queue', load: () => import('./cancel.js') },
   { name: 'retry', summary: 'put failed rows back into the queue', load: () => import('./retry.js') },
   { name: 'export', summary: 'write a file with the outcome of each row', load: () => import('./export.js') },

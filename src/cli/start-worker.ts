@@ -4,7 +4,7 @@ import { createNotifier, type Notifier } from '../lib/notify.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
 import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
-import { runPreflight } from './ask-account.js';
+import { openReserve, runPreflight } from './ask-account.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
@@ -31,8 +31,10 @@ export async function startWorker(
     { document: engine.store.document<TokenState>('token'), log },
   );
   shutdown.onClose('zoho', close);
-  await runPreflight({ engine, config, log, shutdown, account });
+  const asking = { engine, config, log, shutdown, account };
+  await runPreflight(asking);
   return runWorker({
+    reserve: await openReserve(asking),
     engine: metrics === undefined ? engine : { ...engine, store: metrics.store(engine.store) },
     zoho: metrics === undefined ? zoho : metrics.zoho(zoho),
     tokens,

@@ -58,6 +58,8 @@ export interface WorkSettings {
   readonly onUncertain: 'resend' | 'hold';
   readonly resultPollMs: number;
   readonly resultMaxAgeHours: number;
+  /** So much of the allowance is kept back; 0 is nothing. */
+  readonly keepAllowance: number;
   /** After LIMIT_EXCEEDED the fleet resumes by itself after so long; 0 is never. */
   readonly resumeAfterLimitMs: number;
   /** Logos and long texts of results are kept too. */
@@ -219,6 +221,7 @@ function workOf(values: Variables): WorkSettings {
     onUncertain: values.ZIA_ON_UNCERTAIN,
     resultPollMs: values.ZIA_RESULT_POLL_MS,
     resultMaxAgeHours: values.ZIA_RESULT_MAX_AGE_HOURS,
+    keepAllowance: values.ZIA_KEEP_ALLOWANCE,
     resumeAfterLimitMs: values.ZIA_RESUME_AFTER_LIMIT_HOURS * 3_600_000,
     keepLargeResults: values.ZIA_RESULT_KEEP_LARGE === 'yes',
   };

@@ -56,7 +56,8 @@ export async function queueStatus(
     engine.store.control.read(),
     engine.store.document<History>('history').read(),
   ]);
-  const { mode, stop, epoch, without = [] } = control.value ?? INITIAL_CONTROL;
+  const now = control.value ?? INITIAL_CONTROL;
+  const { mode, stop, epoch, without = [] } = now;
   return {
     engine: engine.kind,
     queue: { ...queue, completed: ledger.scheduled },
@@ -67,7 +68,7 @@ export async function queueStatus(
             message: stop.message,
             since: new Date(stop.sinceMs).toISOString(),
             epoch,
-            ...nextTry(nextTryMs({ mode, stop }, resumeAfterLimitMs)),
+            ...nextTry(nextTryMs(now, resumeAfterLimitMs)),
           }
         : null,
     allowance,

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../lib/core/assert-never.js';
-import { canaryTaken } from '../lib/core/control.js';
+import { canaryTaken, INITIAL_CONTROL } from '../lib/core/control.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
-import type { Store } from '../lib/store/store.js';
+import { SPENT_CODES, spentOut } from '../lib/core/spent-out.js';
+import type { Refusal, Store } from '../lib/store/store.js';
 import type { Fleet } from './fleet.js';
+import type { ReserveKeeper } from './keep-reserve.js';
 import { mustReconcileFirst } from './must-reconcile-first.js';
 
 /** The right to send one row once. */
@@ -23,6 +25,13 @@ export interface Claim {
   readonly mayStillSend: () => boolean;
 }
 
+export interface AdmitRowDeps {
+  readonly store: Store;
+  readonly fleet: Fleet;
+  /** Absent: nothing of the allowance is kept back. */
+  readonly reserve?: Pick<ReserveKeeper, 'keep' | 'askSoon'> | undefined;
+}
+
 export type Admitted =
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'outcome'; readonly outcome: Outcome };
@@ -36,7 +45,7 @@ const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value
 export async function admitRow(
   key: IdentityKey,
   fields: SentFields,
-  { store, fleet }: { readonly store: Store; readonly fleet: Fleet },
+  { store, fleet, reserve }: AdmitRowDeps,
 ): Promise<Admitted> {
   const callId = fleet.nextCallId();
   let slotMs: number | undefined;
@@ -60,6 +69,7 @@ export async function admitRow(
         callId,
         limits: fleet.limits,
         claimLostAfterMs: fleet.timing.claimLostAfterMs,
+        keep: reserve?.keep ?? 0,
         ...(slotMs === undefined ? {} : { slotMs }),
       })
       .catch((error: unknown) => {
@@ -103,15 +113,7 @@ export async function admitRow(
         break;
       }
       case 'held-back':
-        fleet.observe(admission.control);
-        return outcome({
-          kind: 'requeue',
-          code:
-            admission.reason === undefined
-              ? (admission.control.stop?.code ?? admission.control.backoffReason?.toUpperCase() ?? 'CANARY')
-              : 'SERVER_CHANGED',
-          waitMs: admission.waitMs,
-        });
+        return outcome(await heldBack(admission, { store, fleet, reserve }));
       case 'scheduled':
         return outcome({ kind: 'done', enrichmentId: admission.enrichmentId, known: true });
       case 'claimed':
@@ -123,6 +125,40 @@ export async function admitRow(
       default:
         return assertNever(admission);
     }
+  }
+}
+
+/** Puts the row back. One that finds nothing left to spend, and nothing that may come back, stops the fleet. */
+async function heldBack(
+  { control, reason, waitMs }: Extract<Refusal, { kind: 'held-back' }>,
+  { store, fleet, reserve }: AdmitRowDeps,
+): Promise<Outcome> {
+  fleet.observe(control);
+  switch (reason) {
+    case undefined: {
+      const code = control.stop?.code ?? control.backoffReason?.toUpperCase() ?? 'CANARY';
+      return { kind: 'requeue', code, waitMs };
+    }
+    case 'looking':
+      return { kind: 'requeue', code: 'SERVER_CHANGED', waitMs };
+    case 'allowance':
+      reserve?.askSoon();
+      return { kind: 'requeue', code: 'ALLOWANCE_UNKNOWN', waitMs };
+    case 'budget':
+    case 'reserve': {
+      const code = SPENT_CODES[reason];
+      if (waitMs === null) {
+        const { value } = await store.control.change((now, nowMs) => {
+          const before = now ?? INITIAL_CONTROL;
+          const next = spentOut(before, control, reason, reserve?.keep ?? 0, nowMs);
+          return next === before ? undefined : next;
+        });
+        fleet.observe(value ?? INITIAL_CONTROL);
+      } else if (reason === 'reserve') reserve?.askSoon();
+      return { kind: 'requeue', code, waitMs: waitMs ?? fleet.timing.shortWaitMs };
+    }
+    default:
+      return assertNever(reason);
   }
 }
 

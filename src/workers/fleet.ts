@@ -7,6 +7,7 @@ import {
   type FleetEvent,
   type FleetPolicy,
   INITIAL_CONTROL,
+  isOlder,
   mayWork,
 } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
@@ -93,7 +94,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   let beating: Promise<void> = Promise.resolve();
 
   function observe(next: Control): void {
-    if (next.epoch < control.epoch) return;
+    if (isOlder(next, control)) return;
     if (next.mode !== control.mode || next.epoch !== control.epoch) logMode(log, next);
     control = next;
   }
@@ -112,7 +113,7 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
       looking = seen.history?.look != null;
       heardAt = performance.now();
       heartbeatFailure = null;
-      const current = seen.control.epoch < known.epoch ? await keepDecisions(known) : seen.control;
+      const current = isOlder(seen.control, known) ? await keepDecisions(known) : seen.control;
       observe(current);
       allow(performance.now() >= notBefore && !looking && mayWork(current, seen.nowMs));
     } catch (error) {

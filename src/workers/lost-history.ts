@@ -3,6 +3,7 @@ import { INITIAL_CONTROL, stopped } from '../lib/core/control.js';
 import { type History, type HistoryLook, isSameLook, lookOver } from '../lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import { isEchoOf, isEmptyEcho, type Orphan } from '../lib/core/reconcile.js';
+import { reserveForgotten } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
 import type { Document, Store } from '../lib/store/store.js';
 import type { EnrichmentList, Listed, ListFailure } from './list-enrichments.js';
@@ -155,6 +156,11 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   }
 
   async function over(due: HistoryLook, orphans: number): Promise<'looked'> {
+    // Before anything is sent: what is left of the allowance has to be asked for anew.
+    await store.control.change((control) => {
+      const next = control && reserveForgotten(control);
+      return next === null || next === control ? undefined : next;
+    });
     await history.change((now) => (now && isSameLook(now, due) ? lookOver(now) : undefined));
     log.info('history.looked', { sign: due.sign, round: due.round, orphans });
     return 'looked';

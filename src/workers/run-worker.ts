@@ -10,6 +10,7 @@ import { noteLimits } from '../lib/store/fleet-limits.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
 import { createFleet } from './fleet.js';
+import { createReserveKeeper, type ReserveSettings } from './keep-reserve.js';
 import { createReadinessTracker, type Readiness } from './readiness.js';
 import { resumeByItself } from './resume-by-itself.js';
 import { type NoticeSettings, sendNotices, tellLast } from './send-notices.js';
@@ -63,6 +64,8 @@ export interface RunWorkerOptions {
   /** Drain: finish what is in flight, start nothing, return. */
   readonly stopSignal: AbortSignal;
   readonly onProgress?: (progress: WorkerProgress) => void;
+  /** Keeps some of the allowance back; absent: nothing. */
+  readonly reserve?: ReserveSettings | undefined;
   /** Tells people of stops and ends; absent: nobody is told. */
   readonly notices?: NoticeSettings;
   /** Called once, at the start, with what tells at any time whether this worker takes rows, and why not. */
@@ -110,7 +113,8 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   const signs = createReadinessTracker(fleet, { ...settings, timing });
   options.onReadiness?.(signs.readiness);
   const { refused, onRefused } = refusal(log);
-  const deps = { store, zoho, tokens: options.tokens, fleet, log, onRefused };
+  const reserve = options.reserve && createReserveKeeper({ ...options.reserve, store, timing, log });
+  const deps = { store, zoho, tokens: options.tokens, fleet, log, onRefused, reserve };
   const worker = createSubmitWorker(
     { concurrency: settings.concurrency, backoff },
     { engine, fleet, log, random, onFetch: signs.fetched, submit: (data) => signs.during(() => submitRow(data, deps)) },
@@ -139,11 +143,13 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     store: engine.store,
     workerId,
     everyMs: timing.unattendedEveryMs,
+    reserve,
     afterLimitMs: settings.resumeAfterLimitMs ?? 0,
     log,
   };
   const { notices } = options;
   const resuming = resumeByItself(unattended, sweepEnd.signal);
+  const asking = reserve?.keepAsking(sweepEnd.signal);
   const telling = notices === undefined ? undefined : sendNotices({ ...unattended, ...notices }, sweepEnd.signal);
   const crash = crashOf(worker, log);
   signs.enter('running');
@@ -163,7 +169,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     sweepEnd.abort();
     await Promise.all([
       drain(worker, settings.shutdownDeadlineMs, log),
-      within(Promise.all([sweeping, resuming, telling]), settings.shutdownDeadlineMs),
+      within(Promise.all([sweeping, resuming, asking, telling]), settings.shutdownDeadlineMs),
     ]);
     // What happened last, such as the end of all work, would else be told by the next worker only.
     if (notices !== undefined) await tellLast({ ...unattended, ...notices });

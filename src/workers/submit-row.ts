@@ -8,18 +8,14 @@ import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField, KEEPABLE, parseRow } from '../lib/core/row.js';
 import type { Logger } from '../lib/logger.js';
-import type { Store } from '../lib/store/store.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
-import { admitRow, type Claim } from './admit-row.js';
-import type { Fleet } from './fleet.js';
+import { type AdmitRowDeps, admitRow, type Claim } from './admit-row.js';
 import { parsePayload } from './payload.js';
 
-export interface SubmitDeps {
-  readonly store: Store;
+export interface SubmitDeps extends AdmitRowDeps {
   readonly zoho: ZohoClient;
   readonly tokens: AccessTokens;
-  readonly fleet: Fleet;
   readonly log: Logger;
   /** Zoho refuses this worker's credentials while the fleet's are good: it has to end, and the fleet goes on. */
   readonly onRefused: (refusal: { readonly code: string }) => void;

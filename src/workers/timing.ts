@@ -38,6 +38,9 @@ export interface Timing {
   /** How often it is looked whether people are to be told of something, and whether a stop has lasted long enough. */
   readonly unattendedEveryMs: number;
 
+  /** How often Zoho is asked what is left of the allowance, while rows are sent and some of it is to be kept. */
+  readonly reserveEveryMs: number;
+
   /** How often the sweep looks for something to do, and at the server behind the store. */
   readonly sweepEveryMs: number;
   readonly serverEveryMs: number;
@@ -86,6 +89,7 @@ const DEFAULTS = {
   // The loop waits up to 4 s for a row, and 12 s before it gives a silent connection up.
   fetchLateMs: 15_000,
   unattendedEveryMs: 1_000,
+  reserveEveryMs: 60_000,
   sweepEveryMs: 1_000,
   serverEveryMs: 250,
   leaderLeaseMs: 15_000,

@@ -34,6 +34,8 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
   /** The latest state of rows this worker claimed. */
   const written = new Map<IdentityKey, LedgerEntry>();
   let number = 0;
+  /** What the store said was spent, at this worker's latest claim. */
+  let spent = 0;
   let wholeOn = NOT_WHOLE;
   let joined = false;
   let born: Moment | null = null;
@@ -53,6 +55,7 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
           return notWhole();
         }
         number = Math.max(number, admission.number);
+        ({ spent } = admission);
         const { sentAtMs, sends } = admission;
         remember(request.key, { state: 'sending', callId: request.callId, sentAtMs, sends, sent: request.sent });
         return admission;
@@ -132,6 +135,8 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
     const verdicts = await store.importEntries(written, new Map());
     const lost = [...verdicts.values()].filter((verdict) => verdict === 'added' || verdict === 'stronger').length;
     if (lost > 0) log.warn('history.written-back', { rows: lost });
+    // After the import, which counts what it adds.
+    await store.spending(spent);
     const mark = { number, raise: true, steady: false, zohoNowMs: null };
     number = (await store.heartbeat(workerId, [], leaseMs, mark)).number;
     return changeHistory((history) => workerBack(history, workerId));

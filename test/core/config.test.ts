@@ -33,6 +33,7 @@ describe('an empty environment', () => {
         shutdownDeadlineMs: 45_000,
         onUncertain: 'resend',
         resultPollMs: 30_000,
+        keepAllowance: 0,
         resumeAfterLimitMs: 0,
         resultMaxAgeHours: 72,
         keepLargeResults: false,

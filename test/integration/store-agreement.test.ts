@@ -5,6 +5,7 @@ import type { History, HistoryLook } from '../../src/lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
 import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
+import { setBudget } from '../../src/lib/store/set-budget.js';
 import type { Limits, Store } from '../../src/lib/store/store.js';
 import { openTestEngine } from '../support/engines.js';
 import { setup } from '../support/setup.js';
@@ -49,9 +50,9 @@ type Step = readonly [name: string, run: (store: Store) => Promise<unknown>];
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.tuple(key, call, fc.boolean()).map(
-      ([k, c, lost]): Step => [
-        `admit ${k} ${c} ${lost}`,
+    arbitrary: fc.tuple(key, call, fc.boolean(), fc.constantFrom(0, 0, 2)).map(
+      ([k, c, lost, keep]): Step => [
+        `admit ${k} ${c} ${lost} ${keep}`,
         (s) =>
           s.admit({
             key: own(k),
@@ -59,6 +60,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
             sent: { module: 'M', name: `é"${own('name')}`, website: `${k}.example` },
             limits,
             claimLostAfterMs: lost ? -DAY_MS : DAY_MS,
+            keep,
           }),
       ],
     ),
@@ -99,6 +101,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc
     .constantFrom(null, { sign: 'lost' } as HistoryLook)
     .map((look): Step => [`history ${look !== null}`, (s) => setHistory(s, look)]),
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom(0, 1, 3, null)
+      .map((rows): Step => [`budget ${rows}`, async (s) => (await setBudget(s, rows)).left]),
+  },
+  fc
+    .tuple(fc.integer({ min: 2, max: 4 }), fc.boolean(), fc.boolean())
+    .map(([left, quiet, old]): Step => [`reserve ${left} ${quiet} ${old}`, (s) => setReserve(s, left, quiet, old)]),
+  fc.constantFrom(undefined, 2).map((more): Step => [`spending ${more}`, (s) => spendingOf(s, more)]),
   call.map((c): Step => [`admitCall ${c}`, (s) => s.admitCall({ callId: c, limits })]),
   call.map((c): Step => [`finishCall ${c}`, (s) => s.finishCall(c)]),
   fc
@@ -172,6 +184,7 @@ const snapshot: Step = [
   'snapshot',
   async (s) => ({
     counts: await s.counts(),
+    spending: await s.spending(),
     entries: sorted(await s.entries(ROWS.map(own))),
     sending: sorted(await s.sending(9)),
     uncertain: sorted(await s.uncertain({ held: false, limit: 9 })),
@@ -186,6 +199,19 @@ const snapshot: Step = [
     orphans: sorted(await s.orphans(['9000', '9001'].map((i) => own(i as EnrichmentId)))),
   }),
 ];
+
+/** With `more`, raised by it as a worker does that knows of what the store lost. */
+async function spendingOf(store: Store, more?: number): Promise<unknown> {
+  const { spent } = await store.spending();
+  return store.spending(more === undefined ? undefined : spent + more);
+}
+
+/** What Zoho told, now or too long ago. */
+async function setReserve(store: Store, left: number, quiet: boolean, old: boolean): Promise<void> {
+  const { spent, nowMs } = await store.spending();
+  const reserve = { ceiling: spent + left, spent, quiet, askedAtMs: old ? nowMs - DAY_MS : nowMs };
+  await store.control.change((control) => ({ ...(control ?? INITIAL_CONTROL), reserve }));
+}
 
 /** What each store knows of its own server. */
 async function setHistory(store: Store, look: HistoryLook | null): Promise<void> {
@@ -208,6 +234,7 @@ function comparable(value: unknown): unknown {
     'finishedAtMs',
     'storeMs',
     'server',
+    'askedAtMs',
     'workers',
   ]);
   return Object.fromEntries(

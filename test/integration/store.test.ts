@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { reserveAfter } from '../../src/lib/core/budget.js';
 import { type Control, INITIAL_CONTROL } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { LedgerEntry } from '../../src/lib/core/ledger.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
+import { setBudget } from '../../src/lib/store/set-budget.js';
 import type { AdmitRequest, LedgerPage, Limits, Store } from '../../src/lib/store/store.js';
 import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
@@ -160,6 +162,89 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     await store.release(key('a'), 'c4');
     expect((await store.entries([key('a')])).get(key('a'))).toMatchObject({ state: 'cleared', sends: 1 });
     expect(await store.admit(ask('a', 'c5'))).toMatchObject({ kind: 'go', sends: 2 });
+  });
+
+  test('counts claims in the step that makes them, and takes back those that Zoho did not take', async () => {
+    const spent = async () => (await other.spending()).spent;
+    expect(await store.admit(ask('a', 'c1'))).toMatchObject({ kind: 'go', spent: 1 });
+    expect(await other.admit(ask('a', 'c1'))).toMatchObject({ kind: 'go', spent: 1 });
+    expect(await store.admit(ask('b', 'c2'))).toMatchObject({ kind: 'go', spent: 2 });
+    await store.release(key('a'), 'c1');
+    await store.release(key('a'), 'c1');
+    expect(await spent()).toBe(1);
+    await store.markUncertain(key('b'), 'c2', 'LOST');
+    expect(await other.spending()).toMatchObject({ spent: 1, open: 1, held: 0 });
+    await store.hold(key('b'), 'c2', 'LOST');
+    expect(await other.spending()).toMatchObject({ spent: 1, open: 0, held: 1 });
+    await store.clear(key('b'), 'c2');
+    await store.clear(key('b'), 'c2');
+    expect(await spent()).toBe(0);
+    // An answer that comes after the row was cleared: Zoho has it after all.
+    await store.settle(key('b'), 'c2', id('7'));
+    await store.settle(key('b'), 'c2', id('7'));
+    expect(await spent()).toBe(1);
+    await store.finish(key('b'), 'FAILED', null);
+    await store.reopen(key('b'), id('7'));
+    expect(await spent()).toBe(1);
+    // A worker that remembers more than a store that went back in time.
+    expect(await store.spending(5)).toMatchObject({ spent: 5 });
+    expect(await store.spending(3)).toMatchObject({ spent: 5 });
+  });
+
+  test('refuses a row beyond the budget, and says whether a call under way may give any back', async () => {
+    await store.admit(ask('before', 'c0'));
+    expect(await setBudget(store, 2)).toMatchObject({ left: 2 });
+    expect((await store.admit(ask('a', 'c1'))).kind).toBe('go');
+    expect((await other.admit(ask('b', 'c2'))).kind).toBe('go');
+    expect(await store.admit(ask('c', 'c3'))).toMatchObject({ reason: 'budget', waitMs: expect.any(Number) });
+    await store.markUncertain(key('a'), 'c1', 'LOST');
+    await store.settle(key('b'), 'c2', id('2'));
+    await store.settle(key('before'), 'c0', id('1'));
+    expect(await store.admit(ask('c', 'c3'))).toMatchObject({ reason: 'budget', waitMs: expect.any(Number) });
+    await store.hold(key('a'), 'c1', 'LOST');
+    expect(await store.admit(ask('c', 'c3'))).toMatchObject({ kind: 'held-back', reason: 'budget', waitMs: null });
+    expect(await other.fleetStats()).toMatchObject({ inFlight: 0 });
+    await store.clear(key('a'), 'c1');
+    expect((await store.admit(ask('c', 'c3'))).kind).toBe('go');
+    await setBudget(store, null);
+    expect((await store.admit(ask('d', 'c4'))).kind).toBe('go');
+  });
+
+  test('keeps some of the allowance back: nothing goes before Zoho has told it, and no row beyond it', async () => {
+    const keep = 10;
+    expect(await store.admit(ask('a', 'c1', { keep }))).toMatchObject({ kind: 'held-back', reason: 'allowance' });
+    expect((await store.admit(ask('other', 'c0'))).kind).toBe('go');
+    const tell = async (left: number, agoMs = 0) => {
+      const before = await store.spending();
+      const reserve = reserveAfter(left, before, before.nowMs - agoMs);
+      await store.control.change((now) => ({ ...(now ?? INITIAL_CONTROL), reserve }));
+    };
+    // One row is under way, and may not be in the answer.
+    await tell(12);
+    expect((await store.admit(ask('a', 'c1', { keep }))).kind).toBe('go');
+    expect(await store.admit(ask('b', 'c2', { keep }))).toMatchObject({
+      reason: 'reserve',
+      waitMs: expect.any(Number),
+    });
+    expect((await store.admit(ask('of-a-worker-that-keeps-nothing', 'c9'))).kind).toBe('go');
+    for (const [name, call] of [
+      ['other', 'c0'],
+      ['a', 'c1'],
+      ['of-a-worker-that-keeps-nothing', 'c9'],
+    ] as const) {
+      await store.settle(key(name), call, id(`9${call.slice(1)}`));
+    }
+    expect(await store.admit(ask('b', 'c2', { keep }))).toMatchObject({
+      reason: 'reserve',
+      waitMs: expect.any(Number),
+    });
+    // Asked with nothing under way: final.
+    await tell(10);
+    expect(await store.admit(ask('b', 'c2', { keep }))).toMatchObject({ reason: 'reserve', waitMs: null });
+    await tell(11);
+    expect((await store.admit(ask('b', 'c2', { keep }))).kind).toBe('go');
+    await tell(100, 16 * 60_000);
+    expect(await store.admit(ask('c', 'c3', { keep }))).toMatchObject({ reason: 'allowance' });
   });
 
   test('refuses an uncertain row until it is cleared, and a held one as held', async () => {

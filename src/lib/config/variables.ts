@@ -154,9 +154,14 @@ export const SCHEMA = z.object({
     WORK,
   ),
 
+  ZIA_KEEP_ALLOWANCE: about(
+    wholeNumber(0, 1_000_000).default(0),
+    'So many enrichments of the allowance are kept back for others: the workers stop (RESERVE_REACHED) before. 0 is none.',
+    UNATTENDED,
+  ),
   ZIA_RESUME_AFTER_LIMIT_HOURS: about(
     amount(8_760).default(0),
-    'After LIMIT_EXCEEDED, hours until the workers try again by themselves, one row first; 0 is never.',
+    'After LIMIT_EXCEEDED, hours until the workers try again by themselves, one row first; after RESERVE_REACHED they ask Zoho what is left. 0 is never.',
     UNATTENDED,
   ),
   ZIA_NOTIFY_URL: about(

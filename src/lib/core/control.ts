@@ -1,4 +1,5 @@
 import { type BackoffPolicy, backoffMs } from './backoff.js';
+import type { Budget, Reserve } from './budget.js';
 import { INPUT_FIELDS, type InputField } from './row.js';
 
 /**
@@ -30,6 +31,10 @@ export interface Control {
   readonly streaks: Streaks;
   /** Fields that rows go without, until a person says otherwise; absent: none. */
   readonly without?: readonly InputField[];
+  /** Absent: nobody ever set one. */
+  readonly budget?: Budget;
+  /** Absent: no worker keeps any of the allowance back, or Zoho has not told what is left. */
+  readonly reserve?: Reserve;
 }
 
 export interface StopReason {
@@ -152,9 +157,17 @@ export function afterAnswer(
 /** Halts the fleet; unchanged when it is stopped already, so the first reason stays. */
 export function stopped(control: Control, stop: StopReason): Control {
   if (control.mode === 'stopped') return control;
-  const { maxInFlight, without } = control;
-  const next: Control = { ...INITIAL_CONTROL, epoch: control.epoch + 1, mode: 'stopped', stop, maxInFlight };
-  return without === undefined ? next : { ...next, without };
+  const { maxInFlight, without, budget, reserve } = control;
+  return {
+    ...INITIAL_CONTROL,
+    epoch: control.epoch + 1,
+    mode: 'stopped',
+    stop,
+    maxInFlight,
+    ...(without && { without }),
+    ...(budget && { budget }),
+    ...(reserve && { reserve }),
+  };
 }
 
 /** A choice of fields by a person: rows go without some, or with some again. */
@@ -173,14 +186,29 @@ export function fieldsChosen(control: Control, choice: FieldChoice): Control {
   return { ...control, epoch: control.epoch + 1, without };
 }
 
+/** Whether the store knows less than what was seen of it: it went back in time. */
+export function isOlder(control: Control, known: Control): boolean {
+  return control.epoch < known.epoch || revisionOf(control) < revisionOf(known);
+}
+
 /**
- * What `known`, seen earlier, adds to a store that went back in time: a stop that only a person may lift, and a choice of
- * fields. The very object when the store knows more.
+ * What `known`, seen earlier, adds to a store that went back in time: a stop that only a person may lift, a choice of
+ * fields, and a budget. The very object when the store knows more.
  */
 export function decisionsKept(control: Control, known: Control): Control {
-  if (control.epoch >= known.epoch) return control;
-  if (known.mode === 'stopped') return known;
-  return known.without === undefined ? control : { ...control, epoch: known.epoch, without: known.without };
+  const isStopped = control.epoch < known.epoch && known.mode === 'stopped';
+  const kept = isStopped ? known : choiceKept(control, known);
+  const { budget } = revisionOf(control) < revisionOf(known) ? known : control;
+  return budget === kept.budget || budget === undefined ? kept : { ...kept, budget };
+}
+
+function choiceKept(control: Control, known: Control): Control {
+  if (control.epoch >= known.epoch || known.without === undefined) return control;
+  return { ...control, epoch: known.epoch, without: known.without };
+}
+
+function revisionOf({ budget }: Control): number {
+  return budget?.revision ?? 0;
 }
 
 /** A stop by hand. One that was raised for another reason becomes one: then nothing lifts it but a person. */
@@ -192,10 +220,14 @@ export function paused(control: Control, message: string, sinceMs: number): Cont
   return mode === 'stopped' ? { ...control, epoch: control.epoch + 1, stop: reason } : stopped(control, reason);
 }
 
-/** Lifts a stop: one row goes first, the rest when Zoho has accepted it. Unchanged when nothing is stopped. */
+/**
+ * Lifts a stop: one row goes first, the rest when Zoho has accepted it. Unchanged when nothing is stopped. Whoever resumes may
+ * have got more of the allowance: what Zoho said of it before is forgotten.
+ */
 export function resumed(control: Control): Control {
   if (control.mode !== 'stopped') return control;
-  return { ...control, epoch: control.epoch + 1, mode: 'canary', canary: openCanary('resume', 0) };
+  const { reserve: _before, ...kept } = control;
+  return { ...kept, epoch: control.epoch + 1, mode: 'canary', canary: openCanary('resume', 0) };
 }
 
 /**

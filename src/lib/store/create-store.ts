@@ -73,6 +73,10 @@ export function createStore(operations: Operations): Store {
       const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0, orphans = 0] = reply;
       return { scheduled, sending, uncertain, held, pending, failed, orphans };
     },
+    spending: async (atLeast) => {
+      const [spent = 0, open = 0, held = 0, nowMs = 0] = (await run('spending', [text(atLeast)])).map(Number);
+      return { spent, open, held, nowMs };
+    },
     fleetStats: async () => {
       const [workers = 0, inFlight = 0, withData = 0] = (await run('fleet-stats', [])).map(Number);
       return { workers, inFlight, withData };
@@ -168,7 +172,7 @@ function resultOf(json: string): EnrichedData | null {
 }
 
 function admitArgs(request: AdmitRequest): AdmitArgs {
-  const { key, callId, sent, limits, slotMs = null, worker } = request;
+  const { key, callId, sent, limits, slotMs = null, worker, keep = 0 } = request;
   const { module, recordId } = sent;
   return {
     key,
@@ -183,6 +187,7 @@ function admitArgs(request: AdmitRequest): AdmitArgs {
     leaseMs: limits.permitTtlMs,
     lostAfterMs: request.claimLostAfterMs,
     slotMs,
+    keep,
     worker: worker?.id ?? '',
     number: worker?.number ?? 0,
   };
@@ -195,8 +200,10 @@ function limitsOf({ limits }: CallRequest): string[] {
 }
 
 function slotOf({ slotMs }: CallRequest): string {
-  return slotMs === undefined ? '' : String(slotMs);
+  return text(slotMs);
 }
+
+const text = (value: number | undefined) => (value === undefined ? '' : String(value));
 
 function aliasText(sent: SentFields): string {
   return aliasesOf(traitsOf(sent)).join(' ');

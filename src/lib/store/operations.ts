@@ -20,6 +20,7 @@ export const OPERATIONS = [
   'alias-owners',
   'entries',
   'counts',
+  'spending',
   'fleet-stats',
   'scan',
   'import',
@@ -61,6 +62,8 @@ export interface AdmitArgs {
   readonly leaseMs: number;
   readonly lostAfterMs: number;
   readonly slotMs: number | null;
+  /** What is to be left of the allowance; 0 for none. */
+  readonly keep: number;
   /** Empty for a caller that is no worker. */
   readonly worker: string;
   readonly number: number;

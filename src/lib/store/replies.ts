@@ -3,6 +3,7 @@ import type { History } from '../core/history.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { LedgerEntry } from '../core/ledger.js';
 import { type Echo, type Orphan, orphanForms } from '../core/reconcile.js';
+import { HOLD_REASONS, type HoldReason } from './admission.js';
 import { parseEntryLine } from './entry-line.js';
 import type { Reply } from './operations.js';
 import type { Admission, CallAdmission, Heartbeat, Refusal, Reported, Settlement } from './store.js';
@@ -14,7 +15,7 @@ export function controlOf(json = ''): Control {
 }
 
 export function admissionOf(reply: Reply): Admission {
-  const [kind, first = '', second = '', third = '', fourth] = reply;
+  const [kind, first = '', second = '', third = '', fourth, fifth] = reply;
   switch (kind) {
     case 'go':
       return {
@@ -23,6 +24,7 @@ export function admissionOf(reply: Reply): Admission {
         sentAtMs: Number(second),
         sends: Number(third),
         number: Number(fourth),
+        spent: Number(fifth),
       };
     case 'canary-open':
       return { kind, control: controlOf(first) };
@@ -52,11 +54,15 @@ function refusalOf([kind, first = '', second = '', third]: Reply): Refusal {
         kind,
         control: controlOf(first),
         waitMs: second === '' ? null : Number(second),
-        ...(third === 'looking' ? { reason: third } : {}),
+        ...(isReason(third) && { reason: third }),
       };
     default:
       throw new Error(`The store answered an admission with ${String(kind)}, which this version does not know.`);
   }
+}
+
+function isReason(word: string | undefined): word is HoldReason {
+  return HOLD_REASONS.some((reason) => reason === word);
 }
 
 export function reportedOf([control, nowMs]: Reply): Reported {

@@ -1,71 +1,11 @@
 import type { Control } from '../core/control.js';
 import type { History, Moment } from '../core/history.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
-import type { EnrichedData, FinalStatus, LedgerEntry, SentFields } from '../core/ledger.js';
+import type { EnrichedData, FinalStatus, LedgerEntry } from '../core/ledger.js';
 import type { Orphan } from '../core/reconcile.js';
+import type { Admission, AdmitRequest, CallAdmission, CallRequest } from './admission.js';
 
-/** Limits of one admission. The same configuration on every worker makes them fleet-wide. */
-export interface Limits {
-  /** Calls per second; 0 means no limit. Slots are spaced evenly at 98% of it. */
-  readonly callsPerSecond: number;
-  /** Calls in flight over the whole fleet; lowered by `Control.maxInFlight` while throttled. */
-  readonly maxInFlight: number;
-  /** A place not renewed by `heartbeat` for this long belongs to a dead worker and is free again. */
-  readonly permitTtlMs: number;
-}
-
-export interface CallRequest {
-  /** Unique per call, made by the worker. Repeating an admission with the same id is safe. */
-  readonly callId: string;
-  readonly limits: Limits;
-  /** The slot an earlier `wait` reserved for this call. */
-  readonly slotMs?: number;
-}
-
-export interface AdmitRequest extends CallRequest {
-  readonly key: IdentityKey;
-  readonly sent: SentFields;
-  /** A claim older than this is lost: 5 s + request timeout + margin. */
-  readonly claimLostAfterMs: number;
-  /** The worker that asks; one whose number is higher than the store's is refused. */
-  readonly worker?: { readonly id: string; readonly number: number };
-}
-
-/** What every worker that may not send now is told. */
-export type Refusal =
-  /** A slot in the pace is reserved: ask again, with `slotMs`, after `waitMs`. Nothing is claimed yet. */
-  | { readonly kind: 'not-yet'; readonly waitMs: number; readonly slotMs: number }
-  /** No permit is free. The slot was given back. */
-  | { readonly kind: 'no-permit' }
-  /** Stopped, held back, or another row is the canary. `waitMs` is null when only a person ends it. */
-  | {
-      readonly kind: 'held-back';
-      readonly control: Control;
-      readonly waitMs: number | null;
-      /** The store may have lost writes: nothing is claimed before the sweep has looked. */
-      readonly reason?: 'looking';
-    };
-
-export type Admission =
-  /** Claimed and counted in flight: the POST must leave within 5 s. */
-  | {
-      readonly kind: 'go';
-      readonly epoch: number;
-      readonly sentAtMs: number;
-      readonly sends: number;
-      /** The worker's number, grown by this claim. */
-      readonly number: number;
-    }
-  | Refusal
-  /** The fleet waits for a canary and no row is it yet: take it (`canaryTaken`), then ask again. */
-  | { readonly kind: 'canary-open'; readonly control: Control }
-  | { readonly kind: 'scheduled'; readonly enrichmentId: EnrichmentId }
-  /** Another claim on this key is younger than `claimLostAfterMs`. */
-  | { readonly kind: 'claimed'; readonly waitMs: number }
-  | { readonly kind: 'uncertain'; readonly held: boolean };
-
-/** Calls other than submissions: paced and counted alike, not halted by a stop, held back by throttling and outage. */
-export type CallAdmission = { readonly kind: 'go' } | Refusal;
+export type { Admission, AdmitRequest, CallAdmission, CallRequest, Limits, Refusal } from './admission.js';
 
 /** The answer to every report on a call: the control state right after it. */
 export interface Reported {
@@ -149,6 +89,17 @@ export interface LedgerCounts {
   readonly orphans: number;
 }
 
+/** What budget and reserve are measured by. */
+export interface Spending {
+  /** Claims made, less those given back. */
+  readonly spent: number;
+  /** Claims, and uncertain rows that a look-up may still give back. */
+  readonly open: number;
+  /** Uncertain rows that only a person gives back. */
+  readonly held: number;
+  readonly nowMs: number;
+}
+
 /** What the fleet is doing at this moment. */
 export interface FleetStats {
   /** Members of the fleet that told lately that they live. */
@@ -179,7 +130,7 @@ export interface LedgerPage {
  * Rejects with `StoreUnavailableError` when the engine cannot be reached.
  */
 export interface Store {
-  /** Stop, pace, permit and claim in one step, in that order of refusal after the ledger has been asked. */
+  /** Stop, budget, reserve, pace, permit and claim in one step, in that order of refusal after the ledger has been asked. */
   admit(request: AdmitRequest): Promise<Admission>;
   /** A permit and a slot for a call that submits nothing. */
   admitCall(request: CallRequest): Promise<CallAdmission>;
@@ -236,6 +187,8 @@ export interface Store {
   /** Ledger entries of these keys; absent keys are absent. */
   entries(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   counts(): Promise<LedgerCounts>;
+  /** With `atLeast`, raises what is spent to it first: so a worker tells a store that went back in time. Safe to repeat. */
+  spending(atLeast?: number): Promise<Spending>;
   /** Changes nothing and reads no entry. */
   fleetStats(): Promise<FleetStats>;
 

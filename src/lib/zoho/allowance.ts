@@ -33,25 +33,53 @@ export interface RememberedAllowance {
 const PER_USER: Readonly<Record<string, number>> = { enterprise: 500, ultimate: 2_000 };
 const MOST = 50_000;
 
+/** What Zoho says of the allowance. */
+export type ToldAllowance =
+  | { readonly kind: 'told'; readonly allowance: Allowance }
+  /** It could not be asked. */
+  | { readonly kind: 'away'; readonly code: string }
+  /** It was asked and does not tell; with `isFinal` it will not before a person has changed something. */
+  | { readonly kind: 'untold'; readonly code: string; readonly isFinal: boolean };
+
 /**
  * Asks Zoho for the allowance, else estimates it; null when neither can be done. `submitted` is what the ledger counts.
  * At most four calls; never rejects for what Zoho answers.
  */
 export async function readAllowance(reads: AccountReads, submitted: number): Promise<Allowance | null> {
+  const answer = await askAllowance(reads);
+  switch (answer.kind) {
+    case 'told':
+      return answer.allowance;
+    case 'away':
+      return null;
+    case 'untold':
+      return estimate(reads, submitted);
+  }
+}
+
+/** The allowance in Zoho's own numbers, never an estimate. At most two calls; never rejects for what Zoho answers. */
+export async function askAllowance(reads: Pick<AccountReads, 'feature' | 'stats'>): Promise<ToldAllowance> {
   const feature = await reads.feature('data_enrichment');
-  if (feature.kind === 'no-token' || (feature.kind === 'unavailable' && feature.code !== 'UNREADABLE')) return null;
+  if (feature.kind === 'no-token') return { kind: 'away', code: feature.code };
+  if (feature.kind === 'unavailable' && feature.code !== 'UNREADABLE') return { kind: 'away', code: feature.code };
   if (feature.kind === 'read') {
     const { total, used, left } = feature.value;
     const known = total ?? (used !== null && left !== null ? used + left : null);
     const free = left ?? (total !== null && used !== null ? Math.max(0, total - used) : null);
     if (known !== null && free !== null) {
-      return { total: known, used: used ?? Math.max(0, known - free), left: free, source: 'zoho' };
+      const allowance = { total: known, used: used ?? Math.max(0, known - free), left: free, source: 'zoho' as const };
+      return { kind: 'told', allowance };
     }
   }
   const stats = await reads.stats();
-  const told = stats.kind === 'read' ? fromStats(stats.value) : null;
-  return told ?? estimate(reads, submitted);
+  const allowance = stats.kind === 'read' ? fromStats(stats.value) : null;
+  if (allowance !== null) return { kind: 'told', allowance };
+  const mayTellLater = stats.kind === 'unavailable' && !NO_FIGURES.has(stats.code);
+  return { kind: 'untold', code: 'code' in feature ? feature.code : 'NOT_TOLD', isFinal: !mayTellLater };
 }
+
+/** An org without the module of figures, or with figures nobody can read. */
+const NO_FIGURES = new Set(['INVALID_MODULE', 'UNREADABLE']);
 
 /**
  * The newest row of organization enrichment. How several rows of one month combine is not documented, so they are no answer.

@@ -68,6 +68,8 @@ create table if not exists zia.gauge (
 insert into zia.gauge default values on conflict do nothing;
 alter table zia.gauge add column if not exists pending bigint;
 alter table zia.gauge add column if not exists alive text not null default '';
+-- Claims made, less those given back: what budget and reserve are measured by.
+alter table zia.gauge add column if not exists spent bigint not null default 0;
 update zia.gauge set pending = (select count(*) from zia.pending) where pending is null;
 
 create or replace function zia.clock() returns double precision language sql volatile as
@@ -195,6 +197,39 @@ begin
   end loop;
 end $$;
 
+-- An entry that was made of an orphan has no claim here that was counted.
+create or replace function zia.is_counted(v_state text, call text) returns boolean language sql immutable as
+$$ select coalesce(v_state <> 'cleared' and call not like 'orphan.%', false) $$;
+
+create or replace function zia.give_back(counted boolean) returns void language sql volatile as
+$$ update zia.gauge set spent = spent - 1 where counted $$;
+
+-- The ceiling that another claim would be above: null when none is, else budget, reserve or allowance (Zoho has not told it), and
+-- how long to wait, '' when nothing that is under way can give any back. `keep` is what is to be left of the allowance, 0 for none.
+create or replace function zia.ceiling_for(v_now double precision, control json, keep bigint,
+  out reason text, out wait_for text) language plpgsql as $$
+declare
+  stale_ms constant double precision := 900000;
+  v_budget constant bigint := control -> 'budget' ->> 'ceiling';
+  v_reserve constant json := control -> 'reserve';
+  v_asked constant double precision := v_reserve ->> 'askedAtMs';
+  v_spent bigint;
+begin
+  if v_budget is null and keep = 0 then return; end if;
+  select spent into v_spent from zia.gauge;
+  wait_for := zia.ms(250);
+  if v_spent >= v_budget then
+    reason := 'budget';
+    if not exists (select from zia.ledger where state in ('sending', 'uncertain')) then wait_for := ''; end if;
+  elsif keep > 0 and (v_asked is null or v_asked < v_now - stale_ms or v_asked > v_now + zia.clock_tolerance()) then
+    reason := 'allowance';
+  elsif keep > 0 and v_spent >= (v_reserve ->> 'ceiling')::bigint - keep then
+    reason := 'reserve';
+    -- Final when Zoho was asked with nothing under way, and nothing was claimed since.
+    if v_reserve ->> 'quiet' = 'true' and (v_reserve ->> 'spent')::bigint = v_spent then wait_for := ''; end if;
+  end if;
+end $$;
+
 create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
 declare
   a constant json := args[1]::json;
@@ -210,8 +245,10 @@ declare
   v_canary json;
   v_entry zia.ledger;
   v_orphan record;
+  v_ceiling record;
   v_refused text[];
   v_left double precision;
+  v_spent bigint;
 begin
   select * into v_entry from zia.ledger where key = v_key;
   if v_entry.state = 'scheduled' then return array['scheduled', v_entry.enrichment_id]; end if;
@@ -222,7 +259,8 @@ begin
   if v_entry.state = 'sending' then
     if v_entry.call_id = v_call then
       perform zia.keep_permit(v_call, v_now + v_lease_ms);
-      return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker)];
+      return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker),
+        (select spent from zia.gauge)::text];
     end if;
     v_left := v_entry.sent_at + (a ->> 'lostAfterMs')::double precision - v_now;
     if v_left > 0 and v_entry.sent_at <= v_now + zia.clock_tolerance() then return array['claimed', zia.ms(v_left)]; end if;
@@ -251,6 +289,8 @@ begin
         reason = excluded.reason, sent = excluded.sent, notes = '', final_status = null, finished_at = null;
     return array['uncertain', case when v_orphan.is_held then '1' else '0' end];
   end if;
+  v_ceiling := zia.ceiling_for(v_now, v_control, (a ->> 'keep')::bigint);
+  if v_ceiling.reason is not null then return array['held-back', v_json, v_ceiling.wait_for, v_ceiling.reason]; end if;
   v_canary := v_control -> 'canary';
   if v_control ->> 'mode' = 'canary' and json_typeof(v_canary) = 'object' then
     if v_canary ->> 'key' is null then return array['canary-open', v_json]; end if;
@@ -274,7 +314,8 @@ begin
       sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = '', final_status = null, finished_at = null
     returning * into v_entry;
   perform zia.index_entry(v_key, a ->> 'aliases');
-  return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker)];
+  update zia.gauge set spent = spent + 1 returning spent into v_spent;
+  return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker), v_spent::text];
 end $$;
 
 create or replace function zia.admit_call(args text[]) returns text[] language plpgsql as $$
@@ -326,7 +367,9 @@ begin
       scheduled_at = excluded.scheduled_at, reason = '', notes = excluded.notes, final_status = null, finished_at = null;
   insert into zia.pending values (v_key, floor(v_now)) on conflict (key) do nothing;
   if found then update zia.gauge set pending = pending + 1; end if;
-  update zia.gauge set scheduled = scheduled + 1;
+  -- Accepted all the same, or adopted from an orphan: no claim was counted for it.
+  update zia.gauge set scheduled = scheduled + 1,
+    spent = spent + case when zia.is_counted(v_entry.state, v_entry.call_id) then 0 else 1 end;
   delete from zia.orphan where id = v_id;
   return array[zia.control(), zia.ms(v_now), 'settled', zia.grow_number(args[5])];
 end $$;
@@ -336,6 +379,8 @@ declare
   v_now constant double precision := zia.clock();
 begin
   perform zia.free_permit(args[2]);
+  perform zia.give_back(zia.is_counted(state, call_id)) from zia.ledger
+    where key = args[1] and call_id = args[2] and state in ('sending', 'uncertain');
   delete from zia.ledger
     where key = args[1] and call_id = args[2] and state in ('sending', 'uncertain') and sends = 1;
   update zia.ledger set state = 'cleared', sends = sends - 1, reason = ''
@@ -355,6 +400,8 @@ end $$;
 
 create or replace function zia.clear(args text[]) returns text[] language plpgsql as $$
 begin
+  perform zia.give_back(zia.is_counted(state, call_id)) from zia.ledger
+    where key = args[1] and call_id = args[2] and state in ('uncertain', 'held');
   update zia.ledger set state = 'cleared', reason = ''
     where key = args[1] and call_id = args[2] and state in ('uncertain', 'held', 'cleared');
   return array[case when found then '1' else '0' end];
@@ -452,6 +499,17 @@ create or replace function zia.counts(args text[]) returns text[] language sql v
   from zia.ledger where state in ('sending', 'uncertain', 'held')
 $$;
 
+create or replace function zia.spending(args text[]) returns text[] language plpgsql as $$
+declare
+  v_known constant bigint := nullif(args[1], '')::bigint;
+begin
+  update zia.gauge set spent = v_known where spent < v_known;
+  return array[(select spent from zia.gauge)::text]
+    || (select array[count(*) filter (where state <> 'held')::text, count(*) filter (where state = 'held')::text,
+          zia.ms(zia.clock())]
+        from zia.ledger where state in ('sending', 'uncertain', 'held'));
+end $$;
+
 create or replace function zia.fleet_stats(args text[]) returns text[] language sql volatile as $$
   select array[
     (select count(*) from zia.worker where lease_end > zia.clock())::text,
@@ -499,6 +557,11 @@ begin
         and not (v_state = 'scheduled' and zia.is_finished(v_final) and not zia.is_finished(v_entry.final_status))) then
       v_reply := v_reply || 'known'::text;
       continue;
+    end if;
+    -- What may be given back later is counted; what is at Zoho was counted where it was sent.
+    if v_state <> 'scheduled' and zia.is_counted(v_state, args[i + 2])
+        and not zia.is_counted(v_entry.state, v_entry.call_id) then
+      update zia.gauge set spent = spent + 1;
     end if;
     insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, reason, sent, notes,
         final_status, finished_at)

@@ -1,6 +1,34 @@
 -- ARGV: a JSON object (see AdmitArgs in operations.ts)
--- Returns go epoch sentAt sends number | not-yet ms slot | no-permit | held-back control ms-or-'' [reason] | canary-open control
+-- Returns go epoch sentAt sends number spent | not-yet ms slot | no-permit | held-back control ms-or-'' [reason]
+--       | canary-open control
 --       | scheduled id | claimed ms | uncertain held(0/1)
+-- How soon a row asks again that found nothing left while a call in flight may give something back.
+local SPENT_WAIT_MS = 250
+-- What Zoho said of the allowance is good for so long.
+local ALLOWANCE_STALE_MS = 900000
+
+-- The ceiling that another claim would be above: nil when none is, else budget, reserve or allowance (Zoho has not told it), and
+-- how long to wait, '' when nothing that is under way can give any back. `keep` is what is to be left of the allowance, 0 for none.
+local function ceiling_for(now, control, keep)
+  local budget = type(control.budget) == 'table' and number_or(control.budget.ceiling, nil) or nil
+  if not budget and keep == 0 then return nil end
+  local spent = read_spent()
+  if budget and spent >= budget then
+    local may_return = redis.call('ZCARD', sending) + redis.call('ZCARD', uncertain) > 0
+    return 'budget', may_return and text(SPENT_WAIT_MS) or ''
+  end
+  if keep == 0 then return nil end
+  local reserve = control.reserve
+  if type(reserve) ~= 'table' or reserve.askedAtMs < now - ALLOWANCE_STALE_MS
+      or reserve.askedAtMs > now + CLOCK_TOLERANCE_MS then
+    return 'allowance', text(SPENT_WAIT_MS)
+  end
+  if spent < reserve.ceiling - keep then return nil end
+  -- Final when Zoho was asked with nothing under way, and nothing was claimed since.
+  local is_final = reserve.quiet == true and reserve.spent == spent
+  return 'reserve', is_final and '' or text(SPENT_WAIT_MS)
+end
+
 local a = cjson.decode(ARGV[1])
 local key, call = a.key, a.callId
 local now = clock()
@@ -16,7 +44,7 @@ if entry then
   if entry.state == 'sending' then
     if entry.call == call then
       redis.call('ZADD', inflight, text(now + a.leaseMs), call)
-      return { 'go', whole(control.epoch), whole(entry.sent_at), whole(entry.sends), grow_number(a.worker) }
+      return { 'go', whole(control.epoch), whole(entry.sent_at), whole(entry.sends), grow_number(a.worker), whole(read_spent()) }
     end
     local left = entry.sent_at + a.lostAfterMs - now
     local is_late = entry.sent_at > now + CLOCK_TOLERANCE_MS
@@ -46,6 +74,8 @@ if orphan then
   })
   return { 'uncertain', held and '1' or '0' }
 end
+local ceiling, ceiling_wait = ceiling_for(now, control, a.keep)
+if ceiling then return { 'held-back', control_json, ceiling_wait, ceiling } end
 if control.mode == 'canary' and type(control.canary) == 'table' then
   local canary = control.canary
   if type(canary.key) ~= 'string' then return { 'canary-open', control_json } end
@@ -66,4 +96,5 @@ write_entry(key, {
   id = '', scheduled_at = '', reason = '', sent = a.sent, notes = '',
 })
 index_entry(key, a.aliases)
-return { 'go', whole(control.epoch), whole(sent_at), whole(sends), grow_number(a.worker) }
+local spent = redis.call('INCR', spent_key)
+return { 'go', whole(control.epoch), whole(sent_at), whole(sends), grow_number(a.worker), whole(spent) }

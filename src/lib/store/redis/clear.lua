@@ -4,6 +4,7 @@ local entry = read_entry(key)
 if not entry or entry.call ~= call then return { '0' } end
 if entry.state == 'cleared' then return { '1' } end
 if entry.state ~= 'uncertain' and entry.state ~= 'held' then return { '0' } end
+give_back(entry)
 entry.state, entry.reason = 'cleared', ''
 write_entry(key, entry)
 return { '1' }

@@ -23,6 +23,8 @@ local function import(key, given, result, entry_aliases)
   end
   if entry and not says_more(given, entry) then return 'known' end
   if entry then given.sends = math.max(entry.sends, given.sends) end
+  -- What may be given back later is counted; what is at Zoho was counted where it was sent.
+  if given.state ~= 'scheduled' and is_counted(given) and not is_counted(entry) then redis.call('INCR', spent_key) end
   write_entry(key, given)
   index_entry(key, entry_aliases)
   if given.state == 'scheduled' then

@@ -15,6 +15,7 @@
 -- inflight    zset    call id by end of its lease
 -- workers     zset    worker id by end of its lease; kept for a day after it
 -- pace        string  the next free slot, epoch milliseconds
+-- spent       string  claims made, less those given back: what budget and reserve are measured by
 -- control     string  JSON, the control state
 -- results     hash    identity key -> JSON, what Zoho found
 -- history     string  JSON, what is known of the store's past (see core/history.ts)
@@ -30,6 +31,7 @@ local pending, failed, inflight = base .. ':pending', base .. ':failed', base ..
 local workers, pace, control_key = base .. ':workers', base .. ':pace', base .. ':document:control'
 local history_key, alive_key = base .. ':document:history', base .. ':alive'
 local orphans, orphan_forms = base .. ':orphans', base .. ':forms'
+local spent_key = base .. ':spent'
 
 -- Node's timers wake early by less than this; a call this early may go.
 local EARLY_MS = 1
@@ -151,6 +153,19 @@ local function number_or(value, otherwise)
   return otherwise
 end
 
+local function read_spent()
+  return tonumber(redis.call('GET', spent_key) or '0')
+end
+
+-- An entry that was made of an orphan has no claim here that was counted.
+local function is_counted(entry)
+  return entry ~= nil and entry.state ~= 'cleared' and entry.call:sub(1, 7) ~= 'orphan.'
+end
+
+local function give_back(entry)
+  if is_counted(entry) then redis.call('DECR', spent_key) end
+end
+
 local function spacing_ms(rate)
   return 1000 / (rate * USED_SHARE)
 end
@@ -171,7 +186,7 @@ local function pace_call(now, rate, slot)
 end
 
 -- Only the last reserved slot can be given back: later ones are spoken for.
-local function give_back(rate, slot)
+local function give_back_slot(rate, slot)
   if not slot then return end
   local next_slot = tonumber(redis.call('GET', pace) or '0')
   if math.abs(next_slot - slot - spacing_ms(rate)) < 0.01 then redis.call('SET', pace, text(slot)) end
@@ -205,7 +220,7 @@ local function start_call(now, call, rate, permits, lease_ms, slot)
   local wait_for, used = pace_call(now, rate, slot)
   if wait_for then return { 'not-yet', text(wait_for - now), text(wait_for) } end
   if not take_permit(now, call, permits, lease_ms) then
-    give_back(rate, used)
+    give_back_slot(rate, used)
     return { 'no-permit' }
   end
   return nil

@@ -5,6 +5,7 @@ local now = clock()
 free_permit(call)
 local entry = read_entry(key)
 if entry and entry.call == call and (entry.state == 'sending' or entry.state == 'uncertain') then
+  give_back(entry)
   if entry.sends > 1 then
     entry.state, entry.sends, entry.reason = 'cleared', entry.sends - 1, ''
     write_entry(key, entry)

@@ -10,6 +10,8 @@ if entry and entry.state == 'scheduled' then
 end
 local owner = redis.call('HGET', ids, id)
 if owner and owner ~= key then return report(now, 'conflict', owner, id) end
+-- Accepted all the same, or adopted from an orphan: no claim was counted for it.
+if not is_counted(entry) then redis.call('INCR', spent_key) end
 -- A row the ledger lost is known by its id alone.
 entry = entry or { call = call, sent_at = math.floor(now), sends = 1, sent = '{"module":""}' }
 local scheduled_at = whole(math.floor(now))

@@ -1,0 +1,65 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { formatCount, formatRows } from '../lib/core/format.js';
+import { type BudgetState, readBudget, setBudget } from '../lib/store/set-budget.js';
+import type { Run } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { engineFlag, example, jsonFlag, wholeNumber } from './options.js';
+import { type Session, withSession } from './session.js';
+import { printResult } from './terminal.js';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly engine?: 'redis' | 'embedded';
+}
+
+/** `budget`: how many more rows the fleet may submit before it stops by itself. */
+export function define(command: Command): Run {
+  let wanted: number | null | undefined;
+  command
+    .argument('[rows]', 'from now on, so many more rows; off removes the budget', (text) => {
+      wanted = rowsOrOff(text);
+      return text;
+    })
+    .addOption(jsonFlag())
+    .addOption(engineFlag());
+  example(command, 'npm run budget', 'npm run budget 2000', 'npm run budget off');
+  return () =>
+    withSession({ engine: command.opts<Flags>().engine, kind: 'question' }, (session) =>
+      budget(session, wanted, command.opts()),
+    );
+}
+
+function rowsOrOff(text: string): number | null {
+  if (text === 'off') return null;
+  try {
+    return wholeNumber(0)(text);
+  } catch {
+    throw new InvalidArgumentError('Expected a whole number of rows, or off.');
+  }
+}
+
+/** `wanted`: undefined only shows it. */
+async function budget(
+  { engine }: Session,
+  wanted: number | null | undefined,
+  { json = false }: Flags,
+): Promise<number> {
+  const { store } = engine;
+  const state = wanted === undefined ? await readBudget(store) : await setBudget(store, wanted);
+  const { left, rows, control } = state;
+  const stop = control.mode === 'stopped' ? (control.stop?.code ?? null) : null;
+  printResult(json, { budget: left === null ? null : { left, rows }, stop }, () => text(state, stop));
+  return EXIT.done;
+}
+
+function text(state: BudgetState, stop: string | null): string {
+  const stillStopped = stop === null ? [] : [`The queue is stopped (${stop}); \`npm run resume\` goes on.`];
+  return [budgetLine(state), ...stillStopped].join('\n');
+}
+
+/** The budget in a sentence. */
+export function budgetLine({ left, rows }: Pick<BudgetState, 'left' | 'rows'>): string {
+  if (left === null) return 'Budget: none; rows are submitted until the allowance is spent.';
+  const of = rows === null ? '' : ` of ${formatRows(rows)}`;
+  return `Budget: ${formatCount(left)}${of} left; the fleet stops by itself when none is.`;
+}
