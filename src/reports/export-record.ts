@@ -12,6 +12,14 @@ export const ADDED_COLUMNS: readonly string[] = [
   ...RESULT_COLUMNS,
 ];
 
+/** `zia_line` is that of a file of rejects. */
+const OURS = new Set([...ADDED_COLUMNS, 'zia_line']);
+
+/** Whether a column is one that an earlier export, or a file of rejects, added; `Zia_Owner` is the user's own. */
+export function isAddedColumn(header: string): boolean {
+  return OURS.has(header.trim().toLowerCase());
+}
+
 /** A record as the input file has it: its cells, and the text they came from. */
 export interface SourceRecord {
   readonly cells: readonly string[];
@@ -26,7 +34,7 @@ export interface Layout {
   readonly lineEnd: string;
   /** Columns of the widest record; shorter ones are padded, so that ours line up. */
   readonly width: number;
-  /** Positions of earlier `zia_` columns, which ours replace. */
+  /** Positions of the columns of an earlier export, which ours replace. */
   readonly dropped: ReadonlySet<number>;
 }
 
@@ -36,7 +44,7 @@ export function layoutOf(
   width: number,
   format: Pick<Layout, 'delimiter' | 'lineEnd'>,
 ): Layout {
-  const dropped = new Set(header.flatMap((name, at) => (/^\s*zia_/i.test(name) ? [at] : [])));
+  const dropped = new Set(header.flatMap((name, at) => (isAddedColumn(name) ? [at] : [])));
   return { delimiter: format.delimiter, lineEnd: format.lineEnd, width: Math.max(width, header.length), dropped };
 }
 

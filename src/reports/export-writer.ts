@@ -1,5 +1,5 @@
 import type { IdentityKey } from '../lib/core/ids.js';
-import { headerLine, layoutOf, outcomeLine, type SourceRecord } from './export-record.js';
+import { headerLine, isAddedColumn, layoutOf, outcomeLine, type SourceRecord } from './export-record.js';
 import { resultCells } from './result-columns.js';
 import { outcomeDocument, type RowOutcome } from './row-outcome.js';
 
@@ -68,7 +68,7 @@ function ndjsonWriter(headers: readonly string[]): ExportWriter {
 function columnNames(headers: readonly string[]): readonly (string | null)[] {
   const taken = new Set<string>();
   return headers.map((header, at) => {
-    if (/^\s*zia_/i.test(header)) return null;
+    if (isAddedColumn(header)) return null;
     const name = header.trim() === '' || taken.has(header) ? `column ${at + 1}` : header;
     taken.add(name);
     return name;
