@@ -13,7 +13,7 @@ const documented = [...readFileSync(join(root, 'docs', 'errors.md'), 'utf8').mat
   ([, code = '']) => code,
 );
 
-const CODE = '[A-Z][A-Z_]{3,}';
+const CODE = '[A-Z][A-Z0-9_]{3,}';
 /** How codes come into being: thrown, given as an outcome, or as the reason of a ledger entry. */
 const BIRTHS = [
   new RegExp(`(?:UsageError|AppError|super)\\(\\s*'(${CODE})'`, 'g'),
@@ -30,13 +30,19 @@ function born(): readonly string[] {
   );
   const faults = readFileSync(join(root, 'src/lib/core/known-faults.ts'), 'utf8');
   const stops = [...faults.matchAll(new RegExp(`^ {2}(${CODE}): \\{`, 'gm'))].map(([, code = '']) => code);
+  const kinds = readFileSync(join(root, 'src/lib/csv/file-kind.ts'), 'utf8');
+  const signatures = [
+    ...(/^const SIGNATURES[\s\S]*?^];/m.exec(kinds)?.[0] ?? '').matchAll(new RegExp(`'(${CODE})'`, 'g')),
+  ].map(([, code = '']) => code);
+  const check = readFileSync(join(root, 'src/lib/core/input-check.ts'), 'utf8');
+  const findings = /type FindingCode =([\s\S]*?);/.exec(check)?.[1]?.match(new RegExp(`(?<=\\| ')${CODE}`, 'g')) ?? [];
   const rows = readFileSync(join(root, 'src/lib/core/row.ts'), 'utf8');
-  const rejects = /type RejectCode = (.*);/.exec(rows)?.[1]?.match(new RegExp(CODE, 'g')) ?? [];
+  const rejects = /type RejectCode =([\s\S]*?);/.exec(rows)?.[1]?.match(new RegExp(CODE, 'g')) ?? [];
   const oauth = readFileSync(join(root, 'src/lib/zoho/oauth.ts'), 'utf8');
   const refusals = [...(/^const ADVICE[\s\S]*?^};/m.exec(oauth)?.[0] ?? '').matchAll(/^ {2}([a-z_]+): '/gm)].map(
     ([, code = '']) => code,
   );
-  return [...new Set([...found, ...stops, ...rejects, ...refusals])];
+  return [...new Set([...found, ...stops, ...signatures, ...findings, ...rejects, ...refusals])];
 }
 
 test('docs/errors.md has every code of the program', () => {
