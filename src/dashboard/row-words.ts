@@ -37,6 +37,7 @@ export const PROBLEM_WORDS: Readonly<Record<FieldProblem, string>> = {
   CONTROL_CHARACTER: 'has control characters',
   MALFORMED: 'not well formed',
   NO_LETTER: 'has no letter',
+  GARBLED: 'has garbled letters',
   PLACEHOLDER: 'a placeholder',
   SHARED_HOST: 'on a social network, at a mail provider, or the like',
 };

@@ -136,6 +136,7 @@ const PROBLEMS: Readonly<Record<FieldProblem, string>> = {
   CONTROL_CHARACTER: 'holds a control character',
   MALFORMED: 'not well formed',
   NO_LETTER: 'no letter in it',
+  GARBLED: 'garbled letters',
   PLACEHOLDER: 'a placeholder',
   SHARED_HOST: 'on a host of many, such as a social network or a mail provider',
 };

@@ -34,6 +34,25 @@ describe('findColumns', () => {
     expect(columnsOf(['Email', 'Company', 'company', 'E-Mail'])).toEqual({ name: 1, email: 0 });
   });
 
+  test.each<[readonly string[], ColumnMapping | string]>([
+    [['Nom', 'Prénom', 'E-mail'], { email: 2 }],
+    [['Name', 'Vorname', 'Website'], { website: 2 }],
+    [['Nombre', 'Apellidos', 'Empresa'], { name: 2 }],
+    [['Name', 'First Name'], 'NO_USABLE_COLUMN'],
+    [['Name', 'Contact First Name'], { name: 0 }],
+  ])('takes a name beside a part of a person’s name for a person’s: %j', (headers, columns) => {
+    expect(columnsOf(headers)).toEqual(columns);
+  });
+
+  test.each<[readonly string[], ColumnMapping]>([
+    [['Account: Account Name', 'Account: Website', 'Contact: Email'], { name: 0, website: 1, email: 2 }],
+    [['properties.name', 'properties.domain'], { name: 0, website: 1 }],
+    [['Organization 1 - Name', 'E-mail 1 - Value', 'Website 1 - Value'], { name: 0, email: 1, website: 2 }],
+    [['Lieferant', 'Homepage'], { name: 0, website: 1 }],
+  ])('finds the columns of %j whatever is said beside the field', (headers, columns) => {
+    expect(columnsOf(headers)).toEqual(columns);
+  });
+
   test('does not take a bare id for a record id', () => {
     expect(columnsOf(['ID', 'Company'])).toEqual({ name: 1 });
   });

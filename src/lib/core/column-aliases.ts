@@ -13,7 +13,7 @@ export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
   name: listed(`
     accountname, companyname, organizationname, organisationname, businessname, firmname, legalname, companylegalname,
     legalcompanyname, customername, clientname, nameofcompany, associatedcompany, primaryassociatedcompany, companyaccount,
-    currentcompany, currentcompanyname, personorganization, dealorganization,
+    currentcompany, currentcompanyname, personorganization, dealorganization, organization1name, vendorname, suppliername,
     firmenname, firmenbezeichnung, unternehmensname, kundenname, nomsociete, nomdelasociete, nomdelentreprise, nomentreprise,
     raisonsociale, nomclient, nombreempresa, nombredelaempresa, nombredelacompania, razonsocial, nombrecliente,
     nomedaempresa, nomeempresa, razaosocial, nomefantasia, nomeazienda, ragionesociale, denominazione, bedrijfsnaam,
@@ -21,17 +21,18 @@ export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
     company, organization, organisation, account, business, firm, employer,
     firma, unternehmen, gesellschaft, societe, entreprise, empresa, compania, organizacion, organizacao, companhia, azienda,
     societa, ditta, impresa, bedrijf, onderneming, organisatie,
+    vendor, supplier, lieferant, fournisseur, proveedor, fornecedor, fornitore, leverancier,
     customer, client, kunde, cliente, klant, compte, cuenta, conta, name1, name, nom, nombre, nome, naam
   `),
   email: listed(`
-    companyemail, companyemailaddress, accountemail, organizationemail, businessemail, workemail, personemailwork,
+    companyemail, companyemailaddress, vendoremail, supplieremail, accountemail, organizationemail, businessemail, workemail, personemailwork,
     primaryemail, primarycontactemail, emailaddress, emailaddress1, email, email1, email1value, emailid, contactemail,
     personemail, emailadresse, emailadres, adresseemail, indirizzoemail, correoelectronico, correioeletronico, courriel,
     postaelettronica, adresseelectronique, mailadresse, mailadres, adressemail, correo, mail
   `),
   website: listed(`
     companywebsite, accountwebsite, organizationwebsite, websiteurl, websiteaddress, companyurl, companydomainname,
-    companydomain, websitedomain, website, webpage, webaddress, homepage, homepageurl,
+    companydomain, websitedomain, primarydomain, website1value, vendorwebsite, supplierwebsite, website, webpage, webaddress, homepage, homepageurl,
     webseite, internetseite, webadresse, internetadresse, siteweb, siteinternet, sitioweb, paginaweb, sitodellazienda, sitoweb,
     sitointernet, webadres, websiteadres, internetadres, sitedaempresa, urlsite,
     domainname, domain, url, web, internet, site, sito
@@ -41,6 +42,19 @@ export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
 
 /** Names of columns that hold the name of anything. */
 export const GENERIC_NAMES: readonly string[] = listed('name, nom, nombre, nome, naam, name1');
+/** SAP's `Name 1` is always an organisation's. */
+const ANY_NAMES = new Set(GENERIC_NAMES.filter((name) => name !== 'name1'));
+/** The parts of a person's name: beside one of them a column of anything's name, such as `Nom`, is a person's, too. */
+const PERSON_NAMES: readonly string[] = listed(`
+  firstname, givenname, forename, lastname, surname, familyname, vorname, nachname, familienname, prenom, nomdefamille,
+  apellido, apellidos, primerapellido, cognome, sobrenome, apelido, voornaam, achternaam
+`);
+
+/** Whether a header names no company where these headers are beside it. */
+export function isPersonsName(header: string, headers: readonly string[]): boolean {
+  return ANY_NAMES.has(plainHeader(header)) && headers.some((other) => PERSON_NAMES.includes(plainHeader(other)));
+}
+
 /** Names of columns that may hold whose customer a row is, or whether it is one. */
 export const CUSTOMER_NAMES: readonly string[] = listed(
   'customer, client, account, kunde, cliente, klant, compte, cuenta, conta',
@@ -56,10 +70,13 @@ export function plainHeader(header: string): string {
 
 const RANKS = new Map(MAPPED_FIELDS.map((field) => [field, new Map(ALIASES[field].map((alias, at) => [alias, at]))]));
 
-/** The place of a header among a field's aliases; what stands in brackets may be left out. -1 when it is none. */
+/** What a header says beside the field itself: a note in brackets, and whose field it is, as in `Account: Website`. */
+const BESIDE = /\([^)]*\)|^\W*(?:account|company|organi[sz]ation|properties|attributes)\s*[:.]/gi;
+
+/** The place of a header among a field's aliases; what it says beside the field may be left out. -1 when it is none. */
 export function aliasRank(field: MappedField, header: string): number {
   const ranks = RANKS.get(field);
-  return ranks?.get(plainHeader(header)) ?? ranks?.get(plainHeader(header.replace(/\([^)]*\)/g, ''))) ?? -1;
+  return ranks?.get(plainHeader(header)) ?? ranks?.get(plainHeader(header.replace(BESIDE, ''))) ?? -1;
 }
 
 /** For how many fields a line names a column: how much it looks like a header. */

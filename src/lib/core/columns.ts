@@ -1,4 +1,4 @@
-import { aliasRank, MAPPED_FIELDS, type MappedField, plainHeader } from './column-aliases.js';
+import { aliasRank, isPersonsName, MAPPED_FIELDS, type MappedField, plainHeader } from './column-aliases.js';
 import { type ColumnCandidate, type ColumnValues, chooseByValues } from './column-values.js';
 import { INPUT_FIELDS } from './input-fields.js';
 
@@ -72,7 +72,7 @@ export function findColumns(
 export function aliasColumns(field: MappedField, headers: readonly string[]): readonly number[] {
   return headers
     .map((header, index) => ({ index, rank: aliasRank(field, header) }))
-    .filter(({ rank }) => rank !== -1)
+    .filter(({ rank, index }) => rank !== -1 && !(field === 'name' && isPersonsName(headers[index] ?? '', headers)))
     .sort((a, b) => a.rank - b.rank || a.index - b.index)
     .map(({ index }) => index);
 }

@@ -48,7 +48,8 @@ export const PLACEHOLDER_VALUES: readonly string[] = [
   // Footers of reports
   ...listed(`
     total, totals, grand total, grand totals, subtotal, sub total, sum, count, gesamt, gesamtergebnis, summe,
-    total general, total geral, totale, totaal, eindtotaal, end of report, confidential information
+    total general, total geral, totale, totaal, eindtotaal, average, averages, mittelwert, durchschnitt, moyenne,
+    promedio, gemiddelde, zwischensumme, sous total, end of report, confidential information
   `),
   // German, French, Spanish, Portuguese, Italian, Dutch
   ...listed(`
@@ -82,6 +83,20 @@ const HOSTS = new Set(PLACEHOLDER_HOSTS);
 /** `test 3`, `Test12`, `Count: 2`, `Grand Totals (2 records)`, `Test Company 4`. */
 const NUMBERED =
   /^(test|tests|test (company|account)|dummy|count|sum|totals?|grand totals?|records?) ?\d+( records?| rows?)?$/;
+/** What reports write below their rows, in the same form; nothing of it begins a company's name. */
+const FOOTER = new RegExp(
+  [
+    String.raw`(page|seite|página|pagina|blad) \d+( (of|von|sur|de|di|van) \d+)?$`,
+    String.raw`(report |list |file )?(generated|created|printed|exported) (on|at|by) .*\d`,
+    '(sub ?totals?|zwischensumme|sous total)( |$)',
+    String.raw`(number of|total) (records|rows|accounts|companies) \d+$`,
+    '(filtered by|gefiltert nach|filtré par|anzahl datensätze) ',
+    String.raw`(as of|stand) \d+[ /]\d+[ /]\d+$`,
+    String.raw`copyright (c )?\d{4} `,
+  ]
+    .map((pattern) => `^${pattern}`)
+    .join('|'),
+);
 /** Words that are no part of a real address where they are all of it. */
 const WORDS = new Set([
   ...listed(`
@@ -96,17 +111,16 @@ const WORDS = new Set([
 
 /** Whether a whole value stands for nothing, however it is spelled: `N/A`, `(blank)`, `- none -`, `N.A.`, `#REF!`. */
 export function isPlaceholderValue(value: string): boolean {
-  if (value.length > MAX_LENGTH) return false;
+  if (value.length > MAX_FOOTER_LENGTH) return false;
   const plain = value
     .normalize('NFKC')
     .toLowerCase()
     .replace(/[^\p{L}\p{M}\p{N}#&/]+/gu, ' ')
     .trim();
-  return VALUES.has(plain) || NUMBERED.test(plain);
+  return VALUES.has(plain) || NUMBERED.test(plain) || FOOTER.test(plain);
 }
 
-/** Longer than any entry, decorations included. */
-const MAX_LENGTH = 60;
+const MAX_FOOTER_LENGTH = 200;
 
 /** Whether a web address names no company: `test.com`, `none.none`. */
 export function isPlaceholderWebsite(website: string): boolean {

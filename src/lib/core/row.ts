@@ -32,6 +32,7 @@ export type FieldProblem =
   | 'CONTROL_CHARACTER'
   | 'MALFORMED'
   | 'NO_LETTER'
+  | 'GARBLED'
   | 'PLACEHOLDER'
   | 'SHARED_HOST';
 
@@ -87,6 +88,12 @@ const ATOM = String.raw`[\p{L}\p{N}!#$%&'*+/=?^_\x60{|}~-]+`;
 const EMAIL = new RegExp(String.raw`^${ATOM}(?:\.${ATOM})*@${DOMAIN}$`, 'iu');
 const HOST_AND_PORT = new RegExp(String.raw`^${DOMAIN}\.?(?::\d{1,5})?$`, 'iu');
 const LETTER = /\p{L}/u;
+/** A number as spreadsheets write it; what is in it is no letter. */
+const SCIENTIFIC = /^[+-]?\d+(?:[.,]\d+)?E[+-]?\d+$/i;
+/** A whole value that is an email address, a web address with http or www, or a formula. */
+const NO_NAME = /^(?:[^\s@]+@[^\s@]+\.[^\s@]+|(?:https?:\/\/|www\.)\S+\.\S+|=[A-Z][A-Z.]*\(.*)$/is;
+/** `Ã¼`, `â€™`: UTF-8 read as windows-1252. Not Ã before a quotation mark or a no-break space, which Portuguese has. */
+const GARBLED = /[ÂÃ][\u00A1-\u00AA\u00AC-\u00BA\u00BC-\u00BF]|â€[\u0080-\u00BF“”™œš˜ž¦¢]/;
 const LEADING_WWW = /^www\./i;
 
 /**
@@ -143,10 +150,16 @@ const DESCRIPTIONS: Readonly<Record<FieldProblem, (field: InputField) => string>
   NOT_ENGLISH: () => 'has letters outside the Latin script',
   CONTROL_CHARACTER: () => 'contains control characters or line breaks',
   NO_LETTER: () => 'has no letter in it',
+  GARBLED: () => 'has garbled letters: text in UTF-8 was read as something else',
   PLACEHOLDER: () => 'is a placeholder',
   SHARED_HOST: (field) =>
     field === 'email' ? 'is at a free-mail provider' : 'is a page on a social network or another host of many',
-  MALFORMED: (field) => (field === 'email' ? 'is not a valid email address' : 'is not a valid web address'),
+  MALFORMED: (field) =>
+    ({
+      name: 'is an address or a formula',
+      email: 'is not a valid email address',
+      website: 'is not a valid web address',
+    })[field],
 };
 
 function problemOf(
@@ -161,9 +174,11 @@ function problemOf(
     return 'TOO_SHORT';
   }
   if (FOREIGN_LETTER.test(value)) return 'NOT_ENGLISH';
+  if (!PLAIN_ASCII.test(value) && GARBLED.test(value)) return 'GARBLED';
   const keepsPlaceholders = keep.includes('placeholders');
   if (field === 'name') {
-    if (!LETTER.test(value)) return 'NO_LETTER';
+    if (!LETTER.test(value) || SCIENTIFIC.test(value)) return 'NO_LETTER';
+    if (NO_NAME.test(value)) return 'MALFORMED';
     return !keepsPlaceholders && isPlaceholderValue(value) ? 'PLACEHOLDER' : null;
   }
   if (!(field === 'email' ? EMAIL.test(value) : isWebAddress(value))) {

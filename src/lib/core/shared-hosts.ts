@@ -24,6 +24,8 @@ export const SHARED_HOSTS: readonly string[] = [
     bit.ly, bitly.com, goo.gl, tinyurl.com, ow.ly, buff.ly, is.gd, rb.gy, cutt.ly, rebrand.ly, tiny.cc, t.ly,
     shorturl.at, linktr.ee, lnk.bio, bio.link, linkin.bio, beacons.ai, campsite.bio, taplink.cc, about.me
   `),
+  // Shops on markets
+  ...listed('apps.apple.com, etsy.com'),
   // Maps and profiles at search engines
   ...listed(`
     g.page, g.co, maps.apple.com, bing.com, mapquest.com, waze.com, =openstreetmap.org
@@ -31,7 +33,8 @@ export const SHARED_HOSTS: readonly string[] = [
   // Directories
   ...listed(`
     crunchbase.com, wikipedia.org, yellowpages.com, gelbeseiten.de, pagesjaunes.fr, paginasamarillas.es,
-    paginegialle.it, zoominfo.com, foursquare.com
+    paginegialle.it, zoominfo.com, foursquare.com, northdata.com, northdata.de, opencorporates.com, kompass.com,
+    europages.com, bbb.org, manta.com, kununu.com, wellfound.com, angel.co, g2.com, capterra.com
   `),
 ];
 
@@ -42,6 +45,8 @@ export const SHARED_NAMES: readonly string[] = [
   'yahoo',
   'tripadvisor',
   'glassdoor',
+  'ebay',
+  'indeed',
   'trustpilot',
   'pinterest',
 ];

@@ -1,4 +1,3 @@
-import { looksLikeEmail } from '../core/column-values.js';
 import type { ColumnChoice, Finding, FindingCode } from '../core/input-check.js';
 import { INPUT_FIELDS, type InputField } from '../core/input-fields.js';
 import type { FieldProblem } from '../core/row.js';
@@ -41,9 +40,7 @@ export function createFindings(source: CsvSource, { columns, findings }: ColumnC
       count.filled += 1;
       const problem = parsed.notes?.find((note) => note.field === field)?.problem;
       if (problem !== undefined && !TOLD_APART.includes(problem)) noteLine(count.untold, lineNumber);
-      if (problem !== undefined || (field === 'name' && cell.includes('@') && looksLikeEmail(cell.trim()))) {
-        noteLine(count.useless, lineNumber);
-      }
+      if (problem !== undefined) noteLine(count.useless, lineNumber);
     }
   }
 
