@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { runMigrations } from 'bullmq';
+import { LATEST_SCHEMA_VERSION, runMigrations } from 'bullmq';
 import type { Logger } from '../../logger.js';
 import { copyTemplate } from './database-template.js';
 import type { HostListener } from './host-listener.js';
@@ -48,7 +49,31 @@ export async function startDatabaseHost(
   }
 }
 
+/** Brings tables and functions up to date. Where a start before this one did, nothing is run: that would take half a second. */
 async function prepare(db: PGlite): Promise<void> {
+  const schema = readFileSync(new URL('../../store/postgres/schema.sql', import.meta.url), 'utf8');
+  const wanted = createHash('sha256').update(`${LATEST_SCHEMA_VERSION}\n${schema}`).digest('hex');
+  if ((await appliedSchema(db)) !== wanted) {
+    await migrateQueue(db);
+    await db.transaction(async (tx) => {
+      await tx.exec(schema);
+      await tx.query('insert into zia.applied values (true, $1) on conflict (one) do update set hash = excluded.hash', [
+        wanted,
+      ]);
+    });
+  }
+  // The database has a single session, so this holds for everybody.
+  await db.exec('set search_path to bullmq, zia, public');
+}
+
+async function appliedSchema(db: PGlite): Promise<string | null> {
+  const { rows: tables } = await db.query("select to_regclass('zia.applied') is not null as there");
+  if (!(tables[0] as { there: boolean }).there) return null;
+  const { rows } = await db.query('select hash from zia.applied');
+  return (rows[0] as { hash: string } | undefined)?.hash ?? null;
+}
+
+async function migrateQueue(db: PGlite): Promise<void> {
   await runMigrations({
     query: async <R>(text: string, values?: readonly unknown[]) => {
       const result = values === undefined ? (await db.exec(text)).at(-1) : await db.query(text, [...values]);
@@ -56,12 +81,6 @@ async function prepare(db: PGlite): Promise<void> {
       return { rows: (result?.rows ?? []) as R[] };
     },
   });
-  const schema = readFileSync(new URL('../../store/postgres/schema.sql', import.meta.url), 'utf8');
-  await db.transaction(async (tx) => {
-    await tx.exec(schema);
-  });
-  // The database has a single session, so this holds for everybody.
-  await db.exec('set search_path to bullmq, zia, public');
 }
 
 async function runClosers(closers: (() => unknown)[], log: Logger): Promise<void> {

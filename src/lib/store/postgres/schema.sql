@@ -1,7 +1,10 @@
 -- The store on the embedded engine: one function an operation, the same arguments and replies as the Lua scripts in
--- ../redis (described there). Applied at every start by the process that hosts the database, so it must be repeatable:
+-- ../redis (described there). Applied by the process that hosts the database whenever it changed, so it must be repeatable:
 -- add columns with `alter table ... add column if not exists`.
 create schema if not exists zia;
+
+-- What this file and BullMQ's schema version were when they were last applied: a start with the same ones runs neither again.
+create table if not exists zia.applied (one boolean primary key default true check (one), hash text not null);
 
 create table if not exists zia.ledger (
   key           text collate "C" primary key,
