@@ -105,11 +105,13 @@ export async function openTestEngine(kind: EngineKind): Promise<TestEngine> {
   return {
     ...borrowed,
     close: async () => {
-      const isEmpty = await emptyDatabase(borrowed.settings).then(
-        () => true,
-        // The test broke it, which is no fault of the next one.
-        () => false,
-      );
+      const isEmpty =
+        !isOver &&
+        (await emptyDatabase(borrowed.settings).then(
+          () => true,
+          // The test broke it, which is no fault of the next one.
+          () => false,
+        ));
       if (isEmpty) idle.push(borrowed);
       else await borrowed.close();
     },
@@ -134,8 +136,11 @@ async function openNew(kind: EngineKind): Promise<TestEngine> {
  * than most tests, so the next test gets an emptied one.
  */
 const idle: TestEngine[] = [];
+let isOver = false;
 
+// Runs before those of the file, which may still give an engine back.
 afterAll(async () => {
+  isOver = true;
   await Promise.all(idle.splice(0).map(({ close }) => close()));
 });
 
