@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { identityKey } from '../../src/lib/core/identity.js';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import type { Row } from '../../src/lib/core/row.js';
@@ -5,6 +6,8 @@ import type { TokenState } from '../../src/lib/core/token-lease.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { type EnrichQueue, JOB_NAME, jobOptions } from '../../src/lib/queues.js';
+import { createAccountReads } from '../../src/lib/zoho/account-reads.js';
+import { askAllowance } from '../../src/lib/zoho/allowance.js';
 import { openZoho } from '../../src/lib/zoho/open-zoho.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
 import { type RunWorkerOptions, runWorker, type WorkerSettings } from '../../src/workers/run-worker.js';
@@ -66,6 +69,8 @@ export interface TestWorkerOptions {
   readonly apiDomain?: string;
   readonly refreshToken?: string;
   readonly onReadiness?: RunWorkerOptions['onReadiness'];
+  /** So much of the allowance is kept back. */
+  readonly keep?: number;
 }
 
 export interface TestWorker {
@@ -79,7 +84,7 @@ export function startWorker(options: TestWorkerOptions): TestWorker {
   const { engine, sandbox, log = quietLog, untilIdle = true, waitForResults = false } = options;
   const stop = new AbortController();
   const settings = { ...TEST_SETTINGS, ...options.settings };
-  const { zoho, tokens, close } = openZoho(
+  const opened = openZoho(
     {
       clientId: 'sandbox',
       clientSecret: 'sandbox',
@@ -92,7 +97,20 @@ export function startWorker(options: TestWorkerOptions): TestWorker {
     { requestTimeoutMs: settings.requestTimeoutMs, userAgent: 'test' },
     { document: engine.store.document<TokenState>('token'), log },
   );
+  const { zoho, tokens, close } = opened;
+  const reads = createAccountReads({
+    zoho: opened,
+    store: engine.store,
+    limits: {
+      callsPerSecond: settings.ratePerSecond,
+      maxInFlight: settings.maxInFlight,
+      permitTtlMs: 6_000,
+    },
+    callerId: `ask-${randomUUID()}`,
+    patienceMs: 10_000,
+  });
   const ended = runWorker({
+    ...(options.keep !== undefined && { reserve: { keep: options.keep, ask: () => askAllowance(reads) } }),
     engine,
     zoho,
     tokens,
