@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { formatCount, formatRows } from '../lib/core/format.js';
-import { type BudgetState, readBudget, setBudget } from '../lib/store/set-budget.js';
+import { type BudgetFigures, readBudget, setBudget } from '../lib/store/set-budget.js';
+import { budgetLine } from './allowance-line.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag, wholeNumber } from './options.js';
@@ -25,7 +25,7 @@ export function define(command: Command): Run {
   example(command, 'npm run budget', 'npm run budget 2000', 'npm run budget off');
   return () =>
     withSession({ engine: command.opts<Flags>().engine, kind: 'question' }, (session) =>
-      budget(session, wanted, command.opts()),
+      show(session, wanted, command.opts()),
     );
 }
 
@@ -39,27 +39,16 @@ function rowsOrOff(text: string): number | null {
 }
 
 /** `wanted`: undefined only shows it. */
-async function budget(
-  { engine }: Session,
-  wanted: number | null | undefined,
-  { json = false }: Flags,
-): Promise<number> {
+async function show({ engine }: Session, wanted: number | null | undefined, { json = false }: Flags): Promise<number> {
   const { store } = engine;
-  const state = wanted === undefined ? await readBudget(store) : await setBudget(store, wanted);
-  const { left, rows, control } = state;
+  const { budget, control } = wanted === undefined ? await readBudget(store) : await setBudget(store, wanted);
   const stop = control.mode === 'stopped' ? (control.stop?.code ?? null) : null;
-  printResult(json, { budget: left === null ? null : { left, rows }, stop }, () => text(state, stop));
+  printResult(json, { budget, stop }, () => text(budget, stop));
   return EXIT.done;
 }
 
-function text(state: BudgetState, stop: string | null): string {
+function text(budget: BudgetFigures | null, stop: string | null): string {
+  const none = 'Budget: none; rows are submitted until the allowance is spent.';
   const stillStopped = stop === null ? [] : [`The queue is stopped (${stop}); \`npm run resume\` goes on.`];
-  return [budgetLine(state), ...stillStopped].join('\n');
-}
-
-/** The budget in a sentence. */
-export function budgetLine({ left, rows }: Pick<BudgetState, 'left' | 'rows'>): string {
-  if (left === null) return 'Budget: none; rows are submitted until the allowance is spent.';
-  const of = rows === null ? '' : ` of ${formatRows(rows)}`;
-  return `Budget: ${formatCount(left)}${of} left; the fleet stops by itself when none is.`;
+  return [budget === null ? none : budgetLine(budget), ...stillStopped].join('\n');
 }

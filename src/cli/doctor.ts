@@ -145,6 +145,7 @@ async function accountChecks(
       servers: `${account.dc} (${accountsUrl})`,
       isListed: account.accountsUrl !== undefined || DATA_CENTER_INFO[account.dc].listedForEnrichment,
       submitted: (await store.counts()).scheduled,
+      keep: config.work.keepAllowance,
     }),
   );
   zoho.close();

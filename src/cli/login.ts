@@ -209,6 +209,7 @@ async function scopesOf(granted: Granted, zoho: ZohoConfig, config: Config): Pro
       servers: `${zoho.dc} (${servers.accountsUrl})`,
       isListed: zoho.accountsUrl !== undefined || DATA_CENTER_INFO[zoho.dc].listedForEnrichment,
       submitted: 0,
+      keep: config.work.keepAllowance,
     });
   } finally {
     clients.zoho.close();

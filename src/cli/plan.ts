@@ -3,7 +3,7 @@ import type { OnePer } from '../lib/core/other-columns.js';
 import { checkText } from '../producers/check-text.js';
 import { planFile } from '../producers/plan-file.js';
 import { type Plan, planLine, planWithin, recordIdLine } from '../producers/plan-within.js';
-import { allowanceLine } from './allowance-line.js';
+import { allowanceLine, budgetLine } from './allowance-line.js';
 import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -80,6 +80,7 @@ function planText(plan: Plan, session: Session): string {
       ['  ahead in the queue', plan.ahead],
     ]),
     plan.allowance === null ? `Allowance: not known${whyNot(session)}.` : allowanceLine(plan.allowance),
+    ...(plan.budget === null ? [] : [budgetLine(plan.budget)]),
     ...(plan.withRecordId > 0 ? [recordIdLine(plan)] : []),
     planLine(plan),
   ].join('\n');

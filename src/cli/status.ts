@@ -7,7 +7,7 @@ import { asStarted } from '../lib/invocation.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { fileStatus } from '../reports/file-status.js';
 import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
-import { allowanceLine } from './allowance-line.js';
+import { allowanceLine, budgetLine, reserveLine } from './allowance-line.js';
 import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -65,7 +65,7 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
   const allowanceOf = quickAllowance(session);
   const area = flags.watch && process.stdout.isTTY ? openLiveArea(process.stdout) : null;
   do {
-    const queue = await queueStatus(engine, await allowanceOf(), session.config.work.resumeAfterLimitMs);
+    const queue = await queueStatus(engine, await allowanceOf(), session.config.work);
     const status: Status = input === null ? queue : { ...queue, file: await fileStatus(input) };
     const text = () => textOf(status, input?.source.path);
     if (area !== null) area.show(firstLines(`${text()}\n\n${WATCHED}`));
@@ -87,7 +87,7 @@ function firstLines(text: string): string {
 }
 
 function textOf(
-  { queue, uncertain, held, stop, look, without, allowance, file }: Status,
+  { queue, uncertain, held, stop, look, without, allowance, budget, reserve, file }: Status,
   name: string | undefined,
 ): string {
   const parts = [
@@ -106,6 +106,8 @@ function textOf(
   if (without !== undefined)
     parts.push(`Rows go without ${without.join(' and ')}, until \`npm run resume -- --with ${without.join(',')}\`.`);
   if (allowance !== null) parts.push(allowanceLine(allowance));
+  if (budget !== null) parts.push(budgetLine(budget));
+  if (reserve !== undefined) parts.push(reserveLine(reserve));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
   return parts.join('\n\n');
 }
@@ -122,5 +124,7 @@ function stopText({ code, message, since, nextTry }: NonNullable<Status['stop']>
   const colours = coloursOf(process.stdout);
   const paint = code === 'PAUSED' ? colours.yellow : (text: string) => colours.bold(colours.red(text));
   const line = paint(`STOPPED since ${moment(Date.parse(since))} (${code}): ${message}`);
-  return nextTry === undefined ? line : `${line}\nThe workers try again by themselves at ${nextTry}, one row first.`;
+  return nextTry === undefined
+    ? line
+    : `${line}\n${code === 'RESERVE_REACHED' ? 'The workers ask Zoho again what is left at' : 'The workers try again by themselves, one row first, at'} ${nextTry}.`;
 }

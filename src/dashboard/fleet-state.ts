@@ -111,6 +111,8 @@ function state(kind: FleetState['kind'], word: string, title: string, text: Html
 
 function advice(code: string): string {
   if (code === 'LIMIT_EXCEEDED') return 'Wait for new allowance, or ask Zoho for more, then press Resume.';
+  if (code === 'BUDGET_SPENT') return 'Set a new budget below, then press Resume.';
+  if (code === 'RESERVE_REACHED') return 'Wait for new allowance, or keep less of it back, then press Resume.';
   return 'Fix this, then press Resume.';
 }
 

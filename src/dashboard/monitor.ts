@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
+import type { Control } from '../lib/core/control.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type FleetLimits, fleetLimits } from '../lib/store/fleet-limits.js';
+import { type BudgetFigures, readBudget } from '../lib/store/set-budget.js';
 import type { FleetStats, LedgerCounts } from '../lib/store/store.js';
 import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
@@ -20,6 +21,8 @@ export interface Snapshot {
   readonly ledger: LedgerCounts;
   readonly fleetStats: FleetStats;
   readonly control: Control;
+  /** Null without a budget. */
+  readonly budget: BudgetFigures | null;
   readonly problems: Problems;
   /** Of the workers; null when none ever ran. */
   readonly limits: FleetLimits | null;
@@ -217,11 +220,11 @@ export function createMonitor(options: MonitorOptions): Monitor {
   };
 
   async function readSample(): Promise<Snapshot> {
-    const [counts, ledger, fleetStats, control, limits, allowance] = await Promise.all([
+    const [counts, ledger, fleetStats, { control, storeNowMs, budget }, limits, allowance] = await Promise.all([
       engine.counts(),
       engine.store.counts(),
       engine.store.fleetStats(),
-      engine.store.control.read(),
+      readBudget(engine.store),
       fleetLimits(engine.store),
       engine.store.document<RememberedAllowance>('allowance').read(),
     ]);
@@ -229,11 +232,12 @@ export function createMonitor(options: MonitorOptions): Monitor {
     return {
       atMs: Date.now(),
       steadyMs: performance.now(),
-      storeNowMs: control.nowMs,
+      storeNowMs,
       queue: counts,
       ledger,
       fleetStats,
-      control: control.value ?? INITIAL_CONTROL,
+      control,
+      budget,
       problems,
       limits,
       allowance: allowance.value,

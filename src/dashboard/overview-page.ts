@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import type { Check } from '../lib/core/check.js';
 import { formatCount, formatDuration, formatRows } from '../lib/core/format.js';
+import { budgetCard, budgetWords } from './budget-card.js';
 import { minutes, paceOf, recentRate, rowGroups, rowsLeft, secondsLeft } from './figures.js';
 import type { Frame } from './frame.js';
 import { headerFacts, iconOf, page, tabTitle } from './layout.js';
@@ -21,6 +22,7 @@ export function overviewParts(picture: OverviewState, frame: Frame): Readonly<Re
     delays: delays(picture, frame),
     problems: problemsCard(picture, frame),
     minutes: minuteRows(picture),
+    budget: html`${budgetWords(picture.sample)}`,
     ...(frame.readOnly ? {} : { 'resume-stop': stopToLift(picture) }),
   };
 }
@@ -62,7 +64,7 @@ export function overviewPage(picture: OverviewState, frame: Frame, extras: Overv
         <div id="alarm" role="alert">${parts.alarm}</div>
         <div id="doing" role="status">${parts.doing}</div>
       </div>
-      ${figures(parts)} ${files ?? ''} ${start ?? ''} ${problems(parts)} ${pace(parts)}
+      ${figures(parts)} ${files ?? ''} ${start ?? ''} ${problems(parts)} ${pace(parts)} ${budgetCard(picture.sample, frame)}
       ${frame.readOnly ? '' : resumeDialog(picture, asks === 'resume')} ${frame.readOnly || asks !== 'retry-paid' ? '' : paidRetryDialog(picture, frame)}`,
   );
 }

@@ -5,6 +5,8 @@ import { formatRows } from '../lib/core/format.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import { liftStop, raisePause } from '../lib/store/lift-stop.js';
+import { setBudget } from '../lib/store/set-budget.js';
+import { budgetAsked } from './budget-card.js';
 import { filesCard, listedFiles } from './files-page.js';
 import type { Frame } from './frame.js';
 import { type PageUpdate, pointsAfter, renderedParts } from './live-parts.js';
@@ -31,7 +33,7 @@ export interface OverviewRoutesOptions {
   readonly log: Logger;
 }
 
-/** The overview, what keeps it up to date, and its controls: pause and resume. */
+/** The overview, what keeps it up to date, and its controls: pause, resume and budget. */
 export function overviewRoutes({ engine, frame, monitor, files, checks, log }: OverviewRoutesOptions): Hono {
   const app = new Hono();
   const checked = createChecks(checks);
@@ -72,6 +74,14 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
     const who = frame.user === null ? 'in the browser' : `by ${frame.user} in the browser`;
     const { changed } = await raisePause(engine.store.control, `Paused ${who}.`);
     log.info('dashboard.paused', { changed });
+    return c.redirect('/', 303);
+  });
+
+  app.post('/budget', viewOnly(frame), async (c) => {
+    const rows = budgetAsked(await formOf(c));
+    if (rows === undefined) return c.text('A budget is a whole number of rows, or off.\n', 400);
+    await setBudget(engine.store, rows);
+    log.info('dashboard.budget-set', { rows });
     return c.redirect('/', 303);
   });
 

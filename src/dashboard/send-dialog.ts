@@ -46,10 +46,15 @@ export function sendForm({ upload, noted }: UploadedFile, plan: Plan): Html {
         ? html`<input type="hidden" name="take" value="all" />`
         : html`<fieldset><legend>How many?</legend>
       ${choice('first', html`the first <input type="number" name="rows" min="1" max="${enqueued}" value="${FIRST_ROWS}" aria-label="How many rows first" /> rows, to see what comes back`, isFirst)}
-      ${isCut ? choice('covered', html`as many as the allowance covers (${formatCount(covered)})`, !isFirst && covered > 0) : ''}
+      ${isCut ? choice('covered', html`as many as the ${coveredBy(plan)} (${formatCount(covered)})`, !isFirst && covered > 0) : ''}
       ${choice('all', html`all ${formatRows(enqueued)}`, !isFirst && !(isCut && covered > 0))}</fieldset>`
     }
     <button id="send-open" class="primary" name="ask" value="send">${noted === null ? 'Send to Zia …' : 'Send the rest …'}</button></form>`;
+}
+
+function coveredBy({ allowance, budget }: Plan): string {
+  if (budget === null) return 'allowance covers';
+  return allowance === null ? 'budget covers' : 'budget and the allowance cover';
 }
 
 /** The question before money is spent: what is used, of what is left, in which org. */
@@ -63,17 +68,20 @@ export function sendDialog(
   const many = rowsToSend(choice, stage.plan);
   const isAll = many === stage.plan.enqueued;
   const left = picture.allowance;
+  const { budget } = picture.sample;
+  const ofBudget = budget === null ? '' : `, and of a budget of ${formatCount(budget.left)}`;
+  const fits = Math.min(left?.left ?? Number.POSITIVE_INFINITY, budget?.left ?? Number.POSITIVE_INFINITY);
   const uses = `${formatCount(many)} ${many === 1 ? 'enrichment' : 'enrichments'}`;
   return html`<dialog id="send-dialog" aria-labelledby="send-title" data-modal data-from="send-open" open>
     <h2 id="send-title">Send ${formatRows(many)} to Zia?</h2>
     <dl class="facts">
-      <div><dt>Uses</dt><dd><b>${uses}</b> ${left === null ? '; how many are left is not known' : `of ${left.source === 'estimate' ? 'an estimated ' : ''}${formatCount(left.left)} left`}</dd></div>
+      <div><dt>Uses</dt><dd><b>${uses}</b> ${left === null ? '; how many are left is not known' : `of ${left.source === 'estimate' ? 'an estimated ' : ''}${formatCount(left.left)} left`}${ofBudget}</dd></div>
       <div><dt>Org</dt><dd>${orgWords(frame)}, module ${frame.module}</dd></div>
       <div><dt>Columns</dt><dd>${columnNames(preview)}</dd></div>
       ${isAll ? '' : html`<div><dt>Rows</dt><dd>the first ${formatCount(many)} of ${formatCount(stage.plan.enqueued)} new ones</dd></div>`}
       ${stage.plan.withRecordId === 0 ? '' : html`<div><dt>Records</dt><dd>${formatRows(stage.plan.withRecordId)} of the file ${stage.plan.withRecordId === 1 ? 'has' : 'have'} a record id: Zia may write what it finds to those records.</dd></div>`}
     </dl>
-    ${left !== null && many > left.left ? html`<p class="problem">Only ${formatCount(left.left)} are left: sending stops by itself when they are used up, and no row is lost.</p>` : ''}
+    ${many > fits ? html`<p class="problem">Only ${formatCount(fits)} are left: sending stops by itself when they are used up, and no row is lost.</p>` : ''}
     <div class="actions">
       <form method="dialog"><button>Not yet</button></form>
       <form method="post" action="${filePath(upload.id)}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><input type="hidden" name="limit" value="${isAll ? '' : many}" /><button class="primary">Send ${formatRows(many)}</button></form>

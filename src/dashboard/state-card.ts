@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import type { StopReason } from '../lib/core/control.js';
 import { formatCount } from '../lib/core/format.js';
+import { budgetWords } from './budget-card.js';
 import { paceOf, rowGroups } from './figures.js';
 import { fleetState } from './fleet-state.js';
 import type { Frame } from './frame.js';
@@ -29,7 +30,8 @@ export function doing(picture: OverviewState, frame: Frame): Html {
 function paceWords({ sample }: OverviewState, frame: Frame): string {
   const { ratePerSecond, maxInFlight } = paceOf(sample, frame);
   const calls = sample.control.maxInFlight ?? maxInFlight;
-  return `Pace of the fleet: at most ${formatCount(ratePerSecond)} calls a second, ${formatCount(calls)} at once.`;
+  const pace = `Pace of the fleet: at most ${formatCount(ratePerSecond)} calls a second, ${formatCount(calls)} at once.`;
+  return sample.budget === null ? pace : `${pace} ${budgetWords(sample)}`;
 }
 
 function pauseButton(): Html {
@@ -41,8 +43,12 @@ function resumeButton(): Html {
   return html`<form method="get" action="/"><button id="resume-open" class="primary" name="ask" value="resume" data-opens="resume-dialog">Resume …</button></form>`;
 }
 
+/** Raised before anything is sent: trying again costs nothing, and tells nothing of Zoho. */
+const OWN_STOPS = new Set(['BUDGET_SPENT', 'RESERVE_REACHED', 'RESERVE_UNKNOWN']);
+
 function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: OverviewState, { readOnly }: Frame): Html {
-  const isSame = triedAgain?.code === stop.code && triedAgain.epoch === sample.control.epoch;
+  const isTry = !OWN_STOPS.has(stop.code);
+  const isSame = isTry && triedAgain?.code === stop.code && triedAgain.epoch === sample.control.epoch;
   return html`<div class="banner stopped">
     <h2>Stopped: <code>${stop.code}</code></h2>
     ${isSame ? html`<p><b>Tried again at ${time(stop.sinceMs, 'time')}: still ${stop.code}.</b> That try cost one call and no enrichment.</p>` : ''}

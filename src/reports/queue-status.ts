@@ -1,7 +1,10 @@
-import { INITIAL_CONTROL } from '../lib/core/control.js';
+import type { WorkSettings } from '../lib/config.js';
+import { ALLOWANCE_GOOD_MS, reserveLeft } from '../lib/core/budget.js';
+import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import type { History, HistoryLook } from '../lib/core/history.js';
 import { nextTryMs } from '../lib/core/next-try.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
+import { type BudgetFigures, budgetFigures } from '../lib/store/set-budget.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
 
 /** The `status --json` document, without a file's part. */
@@ -13,6 +16,10 @@ export interface QueueStatus {
   readonly stop: StopStatus | null;
   /** What the org has left, as far as Zoho tells; null when it has not told. */
   readonly allowance: Allowance | null;
+  /** How many more rows may be submitted; null when nobody set a budget. */
+  readonly budget: BudgetFigures | null;
+  /** Absent when none of the allowance is kept back. */
+  readonly reserve?: ReserveStatus;
   /** Rows sent whose answer was lost, waiting for a look-up. */
   readonly uncertain: number;
   /** Uncertain rows that only a person may decide. */
@@ -23,6 +30,15 @@ export interface QueueStatus {
   readonly look?: LookStatus;
   /** Fields that rows go without since `resume --without`; absent: none. */
   readonly without?: readonly string[];
+}
+
+export interface ReserveStatus {
+  /** ZIA_KEEP_ALLOWANCE. */
+  readonly keep: number;
+  /** Rows that may be sent until only these are left; null when Zoho has not told lately. */
+  readonly left: number | null;
+  /** When Zoho told, ISO 8601. */
+  readonly asked: string | null;
 }
 
 export interface LookStatus {
@@ -44,15 +60,19 @@ export interface StopStatus {
   readonly nextTry?: string;
 }
 
-/** The queue and the stop as they are now: four reads, changes nothing. */
+/** What of the configuration status tells. */
+type StatusSettings = Partial<Pick<WorkSettings, 'resumeAfterLimitMs' | 'keepAllowance'>>;
+
+/** The queue and the stop as they are now: five reads, changes nothing. */
 export async function queueStatus(
   engine: Engine,
   allowance: Allowance | null = null,
-  resumeAfterLimitMs = 0,
+  { resumeAfterLimitMs = 0, keepAllowance = 0 }: StatusSettings = {},
 ): Promise<QueueStatus> {
-  const [queue, ledger, control, history] = await Promise.all([
+  const [queue, ledger, { spent }, control, history] = await Promise.all([
     engine.counts(),
     engine.store.counts(),
+    engine.store.spending(),
     engine.store.control.read(),
     engine.store.document<History>('history').read(),
   ]);
@@ -72,12 +92,20 @@ export async function queueStatus(
           }
         : null,
     allowance,
+    budget: budgetFigures(now, spent),
+    ...(keepAllowance > 0 && { reserve: reserveStatus(now, keepAllowance, spent, control.nowMs) }),
     uncertain: ledger.uncertain,
     held: ledger.held,
     pending: ledger.pending,
     ...(history.value?.look && { look: lookStatus(history.value.look, history.nowMs) }),
     ...(without.length > 0 && { without }),
   };
+}
+
+function reserveStatus({ reserve }: Control, keep: number, spent: number, nowMs: number): ReserveStatus {
+  const isGood = reserve !== undefined && nowMs - reserve.askedAtMs < ALLOWANCE_GOOD_MS;
+  if (!isGood) return { keep, left: null, asked: null };
+  return { keep, left: reserveLeft(reserve, keep, spent), asked: new Date(reserve.askedAtMs).toISOString() };
 }
 
 function lookStatus({ sinceMs, progress }: HistoryLook, nowMs: number): LookStatus {

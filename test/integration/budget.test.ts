@@ -26,23 +26,35 @@ describe.each(ENGINES_IN_TURN)('a budget on %s', (kind) => {
   test('is what the fleet submits: not a row more, none fails, and what is raised goes through', async () => {
     const scene = await openWorkScene(t, kind, { latencyMs: [1, 30] });
     const { engine, queue } = scene;
-    await queueRows(queue, goodRows(150));
-    await setBudget(engine.store, 60);
-    for (const total of [60, 120]) {
+    const budget = kind === 'redis' ? 250 : 60;
+    await queueRows(queue, goodRows(2 * budget + 30));
+    await setBudget(engine.store, budget);
+    for (const total of [budget, 2 * budget]) {
       const reports = await workOff(scene);
       expect(reports.map(({ ended }) => ended)).toEqual(reports.map(() => 'stopped'));
       expect(accepted(scene)).toMatchObject({ accepted: total, acceptedTwice: 0 });
       expect(scene.posts()).toHaveLength(total);
-      expect(await stopOf(scene)).toMatchObject({ code: 'BUDGET_SPENT', message: expect.stringContaining('60 rows') });
-      expect(await engine.counts()).toMatchObject({ waiting: 150 - total, active: 0, delayed: 0, failed: 0 });
+      expect(await stopOf(scene)).toMatchObject({
+        code: 'BUDGET_SPENT',
+        message: expect.stringContaining(`${budget} rows`),
+      });
+      expect(await engine.counts()).toMatchObject({
+        waiting: 2 * budget + 30 - total,
+        active: 0,
+        delayed: 0,
+        failed: 0,
+      });
       // Setting one does not resume.
-      expect(await setBudget(engine.store, 60)).toMatchObject({ left: 60, rows: 60, control: { mode: 'stopped' } });
+      expect(await setBudget(engine.store, budget)).toMatchObject({
+        budget: { left: budget, rows: budget },
+        control: { mode: 'stopped' },
+      });
       await scene.resume();
     }
     const reports = await workOff(scene);
     expect(reports.map(({ ended }) => ended)).toEqual(reports.map(() => 'idle'));
-    expect(accepted(scene)).toMatchObject({ accepted: 150, acceptedTwice: 0 });
-    expect(await readBudget(engine.store)).toMatchObject({ left: 30 });
+    expect(accepted(scene)).toMatchObject({ accepted: 2 * budget + 30, acceptedTwice: 0 });
+    expect(await readBudget(engine.store)).toMatchObject({ budget: { left: budget - 30 } });
   }, 60_000);
 
   test('of exactly as many rows ends without a stop, and the 429 answers at its end leave none unused', async () => {
@@ -54,7 +66,7 @@ describe.each(ENGINES_IN_TURN)('a budget on %s', (kind) => {
     expect(reports.map(({ ended }) => ended)).toEqual(reports.map(() => 'idle'));
     expect(accepted(scene)).toMatchObject({ accepted: 40, acceptedTwice: 0 });
     expect(await stopOf(scene)).toBeNull();
-    expect(await readBudget(scene.engine.store)).toMatchObject({ left: 0, rows: 40 });
+    expect(await readBudget(scene.engine.store)).toMatchObject({ budget: { left: 0, rows: 40 } });
   }, 60_000);
 
   test('counts what may have been accepted, and has it back when Zoho turns out not to have it', async () => {

@@ -13,6 +13,7 @@ import { resolveColumns } from '../../src/lib/csv/resolve-columns.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { jobOptions } from '../../src/lib/queues.js';
 import { liftStop } from '../../src/lib/store/lift-stop.js';
+import { readBudget } from '../../src/lib/store/set-budget.js';
 import { ENGINES_IN_TURN, openTestEngine, quietLog } from '../support/engines.js';
 import { uploadedFiles } from '../support/uploaded-files.js';
 import { waitFor } from '../support/wait.js';
@@ -65,6 +66,27 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     expect(page).toContain('at most 3');
     expect(page).toContain('0 of 1 row sent (0%)');
     expect(page).toContain('Nothing was measured yet.');
+  });
+
+  test('shows the budget, sets and removes it, and takes nothing that is no number', async () => {
+    const dashboard = await start();
+    const set = (rows: string) =>
+      fetch(`${dashboard.url}/budget`, {
+        method: 'POST',
+        headers: OWN_PAGE,
+        body: new URLSearchParams({ rows }),
+        redirect: 'manual',
+      });
+    expect(await pageOf(dashboard)).toContain('No budget is set');
+    expect((await set('250')).status).toBe(303);
+    expect(await readBudget(engine.store)).toMatchObject({ budget: { left: 250, rows: 250 } });
+    expect(await pageOf(dashboard)).toContain('Budget: 250 of 250 rows left.');
+    expect((await set('-1')).status).toBe(400);
+    expect((await set('off')).status).toBe(303);
+    expect(await readBudget(engine.store)).toMatchObject({ budget: null });
+    const viewOnly = await start({ readOnly: true });
+    expect((await fetch(`${viewOnly.url}/budget`, { method: 'POST', headers: OWN_PAGE })).status).toBe(403);
+    expect(await pageOf(viewOnly)).not.toContain('action="/budget"');
   });
 
   test('says of a stop why, since when, at which row and what to do, all escaped', async () => {

@@ -36,6 +36,8 @@ const PLAN: Plan = {
   endsAtLine: null,
   ahead: 0,
   allowance: null,
+  keep: 0,
+  budget: null,
   calls: { posts: 1, polls: 2 },
   seconds: 1,
 };

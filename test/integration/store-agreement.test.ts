@@ -105,7 +105,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc
       .constantFrom(0, 1, 3, null)
-      .map((rows): Step => [`budget ${rows}`, async (s) => (await setBudget(s, rows)).left]),
+      .map((rows): Step => [`budget ${rows}`, async (s) => (await setBudget(s, rows)).budget]),
   },
   fc
     .tuple(fc.integer({ min: 2, max: 4 }), fc.boolean(), fc.boolean())

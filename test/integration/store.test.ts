@@ -193,7 +193,7 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
 
   test('refuses a row beyond the budget, and says whether a call under way may give any back', async () => {
     await store.admit(ask('before', 'c0'));
-    expect(await setBudget(store, 2)).toMatchObject({ left: 2 });
+    expect(await setBudget(store, 2)).toMatchObject({ budget: { left: 2, rows: 2 } });
     expect((await store.admit(ask('a', 'c1'))).kind).toBe('go');
     expect((await other.admit(ask('b', 'c2'))).kind).toBe('go');
     expect(await store.admit(ask('c', 'c3'))).toMatchObject({ reason: 'budget', waitMs: expect.any(Number) });

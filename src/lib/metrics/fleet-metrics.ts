@@ -1,4 +1,5 @@
 import { Gauge, Registry } from 'prom-client';
+import { budgetLeft, reserveLeft } from '../core/budget.js';
 import type { CollectorState } from '../core/collecting.js';
 import { INITIAL_CONTROL } from '../core/control.js';
 import type { Engine } from '../engine/engine.js';
@@ -33,12 +34,18 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     'kind',
     'source',
   ]);
+  const budget = gauge('zia_budget_left', 'Rows that may still be submitted; absent without a budget.');
+  const unspent = gauge(
+    'zia_allowance_unspent',
+    'What Zoho said was left when some of it is kept back, less what was submitted since; absent when it has not told.',
+  );
   const allowanceAge = gauge('zia_allowance_age_seconds', 'How old the latest answer about the allowance is.');
 
   async function read(): Promise<void> {
-    const [control, counts, fleetStats, oldest, collector, remembered] = await Promise.all([
+    const [control, counts, { spent }, fleetStats, oldest, collector, remembered] = await Promise.all([
       store.control.read(),
       store.counts(),
+      store.spending(),
       store.fleetStats(),
       store.pending({ limit: 1 }),
       store.document<CollectorState>('collector').read(),
@@ -61,6 +68,8 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     lag.set(Math.max(0, nowMs - oldestMs) / 1_000);
     looked.set((collector.value?.lookedAtMs ?? 0) / 1_000);
     setAllowance(remembered.value, nowMs);
+    setOrAbsent(budget, budgetLeft(now.budget, spent));
+    setOrAbsent(unspent, now.reserve ? reserveLeft(now.reserve, 0, spent) : null);
   }
 
   function setAllowance(remembered: RememberedAllowance | null, nowMs: number): void {
@@ -70,6 +79,11 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     const { source, ...numbers } = remembered.allowance;
     for (const [kind, count] of Object.entries(numbers)) allowance.set({ kind, source }, count);
     allowanceAge.set(Math.max(0, nowMs - remembered.atMs) / 1_000);
+  }
+
+  function setOrAbsent(one: Gauge, value: number | null): void {
+    one.remove();
+    if (value !== null) one.set(value);
   }
 
   return {

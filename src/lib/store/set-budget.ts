@@ -1,14 +1,20 @@
 import { budgetLeft, budgetSet } from '../core/budget.js';
 import { type Control, INITIAL_CONTROL } from '../core/control.js';
-import type { Store } from './store.js';
+import type { Spending, Store } from './store.js';
 
-/** The fleet's budget at one moment; both numbers are null without one. */
-export interface BudgetState {
-  /** As it was set. */
-  readonly rows: number | null;
+/** The fleet's budget at one moment. */
+export interface BudgetFigures {
   /** Rows that may still be submitted. */
-  readonly left: number | null;
+  readonly left: number;
+  /** As it was set. */
+  readonly rows: number;
+}
+
+export interface BudgetState {
+  /** Null without one. */
+  readonly budget: BudgetFigures | null;
   readonly control: Control;
+  readonly storeNowMs: number;
 }
 
 type BudgetStore = Pick<Store, 'control' | 'spending'>;
@@ -23,14 +29,21 @@ export async function setBudget(store: BudgetStore, rows: number | null): Promis
     const before = control ?? INITIAL_CONTROL;
     return { ...before, budget: budgetSet(before.budget, rows, spent) };
   });
-  return stateOf(value ?? INITIAL_CONTROL, (await store.spending()).spent);
+  return stateOf(value, await store.spending());
 }
 
 export async function readBudget(store: BudgetStore): Promise<BudgetState> {
-  const [{ value }, { spent }] = await Promise.all([store.control.read(), store.spending()]);
-  return stateOf(value ?? INITIAL_CONTROL, spent);
+  const [{ value }, spending] = await Promise.all([store.control.read(), store.spending()]);
+  return stateOf(value, spending);
 }
 
-function stateOf(control: Control, spent: number): BudgetState {
-  return { rows: control.budget?.rows ?? null, left: budgetLeft(control.budget, spent), control };
+function stateOf(value: Control | null, { spent, nowMs }: Spending): BudgetState {
+  const control = value ?? INITIAL_CONTROL;
+  return { budget: budgetFigures(control, spent), control, storeNowMs: nowMs };
+}
+
+/** Null without a budget. */
+export function budgetFigures({ budget }: Pick<Control, 'budget'>, spent: number): BudgetFigures | null {
+  const left = budgetLeft(budget, spent);
+  return left === null ? null : { left, rows: budget?.rows ?? 0 };
 }

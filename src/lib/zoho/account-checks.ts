@@ -15,6 +15,8 @@ export interface AccountCheckOptions {
   readonly isListed: boolean;
   /** Rows the ledger knows as submitted, for an estimate of the allowance. */
   readonly submitted: number;
+  /** So many enrichments are to be kept back; 0 is none. */
+  readonly keep: number;
 }
 
 type Findings = Awaited<ReturnType<typeof ask>>;
@@ -31,6 +33,7 @@ export async function checkAccount(options: AccountCheckOptions): Promise<readon
     submissionCheck(found),
     ...mappingChecks(found, options.module),
     allowanceCheck(found),
+    ...reserveChecks(found, options.keep),
     clockCheck(found),
   ];
 }
@@ -247,6 +250,27 @@ function allowanceCheck({ allowance, submission, feature }: Findings): Check {
         status: 'warning',
         message: 'Not known: Zoho does not tell, and the edition is none whose allowance is published.',
       };
+}
+
+/** Only Zoho's own numbers will do: by an estimate too much might be sent. */
+function reserveChecks({ allowance, feature }: Findings, keep: number): readonly Check[] {
+  if (keep === 0) return [];
+  const name = 'reserve';
+  if (allowance === null || allowance.source === 'estimate') {
+    const why = feature.kind === 'forbidden' ? `${feature.code} for its feature data_enrichment` : 'it does not tell';
+    const message = `ZIA_KEEP_ALLOWANCE=${keep} cannot be kept, because Zoho's own numbers cannot be read (${why}): workers send nothing (RESERVE_UNKNOWN). Give the token the scopes ZohoCRM.features.READ and ZohoCRM.modules.READ (npm run login), or remove the setting.`;
+    return [{ name, status: 'failed', message }];
+  }
+  const free = allowance.left - keep;
+  return free > 0
+    ? [{ name, status: 'ok', message: `${keep} enrichments are kept back; ${free} may be used.` }]
+    : [
+        {
+          name,
+          status: 'warning',
+          message: `${keep} enrichments are kept back and ${allowance.left} are left: workers would stop (RESERVE_REACHED).`,
+        },
+      ];
 }
 
 function told({ left, total, source }: Allowance): string {
