@@ -27,11 +27,13 @@ export function addInputFlags(command: Command): Command {
 }
 
 const keepFlag = (): Option =>
-  new Option('--keep <values>', 'use placeholders, or values on shared-hosts, all the same; repeatable').argParser<
-    readonly Keepable[]
-  >((text, soFar = []) => {
+  new Option(
+    '--keep <values>',
+    'use placeholders, or values on shared-hosts, all the same; nothing ends what was said before; repeatable',
+  ).argParser<readonly Keepable[]>((text, soFar = []) => {
+    if (text === 'nothing') return [];
     const kept = KEEPABLE.find((one) => one === text);
-    if (kept === undefined) throw new InvalidArgumentError(`Expected ${KEEPABLE.join(' or ')}.`);
+    if (kept === undefined) throw new InvalidArgumentError(`Expected ${KEEPABLE.join(', ')} or nothing.`);
     return [...soFar, kept];
   });
 

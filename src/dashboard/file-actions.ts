@@ -1,5 +1,6 @@
 import type { ColumnMapping } from '../lib/core/columns.js';
 import { openCsv } from '../lib/csv/csv-source.js';
+import { rememberedKeep } from '../lib/csv/resolve-columns.js';
 import type { Input } from '../lib/csv/with-input.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
@@ -48,7 +49,7 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
   const { module, maxAttempts } = work;
 
   async function withFile<T>({ path, columns }: MappedFile, use: (file: Input) => Promise<T>): Promise<T> {
-    const source = await openCsv(path);
+    const source = await openCsv(path, { rememberedKeep: (headers) => rememberedKeep(headers, engine.store) });
     try {
       return await use({ source, columns, module, engine });
     } finally {

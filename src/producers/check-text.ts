@@ -2,6 +2,7 @@ import { assertNever } from '../lib/core/assert-never.js';
 import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
 import { formatCount, formatRows } from '../lib/core/format.js';
 import { type Finding, type InputCheck, MAX_LINES_SHOWN } from '../lib/core/input-check.js';
+import type { Keepable } from '../lib/core/row.js';
 import type { ClassifyReport } from './classify-rows.js';
 
 /** One line of the check of a file, such as `Read as` and `UTF-8, commas, header in line 1`. */
@@ -92,6 +93,11 @@ function rowsText(report: ClassifyReport): string {
   return `${formatCount(enqueued)} new${taken}, ${formatCount(duplicates)} repeated, ${formatCount(known)} known${others}, ${formatCount(rejected)} rejected`;
 }
 
+const KEPT: Readonly<Record<Keepable, string>> = {
+  placeholders: 'placeholders',
+  'shared-hosts': 'values on hosts of others',
+};
+
 function findingText(finding: Finding, input: InputCheck): string {
   const { code, fields = [] } = finding;
   const names = fields.map((field) => FIELD_NAMES[field]).join(' and ');
@@ -116,6 +122,8 @@ function findingText(finding: Finding, input: InputCheck): string {
       return `${counted(finding, 'value', 'values')} of ${names} cannot be used${linesText(finding)}`;
     case 'REMEMBERED_MAPPING':
       return `${names}: as chosen before for files with this header row, --map chooses anew`;
+    case 'REMEMBERED_KEEP':
+      return `${(finding.keep ?? []).map((one) => KEPT[one]).join(' and ')} are used, as chosen before for files with this header row: --keep nothing ends it`;
     case 'DUPLICATE_HEADER':
       return `${counted(finding, 'header is', 'headers are')} there more than once: --map website=#3 names a column by its position`;
     case 'SENT_WITHOUT_RECORD_ID':

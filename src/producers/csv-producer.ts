@@ -1,7 +1,7 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import { wasSent } from '../lib/csv/paid-rows.js';
 import { noteQueuedAs } from '../lib/csv/queued-as.js';
-import { rememberColumns } from '../lib/csv/resolve-columns.js';
+import { rememberFlags } from '../lib/csv/resolve-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import { type EnrichPayload, type EnrichQueue, JOB_NAME, jobOptions, type Priority } from '../lib/queues.js';
@@ -82,7 +82,7 @@ function assertNotSwapped({ source, choice }: EnqueueOptions): void {
 
 /** Notes how the file is read, before its first row is queued: for the next file with its header row, and for other columns. */
 async function remember({ source, columns, module, mapFlags = [], onePer, engine }: EnqueueOptions): Promise<void> {
-  await rememberColumns(source, mapFlags, engine.store);
+  await rememberFlags(source, mapFlags, engine.store);
   await noteQueuedAs(source, { columns, module }, onePer, engine.store);
 }
 

@@ -17,6 +17,7 @@ import type { EngineSettings } from '../../src/lib/engine/open-engine.js';
 import type { EnrichQueue } from '../../src/lib/queues.js';
 import type { EnqueueReport } from '../../src/producers/csv-producer.js';
 import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
+import { planFile } from '../../src/producers/plan-file.js';
 import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
 
 const CHILD = fileURLToPath(new URL('../fixtures/csv/enqueue-child.mjs', import.meta.url));
@@ -219,6 +220,29 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     expect(await columns(['Town', 'Firm', 'Email'])).toEqual({ name: 1, email: 2 });
     const { value } = await engine.store.document<readonly { overrides: ColumnOverrides }[]>('mappings').read();
     expect(value?.map((entry) => entry.overrides)).toEqual([{ name: 'Firm' }]);
+  });
+
+  test('remembers what to keep, so that reports read the file as it was sent', async () => {
+    const path = await file('Company,Website\nNone,linkedin.com\nAcme Ltd,acme.example\n');
+    const plan = (csv?: EnqueueFileOptions['csv']) =>
+      planFile({ path, mapFlags: [], module: 'Accounts', engine, covers: null, csv });
+    const kept = { keep: ['placeholders' as const] };
+    expect(await plan(kept)).toMatchObject({ enqueued: 2, rejected: 0 });
+    expect(await plan()).toMatchObject({ enqueued: 1, rejected: 1 });
+    await enqueue(path, { csv: kept });
+    const { input, ...counts } = await plan();
+    expect(counts).toMatchObject({ known: 2, rejected: 0 });
+    expect(input.findings).toContainEqual({
+      code: 'REMEMBERED_KEEP',
+      count: 1,
+      lines: [],
+      keep: ['placeholders'],
+    });
+    await file('Company,Website\nNone,linkedin.com\nAcme Ltd,acme.example\nBeta Ltd,\n');
+    await enqueue(path, { csv: { keep: [] }, mapFlags: ['name=Company'] });
+    const again = await plan();
+    expect(again).toMatchObject({ known: 2, rejected: 1 });
+    expect(again.input.findings).toContainEqual(expect.objectContaining({ code: 'REMEMBERED_MAPPING' }));
   });
 
   test('does not remember a mapping that leads nowhere', async () => {

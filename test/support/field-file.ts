@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OnePer } from '../../src/lib/core/other-columns.js';
-import type { CsvFlags } from '../../src/lib/csv/csv-source.js';
+import type { CsvFlags } from '../../src/lib/csv/open-options.js';
 import { withInput } from '../../src/lib/csv/with-input.js';
 import { UsageError } from '../../src/lib/errors.js';
 import type { EnqueueReport } from '../../src/producers/csv-producer.js';

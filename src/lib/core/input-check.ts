@@ -1,4 +1,5 @@
 import type { ColumnMapping, MappedField } from './columns.js';
+import type { Keepable } from './row.js';
 
 /** What a file was read as and what was noticed in it: the `input` of `plan --json` and `enqueue --json`. */
 export interface InputCheck {
@@ -46,6 +47,8 @@ export type FindingCode =
   /** Values of one column that are too short, malformed or the like; its rows go without them. */
   | 'UNUSABLE_VALUE'
   | 'REMEMBERED_MAPPING'
+  /** `--keep` was given when a file with this header row was queued, and counts again. */
+  | 'REMEMBERED_KEEP'
   | 'DUPLICATE_HEADER'
   /** Known rows that have a record id, and were sent under other columns without it. */
   | 'SENT_WITHOUT_RECORD_ID'
@@ -65,6 +68,8 @@ export interface Finding {
   readonly companies?: number;
   /** What tells the companies of ONE_COMPANY apart: `website` where most rows have one. */
   readonly by?: 'website' | 'name';
+  /** REMEMBERED_KEEP only: what is kept. */
+  readonly keep?: readonly Keepable[];
   /** UNLIKELY_COLUMN only: the values of these columns look like each other's fields. Nothing is queued without `--map`. */
   readonly swapped?: boolean;
 }

@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-import type { Keepable } from '../core/row.js';
 import { UsageError } from '../errors.js';
 import { cellsOf } from './cells.js';
 import { findDialect } from './dialect.js';
@@ -7,6 +5,7 @@ import { createDecoder, type Encoding, encodingMark, namedEncoding, utf8Bytes } 
 import { assertText, assertTextFile } from './file-kind.js';
 import { type InputFile, openInputFile } from './input-file.js';
 import { detectLegacyEncoding, notUtf8 } from './legacy-encoding.js';
+import { type CsvFlags, type Kept, keptOf, type OpenOptions } from './open-options.js';
 import { type Dialect, type RawRecord, RecordCutter } from './record-cutter.js';
 import { type RecordProblem, RecordSurvey, recordJudge } from './records.js';
 
@@ -25,12 +24,10 @@ export interface CsvRecord {
 }
 
 /** A CSV file whose form is known and whose records can be read as often as needed, in flat memory. */
-export interface CsvSource {
+export interface CsvSource extends Kept {
   /** As given; `-` for standard input. */
   readonly path: string;
   readonly encoding: Encoding;
-  /** Values to use although they seem to say nothing, as the user said. */
-  readonly keep: readonly Keepable[];
   /** Whether the file begins with a byte order mark. */
   readonly bom: boolean;
   readonly delimiter: string;
@@ -60,29 +57,17 @@ const BATCH_RECORDS = 500;
 /** Long records make smaller batches. */
 const BATCH_CHARACTERS = 2 * 1_048_576;
 
-/** How a file is to be read where it does not say so itself. */
-export interface CsvFlags {
-  /** `--encoding`: its name in place of what the bytes say. */
-  readonly encoding?: string | undefined;
-  /** `--header-line`: the line, counted from 1, on which the header starts. */
-  readonly headerLine?: number | undefined;
-  /** `--keep`: values to use although they seem to say nothing. */
-  readonly keep?: readonly Keepable[] | undefined;
-}
-
 /**
  * Opens a CSV file, `-` for standard input, and reads it once to learn its encoding, delimiter, width and rows.
  * Throws UsageError with one clear sentence when it is missing, unreadable, a directory, empty, without rows, no text,
  * a spreadsheet, or changes meanwhile. The caller closes the source.
  */
-export async function openCsv(
-  path: string,
-  options: CsvFlags & { readonly stdin?: Readable | undefined } = {},
-): Promise<CsvSource> {
+export async function openCsv(path: string, options: OpenOptions = {}): Promise<CsvSource> {
   const file = await openInputFile(path, options.stdin ?? process.stdin);
   try {
     const survey = await surveyOf(file, options);
-    return new OpenCsv(path, file, survey, options.keep ?? []);
+    const headers = cellsOf([survey.header], survey.form.dialect)[0] ?? [];
+    return new OpenCsv(path, file, survey, headers, await keptOf(headers, options));
   } catch (error) {
     await file.close();
     throw error;
@@ -223,11 +208,12 @@ class OpenCsv implements CsvSource {
   readonly bom: boolean;
   readonly delimiter: string;
   readonly lineEnd: Form['lineEnd'];
-  readonly headers: readonly string[];
   readonly headerLine: number;
   readonly headerRaw: string;
   readonly width: number;
   readonly rowCount: number;
+  readonly keep: Kept['keep'];
+  readonly keepFrom: Kept['keepFrom'];
   readonly #file: InputFile;
   readonly #form: Form;
   readonly #problemOf: ReturnType<typeof recordJudge>;
@@ -236,15 +222,17 @@ class OpenCsv implements CsvSource {
     readonly path: string,
     file: InputFile,
     survey: Survey,
-    readonly keep: readonly Keepable[],
+    readonly headers: readonly string[],
+    { keep, keepFrom }: Kept,
   ) {
+    this.keep = keep;
+    this.keepFrom = keepFrom;
     this.#file = file;
     this.#form = survey.form;
     this.encoding = survey.form.encoding;
     this.bom = survey.form.bomBytes > 0;
     this.delimiter = survey.form.dialect.delimiter;
     this.lineEnd = survey.form.lineEnd;
-    this.headers = cellsOf([survey.header], survey.form.dialect)[0] ?? [];
     this.headerLine = survey.header.lineNumber;
     this.headerRaw = survey.header.raw;
     this.width = survey.records.width;

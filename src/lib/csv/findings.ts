@@ -65,6 +65,7 @@ export function createFindings(source: CsvSource, { columns, findings }: ColumnC
     },
     result: () => [
       ...findings,
+      ...rememberedKeep(source),
       ...legacyEncoding(source),
       ...[...byCode].map(([code, noted]) => ({ code, ...noted })),
       ...(findings.some(({ swapped }) => swapped) ? [] : [...fields].flatMap(ofColumn)),
@@ -78,6 +79,12 @@ function ofColumn([field, { filled, useless, untold }]: readonly [InputField, Co
   if (useless.count >= MANY && useless.count > filled / 2)
     return [{ code: 'UNLIKELY_COLUMN', ...useless, fields: [field] }];
   return untold.count === 0 ? [] : [{ code: 'UNUSABLE_VALUE', ...untold, fields: [field] }];
+}
+
+function rememberedKeep({ keep, keepFrom }: CsvSource): readonly Finding[] {
+  return keepFrom === 'remembered' && keep.length > 0
+    ? [{ code: 'REMEMBERED_KEEP', count: keep.length, lines: [], keep }]
+    : [];
 }
 
 function legacyEncoding({ encoding, rowCount, headerLine }: CsvSource): readonly Finding[] {

@@ -7,13 +7,20 @@ import {
   parseMapFlags,
 } from '../core/columns.js';
 import type { ColumnChoice, ColumnOrigin } from '../core/input-check.js';
+import type { Keepable } from '../core/row.js';
 import { UsageError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import { assertHeaderLikely, swappedColumns } from './check-columns.js';
+import type { CsvSource } from './csv-source.js';
 import { type ColumnSample, type SampledSource, sampleColumns } from './sample-columns.js';
 
 /** The store's `mappings` cell: what the user last said about each header row, oldest first. */
-export type RememberedMappings = readonly { readonly headers: string; readonly overrides: ColumnOverrides }[];
+export type RememberedMappings = readonly {
+  readonly headers: string;
+  readonly overrides: ColumnOverrides;
+  /** What `--keep` said; absent when it never did. */
+  readonly keep?: readonly Keepable[];
+}[];
 
 /** The cell is one small document, rewritten whole. */
 const MAX_REMEMBERED = 200;
@@ -45,19 +52,33 @@ export async function lookUpColumns(
   return (await chooseColumns(source, mapFlags, store)).columns;
 }
 
-/** Keeps what the flags say for the next file with the same header row, in place of what was kept before; no flags say nothing. */
-export async function rememberColumns(
-  source: SampledSource,
+/** What `--keep` said when a file with this header row was queued; undefined when it said nothing. */
+export async function rememberedKeep(
+  headers: readonly string[],
+  store: Pick<Store, 'document'>,
+): Promise<readonly Keepable[] | undefined> {
+  const { value } = await store.document<RememberedMappings>('mappings').read();
+  return value?.find((entry) => entry.headers === headersHash(headers))?.keep;
+}
+
+/**
+ * Keeps what the flags say for the next file with the same header row, in place of what was kept before; no `--map` and no
+ * `--keep` say nothing. Calling it twice is safe.
+ */
+export async function rememberFlags(
+  source: Pick<CsvSource, 'headers' | 'keep' | 'keepFrom'>,
   mapFlags: readonly string[],
   store: Pick<Store, 'document'>,
 ): Promise<void> {
-  if (mapFlags.length === 0) return;
-  const entry = { headers: headersHash(source.headers), overrides: overridesOf(mapFlags) };
-  await store
-    .document<RememberedMappings>('mappings')
-    .change((value) =>
-      [...(value ?? []).filter(({ headers }) => headers !== entry.headers), entry].slice(-MAX_REMEMBERED),
-    );
+  const said = source.keepFrom === 'flag' ? { keep: source.keep } : {};
+  if (mapFlags.length === 0 && said.keep === undefined) return;
+  const hash = headersHash(source.headers);
+  await store.document<RememberedMappings>('mappings').change((value) => {
+    const before = value?.find(({ headers }) => headers === hash);
+    const overrides = mapFlags.length === 0 ? (before?.overrides ?? {}) : overridesOf(mapFlags);
+    const others = (value ?? []).filter(({ headers }) => headers !== hash);
+    return [...others, { ...before, ...said, headers: hash, overrides }].slice(-MAX_REMEMBERED);
+  });
 }
 
 /** The columns as `lookUpColumns` finds them; flags that lead to usable columns are remembered. Calling it twice is safe. */
@@ -67,7 +88,7 @@ export async function resolveColumns(
   store: Pick<Store, 'document'>,
 ): Promise<ColumnMapping> {
   const columns = await lookUpColumns(source, mapFlags, store);
-  await rememberColumns(source, mapFlags, store);
+  await rememberFlags({ headers: source.headers, keep: [], keepFrom: null }, mapFlags, store);
   return columns;
 }
 

@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import type { ColumnMapping } from '../core/columns.js';
 import type { ColumnChoice } from '../core/input-check.js';
 import type { Engine } from '../engine/engine.js';
-import { type CsvFlags, type CsvSource, openCsv } from './csv-source.js';
-import { chooseColumns } from './resolve-columns.js';
+import { type CsvSource, openCsv } from './csv-source.js';
+import type { CsvFlags } from './open-options.js';
+import { chooseColumns, rememberedKeep } from './resolve-columns.js';
 
 /** A file as queueing and reporting read it: which columns hold what, and for which CRM module its rows are. */
 export interface Input {
@@ -31,7 +32,11 @@ export async function withInput<T>(
   { path, mapFlags, csv, module, engine, stdin }: InputOptions,
   work: (input: Input) => Promise<T>,
 ): Promise<T> {
-  const source = await openCsv(path, { ...csv, stdin });
+  const source = await openCsv(path, {
+    ...csv,
+    stdin,
+    rememberedKeep: (headers) => rememberedKeep(headers, engine.store),
+  });
   try {
     const choice = await chooseColumns(source, mapFlags, engine.store);
     return await work({ source, choice, columns: choice.columns, module, engine });
