@@ -11,7 +11,8 @@ import { waitFor } from '../support/wait.js';
 const t = setup();
 afterEach(() => t.close());
 
-const SETTINGS = { ratePerSecond: 2_000, maxInFlight: 20, concurrency: 8 };
+// On a busy machine no answer is to be lost for want of time.
+const SETTINGS = { ratePerSecond: 2_000, maxInFlight: 20, concurrency: 8, requestTimeoutMs: 10_000 };
 const THROTTLED = answering(429, refusal('TOO_MANY_REQUESTS'));
 
 const stopOf = async ({ engine }: WorkScene) => (await engine.store.control.read()).value?.stop ?? null;

@@ -250,6 +250,7 @@ Failed Ltd,failed.example.com
         queue: { waiting: 2, active: 0, delayed: 0, completed: 1, failed: 1 },
         stop: null,
         allowance: null,
+        budget: null,
         uncertain: 1,
         held: 1,
         pending: 1,
