@@ -96,13 +96,14 @@ async function openInput(file: string): Promise<Readable> {
   return handle.createReadStream();
 }
 
-function summary({ entries, added, stronger, known, conflicts }: ImportReport): string {
+function summary({ entries, added, stronger, known, conflicts, forgotten }: ImportReport): string {
   const lines = [
     `${entriesOf(entries)}: ${formatCount(added)} added, ${formatCount(stronger)} brought up to date, ${formatCount(known)} known already.`,
   ];
   if (conflicts > 0) {
     lines.push(`${entriesOf(conflicts)} left out: this ledger has another enrichment for the row, and keeps it.`);
   }
+  if (forgotten > 0) lines.push(`${entriesOf(forgotten)} left out: they were forgotten here, and stay so.`);
   return lines.join('\n');
 }
 

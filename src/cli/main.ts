@@ -58,6 +58,11 @@ const COMMANDS: readonly Entry[] = [
     summary: 'say what the money brought: outcomes, and how full each column is',
     load: () => import('./report.js'),
   },
+  {
+    name: 'forget',
+    summary: 'erase what is known of the rows of a file, or of those with a value',
+    load: () => import('./forget.js'),
+  },
   { name: 'ledger', summary: 'export or import the record of what was sent', load: () => import('./ledger.js') },
   { name: 'dashboard', summary: 'serve the web dashboard', load: () => import('./dashboard.js') },
   {

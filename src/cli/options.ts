@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseAge } from '../lib/core/age.js';
 import { ONE_PER } from '../lib/core/other-columns.js';
 import { KEEPABLE, type Keepable } from '../lib/core/row.js';
 import { asStarted } from '../lib/invocation.js';
@@ -58,6 +59,13 @@ export function wholeNumber(min: number): (text: string) => number {
     if (value >= min) return value;
     throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
   };
+}
+
+/** An age such as `180d`, in milliseconds. */
+export function age(text: string): number {
+  const ageMs = parseAge(text);
+  if (ageMs !== null) return ageMs;
+  throw new InvalidArgumentError('Expected a number of days, such as 180d, or of hours (12h) or weeks (4w).');
 }
 
 /** Outcomes set apart by commas. */

@@ -137,7 +137,7 @@ export function createCollector(deps: CollectorDeps): Collector {
     for (const { id, status } of items) {
       const key = owners.get(id);
       const entry = key === undefined ? undefined : entries.get(key);
-      if (key === undefined || entry === undefined || hasEnded(entry)) continue;
+      if (key === undefined || entry?.enrichmentId !== id || hasEnded(entry)) continue;
       if (entry.finalStatus === undefined) at.barren = 0;
       const row = { key, id, entry };
       const end = endOf(status);

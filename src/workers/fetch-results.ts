@@ -107,7 +107,7 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
     }
     const { keepLargeResults: keepLarge } = settings;
     const kept = status === 'COMPLETED' ? compactResult(enrichment.enrichedData, { keepLarge }) : null;
-    await store.finish(row.key, status, kept);
+    await store.finish(row.key, status, kept, row.id);
     if (status === 'COMPLETED' && kept === null) {
       log.warn('result.not-kept', {
         jobId: row.key,
@@ -119,13 +119,13 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
   }
 
   async function finish(row: ScheduledRow, status: End): Promise<void> {
-    await store.finish(row.key, status, null);
+    await store.finish(row.key, status, null, row.id);
   }
 
-  async function unfinished({ key, entry }: ScheduledRow, nowMs: number): Promise<void> {
+  async function unfinished({ key, id, entry }: ScheduledRow, nowMs: number): Promise<void> {
     const ageMs = nowMs - (entry.scheduledAtMs ?? entry.sentAtMs);
     if (entry.finalStatus !== undefined || ageMs < settings.resultMaxAgeHours * HOUR_MS) return;
-    await store.finish(key, 'UNFINISHED', null);
+    await store.finish(key, 'UNFINISHED', null, id);
     log.warn('result.given-up', {
       jobId: key,
       enrichmentId: entry.enrichmentId,

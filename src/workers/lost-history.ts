@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { INITIAL_CONTROL, stopped } from '../lib/core/control.js';
 import { type History, type HistoryLook, isSameLook, lookOver } from '../lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
+import type { LedgerEntry } from '../lib/core/ledger.js';
 import { isEchoOf, isEmptyEcho, type Orphan } from '../lib/core/reconcile.js';
 import { reserveForgotten } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
@@ -131,11 +132,14 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
 
   /** The positive control, made on the spot: does Zoho's echo of a known id equal what was sent? */
   async function proveEcho(owners: ReadonlyMap<EnrichmentId, IdentityKey>): Promise<boolean | ListFailure> {
-    const listed = [...(await store.entries([...owners.values()].slice(0, CONTROLS))).values()];
-    const others = listed.length > 0 ? [] : (await store.scanLedger(null, CONTROLS_AMONG)).entries.values();
-    const known = [...listed, ...others].flatMap(({ enrichmentId: id, sent }) =>
-      id === undefined || isEmptyEcho(sent) ? [] : [{ id, sent }],
-    );
+    const comparable = (entries: Iterable<LedgerEntry>) =>
+      [...entries].flatMap(({ enrichmentId: id, sent }) =>
+        id === undefined || isEmptyEcho(sent) ? [] : [{ id, sent }],
+      );
+    const newest = [...new Set([...owners.values()].slice(0, CONTROLS_AMONG))];
+    const listed = comparable((await store.entries(newest)).values());
+    const known =
+      listed.length > 0 ? listed : comparable((await store.scanLedger(null, CONTROLS_AMONG)).entries.values());
     for (const { id, sent } of known.slice(0, CONTROLS)) {
       const echoes = await deps.look.echoes([id], deps.goOn);
       if ('kind' in echoes) return echoes;

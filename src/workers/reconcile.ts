@@ -27,6 +27,8 @@ export interface Reconciler {
 
 /** Rows settled by one pass; the rest waits for the next. */
 const ROWS_A_PASS = 10_000;
+/** Known enrichments, the newest, among which one is compared with its echo. */
+const CONTROLS_AMONG = 1_000;
 
 /**
  * Settles uncertain rows by looking them up: found ones are adopted, missing ones are sent again once this account has
@@ -150,12 +152,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   async function positiveControl(look: ListSnapshot): Promise<SweepState['echo']> {
     const { value } = await deps.document.read();
     if (value !== null && value.echo !== 'unknown') return value.echo;
-    const [known] = look.known;
-    if (known === undefined) return 'unknown';
-    const [id, key] = known;
-    const entry = (await store.entries([key])).get(key);
-    const read = await deps.reads.echo(id);
-    if (entry === undefined || read.kind !== 'read' || read.value === null || isEmptyEcho(read.value)) return 'unknown';
+    const entries = await store.entries([...new Set([...look.known.values()].slice(0, CONTROLS_AMONG))]);
+    // What is kept of a forgotten row, or of one that was sent again, cannot be compared.
+    const known = [...look.known].find(([id, key]) => isComparable(entries.get(key), id));
+    const entry = known && entries.get(known[1]);
+    if (known === undefined || entry === undefined) return 'unknown';
+    const read = await deps.reads.echo(known[0]);
+    if (read.kind !== 'read' || read.value === null || isEmptyEcho(read.value)) return 'unknown';
     const echo = isEchoOf(read.value, entry.sent) ? 'shown' : 'differs';
     await deps.document.change((state) => (state === null ? undefined : { ...state, echo }));
     log.info('lookup.proven', { echo });
@@ -167,6 +170,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const job = await queue.getJob(key);
     await job?.promote().catch(() => undefined);
   }
+}
+
+function isComparable(entry: LedgerEntry | undefined, id: EnrichmentId): boolean {
+  return entry?.enrichmentId === id && !isEmptyEcho(entry.sent);
 }
 
 /** The orphan for which `admit` made a row uncertain. */

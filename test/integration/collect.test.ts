@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import { compactResult } from '../../src/lib/core/results.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
+import { retryRows } from '../../src/producers/retry-rows.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { enrichedDataOf, finalStatusOf } from '../../src/sandbox/enriched-data.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
@@ -168,3 +169,18 @@ describe.each(ENGINES_IN_TURN)('on the %s engine, a worker that waits for result
     expect(summarise(calls).maxCallsInAnySecond).toBeLessThanOrEqual(mostInASecond(100, lateness()));
   }, 180_000);
 });
+
+test('a row that Zoho failed and that was paid for again does not take its earlier end', async () => {
+  const { engine, queue, sandbox } = await open('redis', { failedShare: 1, notFoundShare: 0, completeAfterMs: 0 });
+  const [key = fail()] = await queueRows(queue, goodRows(1));
+  await collectAll({ engine, sandbox }).ended;
+  expect((await engine.store.entries([key])).get(key)?.finalStatus).toBe('FAILED');
+  sandbox.configure({ failedShare: 0 });
+  await retryRows({ engine, queue, uncertain: false, paid: { maxAttempts: 5 } });
+  await collectAll({ engine, sandbox }).ended;
+  expect((await engine.store.entries([key])).get(key)?.finalStatus).toBe('COMPLETED');
+});
+
+function fail(): never {
+  throw new Error('No row was queued.');
+}

@@ -5,6 +5,7 @@ import type { History, HistoryLook } from '../../src/lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
 import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
+import { orphanForms } from '../../src/lib/core/reconcile.js';
 import { setBudget } from '../../src/lib/store/set-budget.js';
 import type { Limits, Store } from '../../src/lib/store/store.js';
 import { openTestEngine } from '../support/engines.js';
@@ -157,6 +158,29 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         (s) => s.finish(own(k), status as FinalStatus, found ? { name: 'é' } : null),
       ],
     ),
+  fc
+    .tuple(key, id, fc.constantFrom('COMPLETED', 'FAILED'))
+    .map(
+      ([k, i, status]): Step => [
+        `finish ${k} ${status} of ${i}`,
+        (s) => s.finish(own(k), status as FinalStatus, null, own(i)),
+      ],
+    ),
+  fc.tuple(key, id).map(([k, i]): Step => [`reopen ${k} ${i}`, (s) => s.reopen(own(k), own(i))]),
+  fc
+    .tuple(fc.array(key, { minLength: 1, maxLength: 2 }), fc.boolean(), fc.constantFrom(undefined, 0, 9e15))
+    .map(
+      ([keys, dryRun, finishedBeforeMs]): Step => [
+        `forget ${keys} ${dryRun} ${finishedBeforeMs}`,
+        (s) => s.forget(new Map(keys.map((k) => [own(k), aliasesOfRow(k)])), { dryRun, finishedBeforeMs }),
+      ],
+    ),
+  fc
+    .tuple(id, fc.boolean())
+    .map(([i, dryRun]): Step => [`forget orphan ${i} ${dryRun}`, (s) => s.forgetOrphans([own(i)], { dryRun })]),
+  fc
+    .constantFrom('A', 'B')
+    .map((name): Step => [`orphans like ${name}`, (s) => s.orphansLike(orphanForms({ name: own(name) }))]),
   nth('w', 3).chain((w) =>
     fc
       .array(call, { maxLength: 3 })
@@ -180,6 +204,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ),
 );
 
+/** Of the row that the first step sends. */
+const aliasesOfRow = (k: IdentityKey) =>
+  aliasesOf(traitsOf({ module: 'M', name: `é"${own('name')}`, website: `${k}.example` }));
+
 const snapshot: Step = [
   'snapshot',
   async (s) => ({
@@ -190,12 +218,9 @@ const snapshot: Step = [
     uncertain: sorted(await s.uncertain({ held: false, limit: 9 })),
     pending: sorted(await s.pending({ limit: 10_000 })),
     results: sorted(await s.results(ROWS.map(own))),
-    owners: sorted(
-      await s.aliasOwners(
-        ROWS.flatMap((k) => aliasesOf(traitsOf({ module: 'M', name: `é"${own('name')}`, website: `${k}.example` }))),
-      ),
-    ),
+    owners: sorted(await s.aliasOwners(ROWS.flatMap(aliasesOfRow))),
     held: sorted(await s.uncertain({ held: true, limit: 9 })),
+    idOwners: sorted(await s.owners(['9000', '9001'].map((i) => own(i as EnrichmentId)))),
     orphans: sorted(await s.orphans(['9000', '9001'].map((i) => own(i as EnrichmentId)))),
   }),
 ];

@@ -3,7 +3,9 @@ import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../core/ledger.js';
 import { aliasesOf, traitsOf } from '../core/other-columns.js';
 import { echoForms, type Orphan } from '../core/reconcile.js';
+import { createErasure } from './create-erasure.js';
 import { entryFields, parseEntryLine } from './entry-line.js';
+import { lookUp } from './look-up.js';
 import type { AdmitArgs, Operations } from './operations.js';
 import {
   admissionOf,
@@ -17,15 +19,16 @@ import {
 } from './replies.js';
 import type { AdmitRequest, CallRequest, Document, DocumentName, ImportVerdict, Store } from './store.js';
 
-/** Keys asked for in one round trip: large enough to be fast, small enough not to hold up the engine. */
-const CHUNK = 1_000;
 /** Entries imported in one round trip; each is fourteen arguments. */
 const IMPORT_CHUNK = 250;
 /** Orphans added in one round trip; each is five arguments. */
 const ORPHAN_CHUNK = 500;
 
-/** The store over an engine's operations; nothing here differs between the engines. */
-export function createStore(operations: Operations): Store {
+/**
+ * The store over an engine's operations; nothing here differs between the engines. `queue` is where the rows' jobs are, as
+ * the engine's scripts name it.
+ */
+export function createStore(operations: Operations, queue: string): Store {
   const run = operations.run.bind(operations);
   return {
     admit: async (request) => admissionOf(await run('admit', [JSON.stringify(admitArgs(request))])),
@@ -95,8 +98,8 @@ export function createStore(operations: Operations): Store {
       return { cursor: next === '' ? null : next, entries: entriesOf(page) };
     },
     failed: async (limit) => entriesOf(await run('failed', [String(limit)])),
-    finish: async (key, status, data) =>
-      (await run('finish', [key, status, data === null ? '' : JSON.stringify(data)]))[0] === '1',
+    finish: async (key, status, data, enrichmentId = '' as EnrichmentId) =>
+      (await run('finish', [key, status, data === null ? '' : JSON.stringify(data), enrichmentId]))[0] === '1',
     results: async (keys) => {
       const results = new Map<IdentityKey, EnrichedData>();
       for await (const [key, json] of lookUp(operations, 'results', keys)) {
@@ -139,6 +142,8 @@ export function createStore(operations: Operations): Store {
       for await (const [id, fields] of lookUp(operations, 'orphans', ids)) orphans.set(id, orphanOf(id, fields));
       return orphans;
     },
+
+    ...createErasure(operations, queue),
 
     heartbeat: async (workerId, callIds, leaseMs, mark) => {
       const marks = mark
@@ -212,21 +217,6 @@ function aliasText(sent: SentFields): string {
 /** Entries are kept a field a line. */
 function oneLine(reason: string): string {
   return reason.replaceAll(/[\s\p{Cc}]+/gu, ' ');
-}
-
-async function* lookUp<K extends string>(
-  operations: Operations,
-  name: 'owners' | 'alias-owners' | 'entries' | 'results' | 'orphans',
-  keys: readonly K[],
-): AsyncGenerator<readonly [K, string]> {
-  for (let at = 0; at < keys.length; at += CHUNK) {
-    const chunk = keys.slice(at, at + CHUNK);
-    const reply = await operations.run(name, chunk);
-    for (const [index, key] of chunk.entries()) {
-      const found = reply[index];
-      if (found) yield [key, found];
-    }
-  }
 }
 
 function createCell<T>(operations: Operations, name: DocumentName): Document<T> {

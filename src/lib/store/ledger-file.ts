@@ -27,6 +27,8 @@ export interface ImportReport {
   readonly known: number;
   /** Rows with another enrichment here than in the file: this ledger's is kept. */
   readonly conflicts: number;
+  /** Rows that were forgotten here: they stay so. */
+  readonly forgotten: number;
 }
 
 /** The lines of a ledger's export, each with its line end. Entries that change meanwhile come as they were or as they are. */
@@ -68,7 +70,7 @@ export async function importLedger(
     readonly onProgress?: (entries: number) => void;
   },
 ): Promise<ImportReport> {
-  const tally: Record<ImportVerdict, number> = { added: 0, stronger: 0, known: 0, conflict: 0 };
+  const tally: Record<ImportVerdict, number> = { added: 0, stronger: 0, known: 0, conflict: 0, forgotten: 0 };
   let read = 0;
   let lineNumber = 0;
   let end: number | null = null;
@@ -106,7 +108,8 @@ export async function importLedger(
       `The ledger file ends early: ${read} entries were read and imported${end === null ? '' : ` of ${end}`}; export it again and import that, which is safe.`,
     );
   }
-  return { entries: read, added: tally.added, stronger: tally.stronger, known: tally.known, conflicts: tally.conflict };
+  const { conflict: conflicts, ...others } = tally;
+  return { entries: read, ...others, conflicts };
 }
 
 interface ImportedEntry {

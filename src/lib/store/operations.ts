@@ -35,6 +35,10 @@ export const OPERATIONS = [
   'results',
   'orphans',
   'add-orphans',
+  'orphans-like',
+  'scan-orphans',
+  'forget',
+  'forget-orphans',
   'read-document',
   'change-document',
 ] as const;

@@ -4,6 +4,7 @@ import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, FinalStatus, LedgerEntry } from '../core/ledger.js';
 import type { Orphan } from '../core/reconcile.js';
 import type { Admission, AdmitRequest, CallAdmission, CallRequest } from './admission.js';
+import type { Erasure } from './erasure.js';
 
 export type { Admission, AdmitRequest, CallAdmission, CallRequest, Limits, Refusal } from './admission.js';
 
@@ -111,9 +112,9 @@ export interface FleetStats {
 
 /**
  * What became of an imported entry. `conflict`: the row is scheduled here under another enrichment id, or its id belongs to
- * another row here; nothing was changed.
+ * another row here; nothing was changed. `forgotten`: the row was forgotten here, and stays so.
  */
-export type ImportVerdict = 'added' | 'stronger' | 'known' | 'conflict';
+export type ImportVerdict = 'added' | 'stronger' | 'known' | 'conflict' | 'forgotten';
 
 /** What the ledger can be listed by: the state of an entry, or how the row ended. */
 export type LedgerIndex = 'sending' | 'uncertain' | 'held' | 'pending' | 'failed' | 'enriched' | 'notfound';
@@ -129,7 +130,7 @@ export interface LedgerPage {
  * Each operation is atomic and runs on the store's own clock; every one may be repeated safely with the same arguments.
  * Rejects with `StoreUnavailableError` when the engine cannot be reached.
  */
-export interface Store {
+export interface Store extends Erasure {
   /** Stop, budget, reserve, pace, permit and claim in one step, in that order of refusal after the ledger has been asked. */
   admit(request: AdmitRequest): Promise<Admission>;
   /** A permit and a slot for a call that submits nothing. */
@@ -177,7 +178,7 @@ export interface Store {
   }): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
   /** Claims in state `sending`, oldest first: a look-up must not adopt what one of these may have caused. */
   sending(limit: number): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
-  /** The keys these enrichment ids belong to. */
+  /** The keys these enrichment ids belong to; that of a forgotten row is `-`, which is nobody's. */
   owners(ids: readonly EnrichmentId[]): Promise<ReadonlyMap<EnrichmentId, IdentityKey>>;
   /**
    * Keys of entries that have these aliases, see `core/other-columns.ts`: up to eight for each, the earliest. The entry of a
@@ -212,9 +213,14 @@ export interface Store {
   /**
    * What Zoho did with a scheduled row in the end: notes status and time, keeps the data and takes the row off the pending
    * ones in one step. Repeating it changes nothing; `UNFINISHED` gives way to any other status. False when the row is not
-   * scheduled, or ended otherwise.
+   * scheduled, ended otherwise, or is no longer the one with this `enrichmentId`: it was forgotten, or sent again since.
    */
-  finish(key: IdentityKey, status: FinalStatus, data: EnrichedData | null): Promise<boolean>;
+  finish(
+    key: IdentityKey,
+    status: FinalStatus,
+    data: EnrichedData | null,
+    enrichmentId?: EnrichmentId,
+  ): Promise<boolean>;
   /** What Zoho found for these keys; keys without data are absent. */
   results(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, EnrichedData>>;
   /**

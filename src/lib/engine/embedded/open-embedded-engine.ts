@@ -48,7 +48,7 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
     kind: 'embedded',
     description: `embedded in ${dataDir}`,
     queueName,
-    store: createStore(createPostgresOperations({ query: link.query }, explain)),
+    store: createStore(createPostgresOperations({ query: link.query }, explain), queueName),
     openQueue,
     bulksAtOnce: 1,
     // Its host writes every commit to the disk before it answers.

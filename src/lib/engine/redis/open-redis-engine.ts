@@ -70,7 +70,7 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
     kind: 'redis',
     description: `Redis at ${address.where}, prefix ${settings.prefix}`,
     queueName,
-    store: createStore(createRedisOperations(commands, prefix, explain)),
+    store: createStore(createRedisOperations(commands, prefix, explain), `${prefix}:${queueName}`),
     openQueue,
     bulksAtOnce: 2,
     inspect: () => explained(inspectRedis(commands, address)),

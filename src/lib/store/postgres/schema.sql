@@ -35,8 +35,9 @@ create index if not exists pending_age on zia.pending (scheduled_at);
 -- The keys whose entries have an alias (see core/other-columns.ts), separated by blanks.
 create table if not exists zia.alias (alias text collate "C" primary key, owners text not null);
 
--- Ids of rows that were sent again since: owned, or a look at Zoho would take them for orphans.
+-- Ids of rows that were sent again since, or forgotten (key '-'): owned, or a look at Zoho would take them for orphans.
 create table if not exists zia.past_enrichment (id text primary key, key text collate "C" not null);
+create index if not exists past_enrichment_key on zia.past_enrichment (key) where key <> '-';
 
 -- What Zoho found.
 create table if not exists zia.result (key text collate "C" primary key, data text not null);
@@ -87,6 +88,10 @@ $$ select coalesce((select value from zia.document where name = 'control'), '') 
 create or replace function zia.line(entry zia.ledger) returns text language sql immutable as
 $$ select concat_ws(E'\n', entry.state, entry.call_id, entry.sent_at, entry.sends, coalesce(entry.enrichment_id, ''),
      coalesce(entry.scheduled_at::text, ''), entry.reason, entry.sent, entry.notes, entry.final_status, entry.finished_at) $$;
+
+-- The key that an enrichment id belongs to; null when nobody owns it.
+create or replace function zia.owner_of(v_id text) returns text language sql volatile as
+$$ select coalesce((select key from zia.ledger where enrichment_id = v_id), (select key from zia.past_enrichment where id = v_id)) $$;
 
 create or replace function zia.spacing(rate double precision) returns double precision language sql immutable as
 $$ select 1000 / (rate * 0.98) $$;
@@ -362,7 +367,7 @@ begin
     end if;
     return array[zia.control(), zia.ms(v_now), 'conflict', v_key, v_entry.enrichment_id];
   end if;
-  select key into v_owner from zia.ledger where enrichment_id = v_id;
+  v_owner := zia.owner_of(v_id);
   if v_owner <> v_key then return array[zia.control(), zia.ms(v_now), 'conflict', v_owner, v_id]; end if;
   insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, sent, notes)
     values (v_key, 'scheduled', args[2], floor(v_now), 1, v_id, floor(v_now), '{"module":""}', args[4])
@@ -551,9 +556,18 @@ begin
     v_final := nullif(args[i + 10], '');
     v_owner := null;
     select * into v_entry from zia.ledger where key = v_key;
-    if v_id is not null then select key into v_owner from zia.ledger where enrichment_id = v_id; end if;
+    if v_id is not null then v_owner := zia.owner_of(v_id); end if;
+    if v_owner = '-' then
+      v_reply := v_reply || 'forgotten'::text;
+      continue;
+    end if;
     if v_owner <> v_key or (v_entry.state = 'scheduled' and v_state = 'scheduled' and v_entry.enrichment_id <> v_id) then
       v_reply := v_reply || 'conflict'::text;
+      continue;
+    end if;
+    -- The row was sent again since.
+    if v_owner is not null and v_entry.key is not null and v_entry.enrichment_id is distinct from v_id then
+      v_reply := v_reply || 'known'::text;
       continue;
     end if;
     if zia.strength(v_entry.state) > zia.strength(v_state) or (v_entry.state = v_state
@@ -645,7 +659,7 @@ begin
   added as (
     insert into zia.orphan (id, created_at, held, form, without_email, echo)
     select id, created_at, args[1], form, bare, echo from given
-    where not exists (select from zia.ledger where enrichment_id = given.id)
+    where zia.owner_of(given.id) is null
     on conflict do nothing returning 1)
   select count(*) into v_added from added;
   return array[v_added::text];
@@ -730,6 +744,10 @@ create or replace function zia.finish(args text[]) returns text[] language plpgs
 declare
   v_final constant text := (select final_status from zia.ledger where key = args[1] and state = 'scheduled');
 begin
+  -- A result of an id that the row had before, or that is forgotten, is dropped.
+  if args[4] <> '' and not exists (select from zia.ledger where key = args[1] and enrichment_id = args[4]) then
+    return array['0'];
+  end if;
   if v_final = args[2] then return array['1']; end if;
   update zia.ledger set final_status = args[2], finished_at = floor(zia.clock())
     where key = args[1] and state = 'scheduled' and (v_final is null or v_final = 'UNFINISHED');
@@ -745,6 +763,90 @@ end $$;
 create or replace function zia.results(args text[]) returns text[] language sql volatile as $$
   select array_agg(coalesce(data, '') order by n)
   from unnest(args) with ordinality asked (id, n) left join zia.result on result.key = id
+$$;
+
+-- All that is known of a row goes in one step, its job too; its ids stay owned, by nobody.
+create or replace function zia.forget(args text[]) returns text[] language plpgsql as $$
+declare
+  v_queue constant text := args[1];
+  v_before constant bigint := nullif(args[2], '')::bigint;
+  v_reply text[] := '{}';
+  v_key text;
+  v_entry zia.ledger;
+  v_job record;
+  v_finished bigint;
+begin
+  for i in 4 .. coalesce(cardinality(args), 0) by 2 loop
+    v_key := args[i];
+    select * into v_entry from zia.ledger where key = v_key;
+    select id, state::text as state, finished_at_ms into v_job from bullmq.job where queue = v_queue and id = v_key;
+    v_finished := case when v_entry.state = 'scheduled' then v_entry.finished_at
+      when v_job.state = 'failed' then v_job.finished_at_ms end;
+    if v_entry.key is null and v_job.id is null then
+      v_reply := v_reply || 'absent'::text;
+    elsif v_entry.state not in ('scheduled', 'cleared') or v_job.state = 'active' then
+      v_reply := v_reply || 'open'::text;
+    elsif v_before is not null and not coalesce(v_finished < v_before, false) then
+      v_reply := v_reply || 'kept'::text;
+    else
+      v_reply := v_reply || 'forgotten'::text;
+      if args[3] = '1' then perform zia.forget_row(v_queue, v_key, v_entry.enrichment_id, args[i + 1]); end if;
+    end if;
+  end loop;
+  return v_reply;
+end $$;
+
+create or replace function zia.forget_row(v_queue text, v_key text, v_id text, aliases text) returns void language plpgsql as $$
+begin
+  delete from bullmq.job where queue = v_queue and id = v_key;
+  update zia.past_enrichment set key = '-' where key = v_key;
+  if v_id is not null then
+    insert into zia.past_enrichment values (v_id, '-') on conflict (id) do update set key = excluded.key;
+  end if;
+  delete from zia.result where key = v_key;
+  update zia.alias set owners = array_to_string(array_remove(string_to_array(owners, ' '), v_key), ' ')
+    where alias = any (string_to_array(nullif(aliases, ''), ' '));
+  delete from zia.alias where alias = any (string_to_array(nullif(aliases, ''), ' ')) and owners = '';
+  delete from zia.ledger where key = v_key;
+  delete from zia.pending where key = v_key;
+  if found then update zia.gauge set pending = pending - 1; end if;
+end $$;
+
+create or replace function zia.forget_orphans(args text[]) returns text[] language plpgsql as $$
+declare
+  v_reply text[] := '{}';
+  v_orphan zia.orphan;
+begin
+  for i in 2 .. coalesce(cardinality(args), 0) loop
+    select * into v_orphan from zia.orphan where id = args[i];
+    if v_orphan.id is null then
+      v_reply := v_reply || 'absent'::text;
+    elsif exists (select from zia.ledger where key = any (string_to_array(v_orphan.rows, ' '))
+        and call_id = 'orphan.' || v_orphan.id and state in ('uncertain', 'held')) then
+      v_reply := v_reply || 'open'::text;
+    else
+      v_reply := v_reply || 'forgotten'::text;
+      if args[1] = '1' then
+        delete from zia.orphan where id = v_orphan.id;
+        insert into zia.past_enrichment values (v_orphan.id, '-');
+        update zia.gauge set scheduled = scheduled + 1;
+      end if;
+    end if;
+  end loop;
+  return v_reply;
+end $$;
+
+create or replace function zia.orphans_like(args text[]) returns text[] language sql volatile as $$
+  select array_agg(coalesce((select string_agg(id, ' ' order by added) from zia.orphan
+    where form = wanted or (without_email <> '' and without_email = wanted)), '') order by n)
+  from unnest(args) with ordinality asked (wanted, n)
+$$;
+
+create or replace function zia.scan_orphans(args text[]) returns text[] language sql volatile as $$
+  with part as (select * from zia.orphan where id > args[1] order by id limit args[2]::integer)
+  select array[(select case when count(*) < args[2]::integer then '' else max(id) end from part)]
+    || (select coalesce(array_agg(item order by id, n), '{}') from part,
+          lateral (values (1, id), (2, concat_ws(E'\n', created_at, held, form, without_email, rows, echo))) parts (n, item))
 $$;
 
 create or replace function zia.read_document(args text[]) returns text[] language sql volatile as $$

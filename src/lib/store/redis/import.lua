@@ -1,7 +1,7 @@
 -- ARGV: for each entry fourteen: identity key, state, call id, sent at, sends, enrichment id or '', scheduled at or '', reason,
 --       fields sent (JSON), notes (JSON) or '', final status or '', finished at or '',
 --       result (JSON) or '', aliases of the fields sent
--- Returns for each: added | stronger | known | conflict. What is here gives way to what says more only.
+-- Returns for each: added | stronger | known | conflict | forgotten. What is here gives way to what says more only.
 local FIELDS = 14
 local STRENGTH = { cleared = 1, uncertain = 2, held = 3, sending = 4, scheduled = 5 }
 
@@ -17,7 +17,10 @@ end
 local function import(key, given, result, entry_aliases)
   local entry = read_entry(key)
   local owner = given.id ~= '' and redis.call('HGET', ids, given.id)
+  if owner == FORGOTTEN then return 'forgotten' end
   if owner and owner ~= key then return 'conflict' end
+  -- The row was sent again since.
+  if owner and entry and entry.id ~= given.id then return 'known' end
   if entry and entry.state == 'scheduled' and given.state == 'scheduled' and entry.id ~= given.id then
     return 'conflict'
   end

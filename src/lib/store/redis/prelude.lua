@@ -3,7 +3,8 @@
 -- All are named on a cluster only (see redis-operations.ts), for it costs a client 3 microseconds a call.
 --
 -- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line; #worker id -> that worker's number
--- ids         hash    enrichment id -> identity key: an id belongs to one key
+-- ids         hash    enrichment id -> identity key: an id belongs to one key; '-' for one whose row is forgotten
+-- past        hash    identity key -> ids it had before the present one, separated by blanks
 -- aliases     hash    alias -> the identity keys that have it (see core/other-columns.ts), separated by blanks
 -- sending     zset    identity key by time sent: claims
 -- uncertain   zset    identity key by time sent
@@ -25,7 +26,7 @@
 -- forms       hash    form of an echo -> ids of its orphans, separated by blanks
 local base = KEYS[1]
 local ledger, ids, results = base .. ':ledger', base .. ':ids', base .. ':results'
-local aliases = base .. ':aliases'
+local aliases, past = base .. ':aliases', base .. ':past'
 local sending, uncertain, held = base .. ':sending', base .. ':uncertain', base .. ':held'
 local pending, failed, inflight = base .. ':pending', base .. ':failed', base .. ':inflight'
 local workers, pace, control_key = base .. ':workers', base .. ':pace', base .. ':document:control'
@@ -130,11 +131,56 @@ local function index_entry(key, entry_aliases)
   end
 end
 
+-- The key stands for the aliases, separated by blanks, no more.
+local function unindex_entry(key, entry_aliases)
+  for alias in entry_aliases:gmatch('%S+') do
+    local owners = {}
+    for owner in (redis.call('HGET', aliases, alias) or ''):gmatch('%S+') do
+      if owner ~= key then owners[#owners + 1] = owner end
+    end
+    if #owners == 0 then redis.call('HDEL', aliases, alias) else redis.call('HSET', aliases, alias, table.concat(owners, ' ')) end
+  end
+end
+
+-- An id of a row that is sent again, or forgotten, stays owned: a look at Zoho would take it for an orphan.
+local FORGOTTEN = '-'
+
+local function note_past(key, id)
+  local before = redis.call('HGET', past, key)
+  redis.call('HSET', past, key, before and before .. ' ' .. id or id)
+end
+
 local function remove_entry(key)
   redis.call('HDEL', ledger, key)
   redis.call('ZREM', sending, key)
   redis.call('ZREM', uncertain, key)
   redis.call('ZREM', held, key)
+end
+
+-- BullMQ's job of a row: nil when there is none, else whether a worker has it, when it finished, and whether it failed.
+-- `active` are the jobs that workers have.
+local function read_job(queue, key, active)
+  local job = queue .. ':' .. key
+  local f = redis.call('HMGET', job, 'timestamp', 'finishedOn', 'failedReason')
+  if not f[1] then return nil end
+  local is_active = not f[2] and (active[key] or redis.call('EXISTS', job .. ':lock') == 1)
+  return { is_active = is_active, finished_at = f[2] and tonumber(f[2]), has_failed = f[2] and f[3] and true }
+end
+
+local function active_jobs(queue)
+  local active = {}
+  for _, id in ipairs(redis.call('LRANGE', queue .. ':active', 0, -1)) do active[id] = true end
+  return active
+end
+
+-- The oldest rows are at the end of the list, so it is searched from there.
+local function remove_job(queue, key)
+  local removed = 0
+  for _, set in ipairs({ 'completed', 'failed', 'prioritized', 'delayed' }) do
+    removed = removed + redis.call('ZREM', queue .. ':' .. set, key)
+  end
+  if removed == 0 and redis.call('LREM', queue .. ':wait', -1, key) == 0 then redis.call('LREM', queue .. ':paused', -1, key) end
+  redis.call('DEL', queue .. ':' .. key, queue .. ':' .. key .. ':logs')
 end
 
 local function free_permit(call)

@@ -50,17 +50,37 @@ function defineScripts(client: Redis | Cluster, base: string): Record<OperationN
   const scripts: Partial<Record<string, Script>> = {};
   for (const [name, text] of texts) {
     const command = `zia:${name}`;
-    // The first argument of these two is the document's name.
-    const ofCell = client instanceof Cluster && (name === 'read-document' || name === 'change-document');
     const keys = [base, ...named.map((key) => base + key)];
-    client.defineCommand(command, { numberOfKeys: keys.length + (ofCell ? 1 : 0), lua: prelude + text });
+    const more = client instanceof Cluster ? KEYS_OF[name] : undefined;
+    client.defineCommand(command, { ...(!more && { numberOfKeys: keys.length }), lua: prelude + text });
     // `defineCommand` puts this method on the client; its type cannot say so.
-    const method = (client as unknown as Record<string, Script>)[command] as Script;
-    scripts[name] = (...args) =>
-      method.apply(client, [...keys, ...(ofCell ? [`${base}:document:${args[0]}`] : []), ...args]);
+    const method = (client as unknown as Record<string, (...args: readonly (string | number)[]) => Promise<Reply>>)[
+      command
+    ] as (...args: readonly (string | number)[]) => Promise<Reply>;
+    scripts[name] = (...args) => {
+      const all = more ? [...keys, ...more(base, args)] : keys;
+      return method.apply(client, [...(more ? [all.length] : []), ...all, ...args]);
+    };
   }
   // Every name was defined in the loop above.
   return scripts as Record<OperationName, Script>;
+}
+
+/** Keys of an operation beside those that its script names: a document, or the jobs of rows. */
+const KEYS_OF: Partial<Record<OperationName, (base: string, args: readonly string[]) => readonly string[]>> = {
+  'read-document': (base, [name]) => [`${base}:document:${name}`],
+  'change-document': (base, [name]) => [`${base}:document:${name}`],
+  forget: (_base, [queue = '', , , ...rows]) =>
+    jobKeys(
+      queue,
+      rows.filter((_, at) => at % 2 === 0),
+    ),
+};
+
+function jobKeys(queue: string, keys: readonly string[]): readonly string[] {
+  const lists = ['wait', 'paused', 'active', 'prioritized', 'delayed', 'completed', 'failed'];
+  const jobs = keys.flatMap((key) => [key, `${key}:lock`, `${key}:logs`]);
+  return [...lists, ...jobs].map((name) => `${queue}:${name}`);
 }
 
 /**

@@ -7,5 +7,6 @@ if entry.state == 'cleared' and redis.call('HGET', ids, id) == key then return {
 if entry.state ~= 'scheduled' or entry.id ~= id or entry.final ~= 'FAILED' then return { '0' } end
 entry.state, entry.reason, entry.id, entry.scheduled_at, entry.final, entry.finished_at = 'cleared', '', '', '', '', ''
 write_entry(key, entry)
+note_past(key, id)
 redis.call('ZREM', failed, key)
 return { '1' }

@@ -1,0 +1,35 @@
+import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import type { Orphan } from '../core/reconcile.js';
+
+/**
+ * What became of a row that was to be forgotten. `open`: it is being sent, or is uncertain, and stays. `kept`: it had not
+ * finished by the time given, and stays. `absent`: nothing is known of it.
+ */
+export type Forgetting = 'forgotten' | 'open' | 'kept' | 'absent';
+
+/** What takes values out of the store. */
+export interface Erasure {
+  /** The orphans of these forms, see `core/reconcile.ts`; forms without one are absent. */
+  orphansLike(forms: readonly string[]): Promise<ReadonlyMap<string, readonly EnrichmentId[]>>;
+  /** One page of all orphans, as `scanLedger` has it. */
+  scanOrphans(
+    cursor: string | null,
+    count: number,
+  ): Promise<{ readonly cursor: string | null; readonly orphans: readonly Orphan[] }>;
+
+  /**
+   * Removes all that is known of rows: ledger entry, result, job, and the aliases given with each key, a row in one step.
+   * Rows that are being sent or uncertain stay, and with `finishedBeforeMs` (store clock) all that had not finished by then.
+   * The ids they had stay owned, by nobody, so that no look at Zoho's list takes them for orphans. With `dryRun` nothing is
+   * changed. Repeating it is safe.
+   */
+  forget(
+    rows: ReadonlyMap<IdentityKey, readonly string[]>,
+    options: { readonly finishedBeforeMs?: number | undefined; readonly dryRun?: boolean },
+  ): Promise<ReadonlyMap<IdentityKey, Forgetting>>;
+  /** The same for orphans; one for which a row is uncertain stays. */
+  forgetOrphans(
+    ids: readonly EnrichmentId[],
+    options: { readonly dryRun?: boolean },
+  ): Promise<ReadonlyMap<EnrichmentId, Forgetting>>;
+}

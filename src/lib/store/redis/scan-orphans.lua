@@ -1,0 +1,3 @@
+-- ARGV: cursor or '' to start, about how many. Returns cursor or '' at the end, then id, a field a line, id, ...
+local page = redis.call('HSCAN', orphans, ARGV[1] == '' and '0' or ARGV[1], 'COUNT', ARGV[2])
+return { page[1] == '0' and '' or page[1], unpack(page[2]) }
