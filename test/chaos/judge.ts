@@ -14,13 +14,15 @@ export interface Verdict {
   readonly misreported: number;
   /** The share of its pace that the fleet is back at after the trouble, where enough rows are left to tell; else 1. */
   readonly pace: number;
+  /** Rows accepted beyond the budget, where one was set; below 0, what of it was left when the fleet stopped for it. */
+  readonly overBudget: number;
 }
 
 /** Less than this says that a worker hangs; a machine that is busy with other things reaches it. */
 const LEAST_PACE = 0.4;
 
-export function isClean({ acceptedTwice, lost, failedWrongly, held, misreported, pace }: Verdict): boolean {
-  return acceptedTwice + lost + failedWrongly + held + misreported === 0 && pace >= LEAST_PACE;
+export function isClean({ acceptedTwice, lost, failedWrongly, held, misreported, pace, overBudget }: Verdict): boolean {
+  return acceptedTwice + lost + failedWrongly + held + misreported === 0 && overBudget === 0 && pace >= LEAST_PACE;
 }
 
 interface FileStatus {
@@ -32,7 +34,7 @@ interface FileStatus {
   readonly uncertain: number;
 }
 
-export async function judge(fleet: FleetUnderTest, rows: number): Promise<Omit<Verdict, 'pace'>> {
+export async function judge(fleet: FleetUnderTest, rows: number): Promise<Omit<Verdict, 'pace' | 'overBudget'>> {
   const accepted = new Map<string, number>();
   for (const { sent } of fleet.sandbox.enrichments()) {
     const name = sent.name ?? '';

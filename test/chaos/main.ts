@@ -3,7 +3,7 @@ import type { ChaosEngine } from './fleet-under-test.js';
 import { isClean } from './judge.js';
 import { runSeed, type SeedResult } from './run-seed.js';
 
-const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--json]
+const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--budget N] [--json]
 
 Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw. A seed decides what happens when.
 
@@ -12,10 +12,11 @@ Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw.
   --engine E    redis (default) or embedded
   --first N     the first seed (default 1)
   --seconds N   how long things go wrong in each run (default 25)
+  --budget N    so many rows may be submitted until the fleet stops; then the rest follows
   --json        one JSON document instead of the table
   --verbose     tell on stderr what goes wrong when
 
-Exit code 0 when no row was lost, accepted twice, failed or held in any run, and the fleet came back to its pace; 1 otherwise.`;
+Exit code 0 when no row was lost, accepted twice, failed or held in any run, no budget was exceeded, and the fleet came back to its pace; 1 otherwise.`;
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'redis' },
     first: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '25' },
+    budget: { type: 'string' },
     json: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -41,6 +43,7 @@ async function main(): Promise<number> {
       rows: Number(values.rows),
       troubleMs: Number(values.seconds) * 1_000,
       healMs: 240_000,
+      ...(values.budget !== undefined && { budget: Number(values.budget) }),
       onMishap: (name) => values.verbose && console.error(`seed ${seed}: ${name}`),
     });
     results.push(result);
@@ -60,6 +63,7 @@ const COLUMNS: readonly (readonly [string, (result: SeedResult) => string | numb
   ['failed wrongly', ({ failedWrongly }) => failedWrongly],
   ['held', ({ held }) => held],
   ['misreported', ({ misreported }) => misreported],
+  ['over budget', ({ overBudget }) => overBudget],
   ['pace after', ({ pace }) => pace],
   ['mishaps', ({ mishaps }) => Object.values(mishaps).reduce((sum, count) => sum + count, 0)],
   ['seconds', ({ seconds }) => seconds],

@@ -13,6 +13,8 @@ export interface SeedOptions {
   readonly troubleMs: number;
   /** How long the fleet may take afterwards to finish. */
   readonly healMs: number;
+  /** As many rows may be submitted until the fleet stops by itself; then the budget is removed, and the rest follows. */
+  readonly budget?: number;
   readonly onMishap?: (name: string) => void;
 }
 
@@ -36,12 +38,14 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const fleet = await openFleet({ engine, rows, workers: WORKERS, seed, callsPerSecond });
   let clean = false;
   try {
+    if (options.budget !== undefined) await fleet.command(['budget', String(options.budget)]);
     for (const member of [fleet.producer, ...fleet.workers]) member.start();
     const mishaps = await makeTrouble(fleet, options);
     await heal(fleet);
+    const overBudget = await spendBudget(fleet, options);
     const pace = paceAgain(fleet, rows, callsPerSecond);
     await finish(fleet, options.healMs);
-    const verdict = { ...(await judge(fleet, rows)), pace: await pace };
+    const verdict = { ...(await judge(fleet, rows)), pace: await pace, overBudget };
     await Promise.all(fleet.workers.map((worker) => worker.end()));
     clean = isClean(verdict);
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
@@ -94,6 +98,25 @@ async function heal(fleet: FleetUnderTest): Promise<void> {
   );
 }
 
+/** Waits until the budget is spent, and lifts it; returns how many rows were accepted beyond it. */
+async function spendBudget(fleet: FleetUnderTest, { budget, rows, healMs }: SeedOptions): Promise<number> {
+  if (budget === undefined) return 0;
+  await waitFor(
+    async () => {
+      const status = await readStatus(fleet);
+      if (status?.stop?.code === 'BUDGET_SPENT') return true;
+      if (status?.stop) await fleet.command(['resume']);
+      await sleep(1_000);
+      return false;
+    },
+    { timeoutMs: healMs, what: 'the budget to be spent' },
+  );
+  const overBudget = fleet.sandbox.enrichments().length - Math.min(budget, rows);
+  await fleet.command(['budget', 'off']);
+  await fleet.command(['resume']);
+  return overBudget;
+}
+
 /** Rows whose answer was lost are looked for a minute, and a fleet that has three of them risks no other until then. */
 const PACE_BACK_WITHIN_MS = 80_000;
 const PACE_MEASURED_MS = 5_000;
@@ -131,7 +154,7 @@ async function finish(fleet: FleetUnderTest, healMs: number): Promise<void> {
 }
 
 interface Status {
-  readonly stop: unknown;
+  readonly stop: { readonly code: string } | null;
   readonly queue: { readonly waiting: number; readonly active: number; readonly delayed: number };
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { parse } from 'dotenv';
 import { readEnvironment } from '../../src/lib/config/environment.js';
 import { VARIABLES } from '../../src/lib/config/variables.js';
+import { loadConfig } from '../../src/lib/config.js';
 import { withScratch } from '../support/scratch.js';
 
 const NAMES = VARIABLES.map(({ name }) => name);
@@ -51,3 +52,9 @@ test('a missing .env is fine, an unreadable one is an error that names it', () =
     await (await import('node:fs/promises')).mkdir(join(folder, '.env'));
     expect(() => readEnvironment(folder)).toThrow(/\.env cannot be read \(EISDIR\)/);
   }));
+
+test('deploy/unattended.env is a configuration that keeps some back, resumes by itself and tells', async () => {
+  const { work, notify } = loadConfig(parse(await readFile('deploy/unattended.env', 'utf8')));
+  expect(work).toMatchObject({ keepAllowance: 500, resumeAfterLimitMs: 6 * 3_600_000 });
+  expect(notify.url).toContain('https://');
+});
