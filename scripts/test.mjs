@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { LONG } from '../test/support/run/suites.mjs';
 
-const JEST = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
+/** The embedded database is opened hundreds of times for a moment each: optimizing its code takes longer than it saves. */
+const DO_NOT_OPTIMIZE_WASM = '--wasm-tiering-budget=100000000';
+const JEST = [DO_NOT_OPTIMIZE_WASM, '--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
 
 function suite(words) {
   if (words[0] === '--long') return { name: 'long', selection: [LONG, ...filesInBoth()] };

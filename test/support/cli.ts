@@ -30,9 +30,12 @@ export function cli(words: readonly string[], options: CliOptions): Promise<CliR
   return startCli(words, options).ended;
 }
 
+/** What `scripts/test.mjs` says to Node about WebAssembly holds for the program, too. */
+const NODE_FLAGS = process.execArgv.filter((flag) => flag.startsWith('--wasm'));
+
 /** Starts `zia-enrich <words>`; the caller waits for `ended`, or kills `child`. */
 export function startCli(words: readonly string[], options: CliOptions): RunningCli {
-  return start(process.execPath, [BINARY, ...words], options);
+  return start(process.execPath, [...NODE_FLAGS, BINARY, ...words], options);
 }
 
 /** Runs `npm <words>` in a folder, to its end. */
