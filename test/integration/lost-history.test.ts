@@ -9,6 +9,7 @@ import type { History } from '../../src/lib/core/history.js';
 import type { Row } from '../../src/lib/core/row.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
+import { readBudget, setBudget } from '../../src/lib/store/set-budget.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { API_USER } from '../../src/sandbox/enrichments.js';
 import type { StartOptions } from '../../src/sandbox/server.js';
@@ -106,6 +107,31 @@ describe('a store that went back in time', () => {
     await isScheduled(s.engine, 30);
     expect(summary(s)).toMatchObject({ accepted: 30, acceptedTwice: 0 });
     expect(await s.engine.store.counts()).toMatchObject({ uncertain: 0, held: 0, orphans: 0 });
+  }, 120_000);
+
+  test('has its budget and what was spent of it put back by the workers, and no row goes beyond it', async () => {
+    const s = await redisScene('asked');
+    const { store } = s.engine;
+    await s.work();
+    await s.work();
+    await s.enqueue(goodRows(6));
+    await isScheduled(s.engine, 6);
+    await s.redis.snapshot();
+    const before = await history(s.engine);
+    await setBudget(store, 20);
+    await s.enqueue(goodRows(40, 'Lost'));
+    await sent(s, 16);
+    await s.goBack();
+    await lookedSince(s.engine, before);
+    await s.enqueue([...goodRows(6), ...goodRows(40, 'Lost')]);
+    const isSpent = async () => (await store.control.read()).value?.stop?.code === 'BUDGET_SPENT';
+    await waitFor(isSpent, { what: 'BUDGET_SPENT', timeoutMs: 60_000 });
+    expect(await readBudget(store)).toMatchObject({ budget: { left: 0, rows: 20 } });
+    const { accepted, acceptedTwice } = summary(s);
+    expect(acceptedTwice).toBe(0);
+    expect(accepted).toBeLessThanOrEqual(26);
+    // What was under way when the store went back may count twice, nothing else.
+    expect(accepted).toBeGreaterThanOrEqual(26 - 2 * slow.maxInFlight);
   }, 120_000);
 
   test('adopts a row that went without a field that Zoho had refused', async () => {
