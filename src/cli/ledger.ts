@@ -45,7 +45,8 @@ async function writeLedger({ engine, shutdown }: Session, file: string, { json =
   const target = await resolveTarget(file, null);
   const { value: account } = await engine.store.document<LedgerAccount>('account').read();
   let entries = 0;
-  const lines = ledgerLines(engine.store, account, new Date());
+  const unreadable = new Set<string>();
+  const lines = ledgerLines(engine.store, account, new Date(), (key) => unreadable.add(key));
   await writeTo(
     target,
     counted(lines, (written) => {
@@ -55,9 +56,19 @@ async function writeLedger({ engine, shutdown }: Session, file: string, { json =
   );
   // What the file is and how many entries it has are lines, too.
   entries -= 2;
+  const found = unreadable.size === 0 ? {} : { unreadable: [...unreadable] };
   if (file === '-') note(`exported ${entriesOf(entries)}`);
-  else printResult(json, { file, entries }, () => `${file}: ${entriesOf(entries)}`);
+  else printResult(json, { file, entries, ...found }, () => `${file}: ${entriesOf(entries)}`);
+  if (unreadable.size > 0) note(unreadableLine([...unreadable]));
   return EXIT.done;
+}
+
+const MAX_KEYS_SHOWN = 5;
+
+function unreadableLine(keys: readonly string[]): string {
+  const shown = keys.slice(0, MAX_KEYS_SHOWN).join(', ');
+  const more = keys.length > MAX_KEYS_SHOWN ? ' and others' : '';
+  return `${entriesOf(keys.length)} of the ledger cannot be read (${shown}${more}): in the file as held, so that nothing sends the ${keys.length === 1 ? 'row' : 'rows'} again; look for them at Zoho.`;
 }
 
 async function* counted(lines: AsyncIterable<string>, count: (lines: number) => void): AsyncGenerator<string> {

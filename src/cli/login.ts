@@ -21,7 +21,7 @@ import { EXIT } from './exit-codes.js';
 import { createMemoryStore } from './memory-store.js';
 import { example } from './options.js';
 import { askAll, type Question } from './prompt.js';
-import { openLog } from './session.js';
+import { bySignal, openLog } from './session.js';
 import { note, printResult } from './terminal.js';
 import { version } from './version.js';
 
@@ -57,7 +57,9 @@ async function login(): Promise<number> {
   const config = loadConfig(environment);
   const shutdown = createShutdown({ deadlineMs: CLOSING_MS, log: openLog(config, 'question') });
   if (process.stdin.isTTY) note(`Make the code with these scopes (Self Client, Generate Code):\n  ${SCOPES}`);
-  const answers = await askAll(questions(config.zoho, environment), shutdown.signal);
+  const answers = await askAll(questions(config.zoho, environment), shutdown.signal).catch((error: unknown) => {
+    throw bySignal(error, shutdown);
+  });
   const credentials = credentialsIn(answers, config.zoho);
   const granted = await exchange(credentials, config);
   const envFile = envFileName(environment);

@@ -1,21 +1,25 @@
 import type { Command } from 'commander';
 import { formatCount, formatRows } from '../lib/core/format.js';
 import { UsageError } from '../lib/errors.js';
-import { type RetryOptions, type RetryReport, retryRows } from '../producers/retry-rows.js';
+import { countFailedAtZoho, type RetryOptions, type RetryReport, retryRows } from '../producers/retry-rows.js';
+import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, withInput } from './input.js';
 import { quoted } from './npm.js';
 import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
+import { canAsk, confirmed } from './prompt.js';
 import { type Session, withSession } from './session.js';
-import { printResult } from './terminal.js';
+import { note, printResult } from './terminal.js';
 
 interface Flags extends InputFlags {
   readonly code?: string;
   readonly uncertain?: boolean;
   readonly paid?: boolean;
   readonly file?: string;
+  /** Do not ask. */
+  readonly yes?: boolean;
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
 }
@@ -27,6 +31,7 @@ export function define(command: Command): Run {
     .option('--uncertain', 'only held rows; Zoho may already have them, and then they are paid for twice')
     .option('--paid', 'also rows that Zoho accepted and could not enrich; each costs an enrichment again')
     .option('--file <file>', 'only rows of this CSV file; - reads stdin')
+    .option('-y, --yes', 'on a terminal, do not ask before rows are paid for again')
     .addOption(jsonFlag())
     .addOption(engineFlag());
   addInputFlags(command);
@@ -49,12 +54,34 @@ export function define(command: Command): Run {
   };
 }
 
+const NOTHING_DONE = 'Nothing was put back.';
+
 async function retry(session: Session, flags: Flags): Promise<number> {
+  if (!(await confirmPrice(session, flags))) return EXIT.failed;
   const report = await retryThem(session, flags);
   const { retried, left, released, failedAtZoho } = report;
   const document = { retried, left, released, ...(failedAtZoho > 0 && { failedAtZoho }) };
   printResult(flags.json ?? false, document, () => summary(report, flags));
   return EXIT.done;
+}
+
+/** Asks before rows are paid for again; true without a question where there is nobody to ask, or nothing to pay. */
+async function confirmPrice(session: Session, flags: Flags): Promise<boolean> {
+  const { engine, shutdown } = session;
+  if (!flags.paid || flags.uncertain || flags.yes || flags.file === '-' || !canAsk()) return true;
+  const { code, file } = flags;
+  const rows =
+    file === undefined
+      ? await countFailedAtZoho({ engine, code })
+      : await withInput(session, file, flags, (input) => countFailedAtZoho({ engine, code, file: input }));
+  if (rows === 0) return true;
+  const allowance = await currentAllowance(session);
+  const left = allowance === null ? '' : ` of ${formatCount(allowance.left)} left`;
+  const uses = `${formatCount(rows)} ${rows === 1 ? 'enrichment' : 'enrichments'}${left}`;
+  if (await confirmed(`Pay again for ${formatRows(rows)}? It uses ${uses}.`, shutdown.signal, NOTHING_DONE))
+    return true;
+  note(NOTHING_DONE);
+  return false;
 }
 
 async function retryThem(session: Session, flags: Flags): Promise<RetryReport> {

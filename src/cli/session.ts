@@ -2,6 +2,7 @@ import { readEnvironment } from '../lib/config/environment.js';
 import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { openEngine } from '../lib/engine/open-engine.js';
+import { InterruptedError } from '../lib/errors.js';
 import { createLogger, type Logger } from '../lib/logger.js';
 import { createShutdown, type Shutdown, signalExitCode } from '../lib/shutdown.js';
 import { accountOf, bindAccount } from './account.js';
@@ -70,12 +71,19 @@ export async function withEngine(
     note(`${profile}engine: ${engine.description}, queue ${engine.queueName}`);
     return await work({ config, engine, log, shutdown });
   } catch (error) {
-    if (shutdown.received === null || !isAbort(error)) throw error;
+    if (shutdown.received === null) throw error;
+    if (!isAbort(error)) throw bySignal(error, shutdown);
     note(interrupted);
     return signalExitCode(shutdown.received);
   } finally {
     await shutdown.close();
   }
+}
+
+/** The error of a question that a signal ended, with the signal's exit code: Ctrl-C at a prompt is a key and no signal. */
+export function bySignal(error: unknown, { received }: Pick<Shutdown, 'received'>): unknown {
+  if (!(error instanceof InterruptedError) || received === null) return error;
+  return new InterruptedError(error.message, { cause: error.cause, exitCode: signalExitCode(received) });
 }
 
 function isAbort(error: unknown): boolean {

@@ -6,7 +6,7 @@ export class AppError extends Error {
   constructor(
     readonly code: string,
     message: string,
-    readonly exitCode: 1 | 2 | 130 = 1,
+    readonly exitCode: number = 1,
     options?: ErrorOptions,
   ) {
     super(message, options);
@@ -28,9 +28,9 @@ export class StoreUnavailableError extends AppError {
   }
 }
 
-/** A person gave up at a question (Ctrl-C). Exit code 130; the message says that nothing was done. */
+/** A person gave up at a question: Ctrl-C, exit code 130, or a signal's own. The message says that nothing was done. */
 export class InterruptedError extends AppError {
-  constructor(message: string, options?: ErrorOptions) {
-    super('INTERRUPTED', message, 130, options);
+  constructor(message: string, { exitCode = 130, ...options }: ErrorOptions & { readonly exitCode?: number } = {}) {
+    super('INTERRUPTED', message, exitCode, options);
   }
 }

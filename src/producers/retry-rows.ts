@@ -73,15 +73,27 @@ function countUp(counts: Record<string, number>, code: string): void {
   counts[code] = (counts[code] ?? 0) + 1;
 }
 
+/** How many rows `paid` would pay for again. */
+export async function countFailedAtZoho(options: Pick<RetryOptions, 'engine' | 'file' | 'code'>): Promise<number> {
+  if (!takesFailedAtZoho(options)) return 0;
+  let found = 0;
+  for await (const rows of failedAtZoho(options)) found += rows.length;
+  return found;
+}
+
+function takesFailedAtZoho({ code }: Pick<RetryOptions, 'code'>): boolean {
+  return code === undefined || code === ENRICHMENT_FAILED.code;
+}
+
 /** Rows that Zoho accepted and failed: counted, and with `paid` sent again. */
 async function reopenFailed(options: RetryOptions): Promise<{ readonly found: number; readonly reopened: number }> {
-  const { code, paid, signal } = options;
+  const { paid, signal } = options;
   let found = 0;
   let reopened = 0;
   for await (const rows of failedAtZoho(options)) {
     signal?.throwIfAborted();
     found += rows.length;
-    if (paid === undefined || (code !== undefined && code !== ENRICHMENT_FAILED.code)) continue;
+    if (paid === undefined || !takesFailedAtZoho(options)) continue;
     for (const row of rows) if (await reopen(row, paid.maxAttempts, options)) reopened += 1;
   }
   return { found, reopened };
@@ -94,7 +106,10 @@ interface FailedAtZoho {
   readonly row: Row;
 }
 
-async function* failedAtZoho({ engine, file }: RetryOptions): AsyncGenerator<readonly FailedAtZoho[]> {
+async function* failedAtZoho({
+  engine,
+  file,
+}: Pick<RetryOptions, 'engine' | 'file'>): AsyncGenerator<readonly FailedAtZoho[]> {
   if (file === undefined) {
     const { failed } = await engine.store.counts();
     const entries = failed === 0 ? [] : [...(await engine.store.failed(failed))];

@@ -153,7 +153,7 @@ export async function entryOutcomes(
   return new Map(
     [...entries].map(([key, entry]) => [
       key,
-      recordedOutcome({ entry, fate: fates.get(key) ?? ABSENT, data: results.get(key) }),
+      recordedOutcome({ entry, fate: fates.get(key) ?? ABSENT, data: results.get(key) ?? null }),
     ]),
   );
 }
@@ -170,6 +170,9 @@ async function recordsOf(
     withData ? store.results(keys) : NO_DATA,
   ]);
   return new Map(
-    keys.map((key) => [key, { entry: entries.get(key), fate: fates.get(key) ?? ABSENT, data: results.get(key) }]),
+    keys.map((key) => {
+      const data = withData ? (results.get(key) ?? null) : undefined;
+      return [key, { entry: entries.get(key), fate: fates.get(key) ?? ABSENT, data }];
+    }),
   );
 }

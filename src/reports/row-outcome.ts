@@ -36,7 +36,8 @@ export interface RowOutcome {
 export interface RowRecords {
   readonly entry?: LedgerEntry | undefined;
   readonly fate: JobStatus;
-  readonly data?: EnrichedData | undefined;
+  /** Null when it was looked for and there is none; absent when the report has no use for it. */
+  readonly data?: EnrichedData | null | undefined;
 }
 
 /**
@@ -51,8 +52,8 @@ export function rowOutcome(records: RowRecords, parsed: ParsedRow): RowOutcome {
 /** The same without a file. */
 export function recordedOutcome({ entry, fate, data }: RowRecords, fileNotes: readonly string[] = []): RowOutcome {
   if (entry === undefined) return { ...jobOutcome(fate), notes: fileNotes };
-  const notes = [...fileNotes, ...(entry.notes ?? []), ...entryNotes(entry)];
-  return { ...ledgerOutcome(entry, fate), notes, ...(data !== undefined && { data }) };
+  const notes = [...fileNotes, ...(entry.notes ?? []), ...entryNotes(entry, data)];
+  return { ...ledgerOutcome(entry, fate), notes, ...(data && { data }) };
 }
 
 type Finding = Omit<RowOutcome, 'notes'>;
@@ -99,7 +100,10 @@ function resultOf({ finalStatus }: LedgerEntry): Finding {
 
 const HOUR_MS = 3_600_000;
 
-function entryNotes({ finalStatus, finishedAtMs, scheduledAtMs, enrichmentId }: LedgerEntry): readonly string[] {
+function entryNotes(entry: LedgerEntry, data: RowRecords['data']): readonly string[] {
+  const { finalStatus, finishedAtMs, scheduledAtMs, enrichmentId } = entry;
+  if (finalStatus === 'COMPLETED' && data === null)
+    return ['Zoho finished this row, and gave no data that can be kept: none, of an unknown form, or more than 10 MB'];
   if (finalStatus !== 'UNFINISHED') return [];
   if (enrichmentId === undefined)
     return ['a person found this row at Zoho, so it is not sent again; its result is not known'];

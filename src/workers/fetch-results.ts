@@ -97,6 +97,8 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
 
   async function askFor(row: ScheduledRow): Promise<'finished' | 'unfinished' | ReadFailure> {
     const read = await reads.enrichment(row.id);
+    // Only a finished one has so much to tell, and asking again brings the same.
+    if (read.kind !== 'read' && read.code === 'TOO_LARGE') return finishWithout(row, 'its data is larger than 10 MB');
     // One answer that nobody can read must not keep the others from being asked for.
     if (read.kind !== 'read' && read.code !== 'UNREADABLE') return read;
     const enrichment = read.kind === 'read' ? read.value : null;
@@ -107,14 +109,14 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
     }
     const { keepLargeResults: keepLarge } = settings;
     const kept = status === 'COMPLETED' ? compactResult(enrichment.enrichedData, { keepLarge }) : null;
+    if (status === 'COMPLETED' && kept === null) return finishWithout(row, 'Zoho gave no data that can be kept');
     await store.finish(row.key, status, kept, row.id);
-    if (status === 'COMPLETED' && kept === null) {
-      log.warn('result.not-kept', {
-        jobId: row.key,
-        enrichmentId: row.id,
-        reason: 'Zoho gave no data that can be kept',
-      });
-    }
+    return 'finished';
+  }
+
+  async function finishWithout(row: ScheduledRow, reason: string): Promise<'finished'> {
+    await store.finish(row.key, 'COMPLETED', null, row.id);
+    log.warn('result.not-kept', { jobId: row.key, enrichmentId: row.id, reason });
     return 'finished';
   }
 

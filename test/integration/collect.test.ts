@@ -3,6 +3,7 @@ import type { IdentityKey } from '../../src/lib/core/ids.js';
 import { compactResult } from '../../src/lib/core/results.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { retryRows } from '../../src/producers/retry-rows.js';
+import { entryOutcomes } from '../../src/reports/chunk-outcomes.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { enrichedDataOf, finalStatusOf } from '../../src/sandbox/enriched-data.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
@@ -64,6 +65,27 @@ describe.each(ENGINES_IN_TURN)('on the %s engine, a worker that waits for result
     expect(summarise(sandbox.log()).gets).toBe(completed);
     expect(readsOf(sandbox) / keys.length).toBeLessThanOrEqual(1.1);
   }, 180_000);
+
+  test('ends a row whose data is too large to read, or of no use, with a note that says so', async () => {
+    const { engine, queue, sandbox } = await open(kind, { ...MIXED, notFoundShare: 0, failedShare: 0 });
+    const keys = await queueRows(queue, goodRows(2));
+    const get = { kind: 'status', on: 'get', share: 1, status: 200, times: 1 } as const;
+    const useless = { __zia_org_enrichment: [{ id: '1', status: 'COMPLETED', enriched_data: {} }] };
+    sandbox.configure({
+      faults: [
+        { ...get, body: { pad: 'x'.repeat(10_000_001) } },
+        { ...get, body: useless },
+      ],
+    });
+    const report = await collectAll({ engine, sandbox }, { requestTimeoutMs: 5_000, maxInFlight: 1 }).ended;
+    expect(report).toMatchObject({ ended: 'idle', finished: 2, pending: 0 });
+    const outcomes = await entryOutcomes(await engine.store.entries(keys), engine);
+    const note = expect.stringContaining('gave no data that can be kept');
+    expect([...outcomes.values()]).toMatchObject([
+      { status: 'enriched', notes: [note] },
+      { status: 'enriched', notes: [note] },
+    ]);
+  }, 60_000);
 
   test('keeps waiting while rows are RUNNING or in a status that nobody documents', async () => {
     const { engine, queue, sandbox } = await open(kind, MIXED);

@@ -37,7 +37,11 @@ test('one ledger entry that cannot be read is named, and keeps no other from any
     const exported = await readFile(join(scene.folder, 'out.csv'), 'utf8');
     expect(exported.match(/UNREADABLE_ENTRY/g)).toHaveLength(1);
     expect(exported.match(/,(submitted|enriched),\d+,/g)).toHaveLength(9);
-    expect(await scene.run(['ledger', 'export', 'ledger.ndjson'])).toMatchObject({ code: 0 });
+    const saved = await scene.run(['ledger', 'export', 'ledger.ndjson', '--json']);
+    expect(saved.code).toBe(0);
+    const { entries, unreadable } = JSON.parse(saved.stdout);
+    expect([entries, unreadable]).toEqual([10, [expect.stringMatching(/^r1/)]]);
+    expect(saved.stderr).toContain(`1 entry of the ledger cannot be read (${unreadable[0]})`);
   }));
 
 test('jobs whose data is no JSON, or null, fail as unreadable, and an idle worker ends', () =>

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { basename, join } from 'node:path';
@@ -13,7 +13,12 @@ import { parse } from 'yaml';
 import { CLOSING_MS } from '../../src/cli/session.js';
 import { VARIABLES } from '../../src/lib/config/variables.js';
 import { loadConfig, SPARE_AFTER_REQUEST_MS } from '../../src/lib/config.js';
+import { createMonitoring } from '../../src/lib/metrics/monitoring.js';
+import { serveMonitoring } from '../../src/lib/metrics/serve-monitoring.js';
+import { processStart } from '../../src/lib/process-identity.js';
+import { openTestEngine } from '../support/engines.js';
 import { withScratch } from '../support/scratch.js';
+import { setup } from '../support/setup.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const compose = parse(read('docker-compose.yml'), { merge: true });
@@ -116,10 +121,14 @@ describe('docker-compose.yml', () => {
     const defaults = Object.fromEntries(VARIABLES.map((variable) => [variable.name, variable.default ?? '']));
     const settings = { ...defaults, ...environment };
     const ports: Record<string, string | undefined> = {
-      worker: settings.ZIA_METRICS_PORT,
       dashboard: settings.ZIA_DASHBOARD_PORT,
       sandbox: command[2],
     };
+    // Without an address it finds the worker of its own container.
+    if (command[0] === 'worker') {
+      expect(address).toBeUndefined();
+      return;
+    }
     const url = new URL(address ?? '');
     expect(url.port).toBe(ports[command[0] ?? '']);
     expect(url.pathname).toBe(name === 'sandbox' ? '/__sandbox/options' : '/healthz');
@@ -203,7 +212,7 @@ describe('Dockerfile', () => {
   test('asks for the health of what it starts without other words', () => {
     const check = instructions.find((line) => line.startsWith('HEALTHCHECK '));
     expect(check).toMatch(/CMD \["node", "\/app\/healthcheck\.mjs"\]$/);
-    // Without a word, as here, the script asks a worker where ZIA_METRICS_PORT says.
+    // Without a word, as here, the script looks for a worker from ZIA_METRICS_PORT on.
     expect(read('deploy/healthcheck.mjs')).toContain('process.env.ZIA_METRICS_PORT || 9464');
     expect(VARIABLES.find(({ name }) => name === 'ZIA_METRICS_PORT')?.default).toBe('9464');
   });
@@ -218,15 +227,63 @@ test.each([
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // a TCP server has one
   if (status === null) server.close();
-  const script = join(root, 'deploy/healthcheck.mjs');
-  const ended = (words: readonly string[], env: Readonly<Record<string, string>>) =>
-    run(process.execPath, [script, ...words], { env }).then(
-      () => 0,
-      (error: { code: number }) => error.code,
-    );
-  expect(await ended([`http://127.0.0.1:${port}/healthz`], {})).toBe(code);
-  expect(await ended([], { ZIA_METRICS_PORT: String(port) })).toBe(code);
+  expect(await healthCheck([`http://127.0.0.1:${port}/healthz`])).toBe(code);
   server.close();
+});
+
+function healthCheck(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+  return run(process.execPath, [join(root, 'deploy/healthcheck.mjs'), ...words], { env }).then(
+    () => 0,
+    (error: { code: number }) => error.code,
+  );
+}
+
+const OWN = `${process.pid} ${processStart(process.pid)?.split('@')[0]}`;
+
+test.each([
+  ['is ready', OWN, [], 0],
+  ['belongs to a fleet that is stopped', OWN, ['STOPPED', 'ENGINE_AWAY'], 0],
+  ['holds rows and finishes none', OWN, ['ROWS_STUCK'], 1],
+  ['fetches no rows', OWN, ['FETCH_LOOP_STUCK'], 1],
+  ['is of another container', `${process.pid} 1`, [], 1],
+])('the health check of a worker that %s', async (_state, identity, codes, code) => {
+  const worker = (identityOf: string, reasons: readonly string[]) =>
+    createServer((request, response) => {
+      response.writeHead(request.url === '/healthz' || reasons.length === 0 ? 200 : 503, {
+        'x-zia-process': identityOf,
+      });
+      response.end(
+        JSON.stringify({ ready: reasons.length === 0, reasons: reasons.map((reason) => ({ code: reason })) }),
+      );
+    });
+  const listen = async (server: Server, port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port; // a TCP server has one
+  };
+  // Another's has the port that was asked for; our own took a later one.
+  const [other, own] = [worker('1 1', ['ROWS_STUCK']), worker(identity, codes)];
+  const first = await listen(other, 0);
+  for (let port = first + 1; ; port += 1) {
+    const isFree = await listen(own, port).then(
+      () => true,
+      () => false,
+    );
+    if (isFree) break;
+  }
+  expect(await healthCheck([], { ZIA_METRICS_PORT: String(first) })).toBe(code);
+  own.close();
+  other.close();
+});
+
+test('a worker tells its process where its health is asked for', async () => {
+  await using t = setup();
+  const { engine } = t.closing(await openTestEngine('redis'), (opened) => opened.close());
+  const queue = t.closing(engine.openQueue(), (opened) => opened.close());
+  const server = t.closing(await serveMonitoring(createMonitoring({ engine, queue }), '127.0.0.1', 0), (opened) =>
+    opened.close(),
+  );
+  expect(await healthCheck([], { ZIA_METRICS_PORT: String(server.port) })).toBe(0);
 });
 
 describe('deploy/zia-enrich', () => {

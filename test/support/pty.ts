@@ -31,6 +31,8 @@ export interface OnTerminal {
   raw(): string;
   /** Waits until the screen shows `what`. */
   shows(what: string | RegExp, timeoutMs?: number): Promise<void>;
+  /** Sends the program a signal, as `kill` does. */
+  kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<{ readonly code: number | null }>;
   /** Ends the program if it still runs. */
   close(): Promise<void>;
@@ -95,6 +97,7 @@ export async function startOnTerminal(words: readonly string[], options: Termina
         throw new Error(`${error.message} It shows:\n${(await screen()).join('\n')}`);
       });
     },
+    kill: (signal) => void process.kill(Number(readFileSync(pidFile, 'utf8')), signal),
     ended,
     close: async () => {
       if (child.exitCode === null && child.signalCode === null) {

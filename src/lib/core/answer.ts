@@ -9,6 +9,8 @@ export type Answer =
       readonly headers: AnswerHeaders;
       /** The parsed JSON body; `undefined` when it was empty, too large, cut short or not JSON. */
       readonly body: unknown;
+      /** The body was larger than is read: asking again gives no other. */
+      readonly tooLarge?: true;
     }
   | {
       readonly kind: 'no-response';

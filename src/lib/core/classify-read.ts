@@ -20,7 +20,7 @@ export function classifyRead(answer: Answer): ReadMeaning {
   if (answer.status === 204) return { kind: 'empty', dateMs };
   if (answer.status === 200) {
     return answer.body === undefined
-      ? { kind: 'unavailable', code: 'UNREADABLE' }
+      ? { kind: 'unavailable', code: answer.tooLarge ? 'TOO_LARGE' : 'UNREADABLE' }
       : { kind: 'body', body: answer.body, dateMs };
   }
   const code = parseReply(answer.body)?.code ?? `HTTP_${answer.status}`;

@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Control } from '../core/control.js';
 import type { Engine } from '../engine/engine.js';
 import { StoreUnavailableError } from '../errors.js';
+import { processStart } from '../process-identity.js';
 import type { EnrichQueue } from '../queues.js';
 import type { CallMetrics } from './call-metrics.js';
 import { createFleetMetrics } from './fleet-metrics.js';
@@ -56,7 +57,9 @@ export function createMonitoring({ engine, queue, calls, obstacles = () => [] }:
     return soon(Promise.all([fleet.text(), queue.exportPrometheusMetrics()])).catch(() => null);
   }
 
-  app.get('/healthz', (c) => c.text('ok\n'));
+  // Its own health check tells it by this from a worker that took the next port.
+  const identity = `${process.pid} ${processStart(process.pid)?.split('@')[0] ?? ''}`;
+  app.get('/healthz', (c) => c.text('ok\n', 200, { 'x-zia-process': identity }));
 
   app.get('/readyz', async (c) => {
     const reasons = await reasonsNow();

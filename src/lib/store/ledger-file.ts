@@ -31,11 +31,15 @@ export interface ImportReport {
   readonly forgotten: number;
 }
 
-/** The lines of a ledger's export, each with its line end. Entries that change meanwhile come as they were or as they are. */
+/**
+ * The lines of a ledger's export, each with its line end. Entries that change meanwhile come as they were or as they are.
+ * Those that cannot be read come as held, and `onUnreadable` is told their keys.
+ */
 export async function* ledgerLines(
   store: Pick<Store, 'scanLedger' | 'results'>,
   account: LedgerAccount | null,
   exportedAt: Date,
+  onUnreadable: (key: IdentityKey) => void = () => undefined,
 ): AsyncGenerator<string> {
   yield line({ ledger: 'zia-bulk-enrich', version: VERSION, account, exportedAt: exportedAt.toISOString() });
   let entries = 0;
@@ -44,7 +48,10 @@ export async function* ledgerLines(
     const page: Awaited<ReturnType<typeof store.scanLedger>> = await store.scanLedger(cursor, PAGE);
     const results = await store.results([...page.entries.keys()]);
     let text = '';
-    for (const [key, entry] of page.entries) text += line({ key, ...entry, result: results.get(key) });
+    for (const [key, entry] of page.entries) {
+      if (entry.reason === 'UNREADABLE_ENTRY') onUnreadable(key);
+      text += line({ key, ...entry, result: results.get(key) });
+    }
     if (text !== '') yield text;
     entries += page.entries.size;
     cursor = page.cursor;

@@ -101,14 +101,18 @@ async function readAnswer(stream: Request, fence: Fence, maxBytes: number): Prom
   // Errors are read from the iteration below; one that comes later tells nothing new.
   stream.on('error', () => undefined);
   let body: unknown;
+  let tooLarge = false;
   let code = 'ECONNRESET';
   try {
-    body = parseJson(await readBody(stream, maxBytes));
+    const bytes = await readBody(stream, maxBytes);
+    tooLarge = bytes === undefined;
+    body = parseJson(bytes);
   } catch (error) {
     code = codeOf(error);
   }
   if (head?.statusCode === undefined) return { kind: 'no-response', sent: fence.handedOver, code };
-  return { kind: 'response', status: head.statusCode, headers: answerHeaders(head.headers), body };
+  const headers = answerHeaders(head.headers);
+  return { kind: 'response', status: head.statusCode, headers, body, ...(tooLarge && { tooLarge }) };
 }
 
 /** Undefined when it is larger than the cap: leaving the loop destroys the stream and its socket. */
