@@ -112,7 +112,8 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
   /** The history after what the heartbeat has shown. */
   async function judge(beat: Heartbeat): Promise<History> {
     const { server, nowMs } = beat;
-    const isFirst = !joined && beat.workers.length === 1;
+    // A copy of a database holds the leases of its time, too; where no server tells its name, nobody else can be believed.
+    const isFirst = !joined && (beat.workers.length === 1 || server === '');
     const begun = historyBegun(server, nowMs);
     // Nothing was ever here, as far as anybody knows.
     if (beat.history === null && number === 0) return changeHistory((history) => history, begun);

@@ -58,7 +58,7 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
           file: { ...FILE, rows: 4, waiting: 3, rejected: 1 },
         });
 
-        const worker = await t.run(['worker', '--until-idle', '--json']);
+        const worker = await t.run(['worker', '--until-idle', '--no-wait', '--json']);
         expect(JSON.parse(worker.stdout)).toMatchObject({ ended: 'idle', submitted: 2, failed: 0 });
         expect(worker.code).toBe(0);
         expect(t.sandbox.enrichments()).toHaveLength(2);
