@@ -47,6 +47,8 @@ describe.each(ENGINES_IN_TURN)('plan on %s', (kind) => {
           endsAtLine: null,
           ahead: 0,
           allowance: { total: 10, used: 0, left: 10, source: 'zoho' },
+          keep: 0,
+          budget: null,
           calls: { posts: 3, polls: 4 },
           seconds: 1,
           input: {
