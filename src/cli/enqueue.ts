@@ -17,6 +17,7 @@ import {
   jsonFlag,
   onePerFlag,
   priorityFlag,
+  refreshFlag,
   wholeNumber,
   yesFlag,
 } from './options.js';
@@ -27,6 +28,7 @@ import { printResult } from './terminal.js';
 export interface EnqueueFlags extends InputFlags {
   readonly limit?: number;
   readonly again?: boolean;
+  readonly refreshAfter?: number;
   readonly onePer?: OnePer;
   readonly rejects?: string;
   readonly priority?: Priority;
@@ -46,6 +48,7 @@ export function define(command: Command): Run {
     .addOption(priorityFlag())
     .addOption(yesFlag())
     .addOption(againFlag())
+    .addOption(refreshFlag())
     .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
@@ -91,6 +94,7 @@ export async function enqueue(
       maxAttempts: config.work.maxAttempts,
       limit: flags.limit,
       again: flags.again,
+      refreshAfterMs: flags.refreshAfter,
       onePer: flags.onePer,
       priority: flags.priority,
       rejectsPath: flags.rejects === undefined ? undefined : typedPath(flags.rejects),

@@ -45,6 +45,11 @@ export const priorityFlag = (): Option =>
 export const againFlag = (): Option =>
   new Option('--again', 'pay again for rows that were sent under other columns; never for one sent under these');
 
+export const refreshFlag = (): Option =>
+  new Option('--refresh-after <age>', 'pay again for rows whose result is older than this, such as 180d').argParser(
+    age,
+  );
+
 export const onePerFlag = (): Option =>
   new Option('--one-per <what>', 'of the rows that share it, take the first; the others get its result').choices([
     ...ONE_PER,

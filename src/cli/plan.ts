@@ -8,7 +8,16 @@ import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { type InputFlags, readingOf, typedPath } from './input.js';
-import { addInputFlags, againFlag, engineFlag, example, jsonFlag, onePerFlag, wholeNumber } from './options.js';
+import {
+  addInputFlags,
+  againFlag,
+  engineFlag,
+  example,
+  jsonFlag,
+  onePerFlag,
+  refreshFlag,
+  wholeNumber,
+} from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
@@ -16,6 +25,7 @@ import { printResult, table } from './terminal.js';
 export interface PlanFlags extends InputFlags {
   readonly limit?: number;
   readonly again?: boolean;
+  readonly refreshAfter?: number;
   readonly onePer?: OnePer;
 }
 
@@ -30,6 +40,7 @@ export function define(command: Command): Run {
     .argument('<file>', 'a CSV file with a header row; - reads stdin')
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .addOption(againFlag())
+    .addOption(refreshFlag())
     .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());
@@ -59,6 +70,7 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
         covers,
         limit: flags.limit,
         again: flags.again,
+        refreshAfterMs: flags.refreshAfter,
         onePer: flags.onePer,
         signal: session.shutdown.signal,
         onProgress: ({ rows: done, total }) => progress.update(done, total),

@@ -19,6 +19,7 @@ import {
   jsonFlag,
   onePerFlag,
   priorityFlag,
+  refreshFlag,
   wholeNumber,
   yesFlag,
 } from './options.js';
@@ -52,6 +53,7 @@ export function define(command: Command): Run {
     .addOption(priorityFlag())
     .addOption(yesFlag())
     .addOption(againFlag())
+    .addOption(refreshFlag())
     .addOption(onePerFlag())
     .addOption(jsonFlag())
     .addOption(engineFlag());

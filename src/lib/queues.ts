@@ -12,6 +12,8 @@ export const JOB_NAME = 'enrich';
 export interface EnrichPayload extends Row {
   readonly v: 1;
   readonly line?: number;
+  /** A result from before this time, store clock in milliseconds, does not count: the row is sent again. */
+  readonly refreshBeforeMs?: number;
 }
 
 /** What a completed job keeps. */

@@ -36,7 +36,7 @@ export async function cancelRows(options: CancelOptions): Promise<CancelReport> 
     signal?.throwIfAborted();
     const keyed = batch.filter((row): row is KeyedRow => row.key !== undefined);
     const keys = [...new Set(keyed.flatMap((row) => [row.key, ...keysUnder(row, uses)]))];
-    const withdrawn = await engine.withdrawJobs(keys, { failed: false });
+    const withdrawn = await engine.withdrawJobs(keys, { failed: false, refreshes: true });
     cancelled += withdrawn.size;
     left += await countOpen(
       keys.filter((key) => !withdrawn.has(key)),

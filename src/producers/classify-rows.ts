@@ -1,17 +1,23 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { InputCheck } from '../lib/core/input-check.js';
+import type { LedgerEntry } from '../lib/core/ledger.js';
 import { type OnePer, traitsOf } from '../lib/core/other-columns.js';
 import { checkInput, type InputChecker } from '../lib/csv/check-input.js';
 import type { CsvSource } from '../lib/csv/csv-source.js';
 import { createFirstLines } from '../lib/csv/first-lines.js';
 import { createPaidRows, type Elsewhere, type KeyedRow, type PaidRowsOptions, wasSent } from '../lib/csv/paid-rows.js';
+import { readOtherUses } from '../lib/csv/queued-as.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
+import type { Engine } from '../lib/engine/engine.js';
 import { mapAhead } from '../lib/map-ahead.js';
 
 export interface ClassifyOptions extends PaidRowsOptions, Pick<Input, 'choice'> {
+  readonly engine: PaidRowsOptions['engine'] & Pick<Engine, 'jobStatuses'>;
   /** Rows that were sent under other columns are new. Default false. */
   readonly again?: boolean | undefined;
+  /** Rows whose result is older than this are new. Default: none is. */
+  readonly refreshAfterMs?: number | undefined;
   /** Of the rows that share this, the first is taken and the others are duplicates. */
   readonly onePer?: OnePer | undefined;
   /** Take the first so many new rows, at least 1; reading ends there. All rows when absent. */
@@ -28,6 +34,8 @@ export interface ClassifiedRow {
   readonly kind: RowKind;
   /** What the store has of it under other columns; for a new row what stands in its way or gives way to it. */
   readonly elsewhere?: Elsewhere | undefined;
+  /** Of a new row whose result, from before this time, is too old: it is sent again under the same key. */
+  readonly refreshBeforeMs?: number | undefined;
 }
 
 /** `rows = enqueued + duplicates + known + rejected`. */
@@ -87,21 +95,25 @@ export async function* classifyRows(options: ClassifyOptions, check: InputChecke
   const { source, columns, module, engine, again = false, limit = Number.POSITIVE_INFINITY, signal } = options;
   const paidRows = createPaidRows(options);
   const isRepeated = repeats(source, options.onePer);
+  const refreshBeforeMs = await refreshTime(options);
 
   async function classify(rows: readonly FileRow[]): Promise<readonly ClassifiedRow[]> {
     const repeated = new Set(rows.filter(isRepeated));
     const first = rows.filter((row): row is KeyedRow => row.key !== undefined && !repeated.has(row));
-    const known = await knownKeys(
+    const { known, old } = await knownKeys(
       first.map(({ key }) => key),
       engine,
+      refreshBeforeMs,
     );
-    const elsewhere = await paidRows.find(first.filter(({ key }) => !known.has(key)));
+    const elsewhere = await paidRows.find(first.filter(({ key }) => !known.has(key) && !old.has(key)));
     return rows.map((row) => {
       if (row.key === undefined) return { row, kind: 'rejected' };
       if (repeated.has(row)) return { row, kind: 'duplicate' };
       if (known.has(row.key)) return { row, kind: 'known' };
+      if (old.has(row.key)) return { row, kind: 'new', refreshBeforeMs };
       const other = elsewhere.get(row.key);
-      return { row, kind: other?.kind === 'sent' && !again ? 'known' : 'new', elsewhere: other };
+      const isKnown = other?.kind === 'sent' && !again && !isOld(other.entry, refreshBeforeMs);
+      return { row, kind: isKnown ? 'known' : 'new', elsewhere: other };
     });
   }
 
@@ -156,11 +168,36 @@ function counted(before: RowCounts, rows: readonly ClassifiedRow[]): RowCounts {
 
 const COUNTED_AS = { new: 'enqueued', duplicate: 'duplicates', known: 'known', rejected: 'rejected' } as const;
 
-/** Keys that have a job or a place in the ledger. A `cleared` entry without a job is as good as never sent. */
+/** On the store's clock; undefined when no row is refreshed. */
+async function refreshTime({ source, columns, module, engine, refreshAfterMs }: ClassifyOptions) {
+  if (refreshAfterMs === undefined) return undefined;
+  return (await readOtherUses(source, { columns, module }, engine.store)).nowMs - refreshAfterMs;
+}
+
+interface Known {
+  /** Keys that have a job or a place in the ledger. A `cleared` entry without a job is as good as never sent. */
+  readonly known: ReadonlySet<IdentityKey>;
+  /** Keys whose result is too old and that do not wait to be sent again already. */
+  readonly old: ReadonlySet<IdentityKey>;
+}
+
 async function knownKeys(
   keys: readonly IdentityKey[],
   engine: ClassifyOptions['engine'],
-): Promise<ReadonlySet<IdentityKey>> {
+  refreshBeforeMs: number | undefined,
+): Promise<Known> {
   const [entries, withJob] = await Promise.all([engine.store.entries(keys), engine.existingJobs(keys)]);
-  return new Set(keys.filter((key) => wasSent(entries.get(key)) || withJob.has(key)));
+  const aged = keys.filter((key) => isOld(entries.get(key), refreshBeforeMs));
+  const fates = aged.length === 0 ? null : await engine.jobStatuses(aged);
+  const old = new Set(aged.filter((key) => FINISHED.has(fates?.get(key)?.state ?? 'absent')));
+  const known = keys.filter((key) => !old.has(key) && (wasSent(entries.get(key)) || withJob.has(key)));
+  return { known: new Set(known), old };
+}
+
+const FINISHED: ReadonlySet<string> = new Set(['absent', 'completed', 'failed']);
+
+function isOld(entry: LedgerEntry | undefined, beforeMs: number | undefined): boolean {
+  if (beforeMs === undefined || entry === undefined) return false;
+  const { finalStatus, finishedAtMs = beforeMs } = entry;
+  return (finalStatus === 'COMPLETED' || finalStatus === 'DATA_NOT_FOUND') && finishedAtMs < beforeMs;
 }

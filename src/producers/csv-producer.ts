@@ -17,8 +17,8 @@ import {
 import { type RejectWriter, rejectsAmong } from './reject-writer.js';
 
 export interface EnqueueOptions extends ClassifyOptions {
-  readonly engine: Pick<Engine, 'store' | 'existingJobs' | 'withdrawJobs' | 'bulksAtOnce'>;
-  readonly queue: Pick<EnrichQueue, 'addBulk'>;
+  readonly engine: Pick<Engine, 'store' | 'existingJobs' | 'jobStatuses' | 'withdrawJobs' | 'bulksAtOnce'>;
+  readonly queue: Pick<EnrichQueue, 'addBulk' | 'remove'>;
   readonly maxAttempts: number;
   /** Default `normal`. */
   readonly priority?: Priority | undefined;
@@ -57,6 +57,7 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
       counts = soFar;
       const mayGo = await withdrawOthers(isNew, engine);
       late += isNew.length - mayGo.length;
+      await removeFinished(mayGo, options);
       await adding.add(mayGo.map((row) => jobOf(row, maxAttempts, priority)));
       await rejects.write(rejectsAmong(rows.map(({ row }) => row)));
       onProgress?.({ rows: soFar.rows, total: source.rowCount });
@@ -101,6 +102,13 @@ async function withdrawOthers(
   const left = keys.filter((key) => !withdrawn.has(key));
   const [withJob, entries] = await Promise.all([engine.existingJobs(left), engine.store.entries(left)]);
   return rows.filter((row) => otherJobs(row).every((key) => !withJob.has(key) && !wasSent(entries.get(key))));
+}
+
+/** The finished job of a row that is sent again stands in the way of the new one: its id is the same. */
+async function removeFinished(rows: readonly ClassifiedRow[], { engine, queue }: EnqueueOptions): Promise<void> {
+  const keys = rows.flatMap(({ row, refreshBeforeMs }) => (refreshBeforeMs === undefined ? [] : (row.key ?? [])));
+  if (keys.length === 0) return;
+  for (const key of await engine.existingJobs(keys)) await queue.remove(key);
 }
 
 function otherJobs({ elsewhere }: ClassifiedRow): readonly IdentityKey[] {
@@ -177,8 +185,9 @@ function addInFront(queue: EnqueueOptions['queue'], signal: AbortSignal | undefi
   };
 }
 
-function jobOf({ row }: ClassifiedRow, maxAttempts: number, priority: Priority): Job {
+function jobOf({ row, refreshBeforeMs }: ClassifiedRow, maxAttempts: number, priority: Priority): Job {
   if (!row.parsed.ok || row.key === undefined) throw new Error('A reject was about to become a job.');
-  const data: EnrichPayload = { v: 1, ...row.parsed.row, line: row.lineNumber };
+  const refresh = refreshBeforeMs === undefined ? {} : { refreshBeforeMs: Math.floor(refreshBeforeMs) };
+  const data: EnrichPayload = { v: 1, ...row.parsed.row, line: row.lineNumber, ...refresh };
   return { name: JOB_NAME, data, opts: jobOptions(row.key, maxAttempts, priority) };
 }

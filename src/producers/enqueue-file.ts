@@ -9,7 +9,7 @@ export interface EnqueueFileOptions
   extends InputOptions,
     Pick<
       EnqueueOptions,
-      'queue' | 'maxAttempts' | 'limit' | 'priority' | 'again' | 'onePer' | 'onProgress' | 'signal'
+      'queue' | 'maxAttempts' | 'limit' | 'priority' | 'again' | 'refreshAfterMs' | 'onePer' | 'onProgress' | 'signal'
     > {
   /** Beside the input file when absent. */
   readonly rejectsPath?: string | undefined;

@@ -17,7 +17,7 @@ export interface PlanRowsOptions extends ClassifyOptions {
 
 export interface PlanOptions
   extends InputOptions,
-    Pick<PlanRowsOptions, 'limit' | 'again' | 'onePer' | 'signal' | 'covers' | 'onProgress'> {}
+    Pick<PlanRowsOptions, 'limit' | 'again' | 'refreshAfterMs' | 'onePer' | 'signal' | 'covers' | 'onProgress'> {}
 
 /** What enqueueing a file would do; the counts are those of an `EnqueueReport`. */
 export interface FilePlan extends ClassifyReport {

@@ -52,7 +52,9 @@ export function rowOutcome(records: RowRecords, parsed: ParsedRow): RowOutcome {
 /** The same without a file. */
 export function recordedOutcome({ entry, fate, data }: RowRecords, fileNotes: readonly string[] = []): RowOutcome {
   if (entry === undefined) return { ...jobOutcome(fate), notes: fileNotes };
-  const notes = [...fileNotes, ...(entry.notes ?? []), ...entryNotes(entry, data)];
+  const isEarlier = Boolean(data) && entry.finalStatus !== 'COMPLETED';
+  const earlier = isEarlier ? ['the data is of an earlier enrichment'] : [];
+  const notes = [...fileNotes, ...(entry.notes ?? []), ...entryNotes(entry, data), ...earlier];
   return { ...ledgerOutcome(entry, fate), notes, ...(data && { data }) };
 }
 

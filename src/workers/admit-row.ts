@@ -46,6 +46,7 @@ export async function admitRow(
   key: IdentityKey,
   fields: SentFields,
   { store, fleet, reserve }: AdmitRowDeps,
+  refreshBeforeMs?: number,
 ): Promise<Admitted> {
   const callId = fleet.nextCallId();
   let slotMs: number | undefined;
@@ -70,6 +71,7 @@ export async function admitRow(
         limits: fleet.limits,
         claimLostAfterMs: fleet.timing.claimLostAfterMs,
         keep: reserve?.keep ?? 0,
+        refreshBeforeMs,
         ...(slotMs === undefined ? {} : { slotMs }),
       })
       .catch((error: unknown) => {

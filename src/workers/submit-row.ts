@@ -25,6 +25,7 @@ export interface SubmitDeps extends AdmitRowDeps {
 interface Submission {
   readonly key: IdentityKey;
   readonly line: number | null;
+  readonly refreshBeforeMs: number | undefined;
   readonly sent: SentFields;
   readonly notes: readonly string[];
   /** Zoho refused the access token once already. */
@@ -52,6 +53,7 @@ export async function submitRow(data: unknown, deps: SubmitDeps): Promise<Outcom
     // Recomputed, not read from the job: other producers may write to the queue, and the ledger must know their rows too.
     key: identityKey(parsed.row),
     line: payload.value.line ?? null,
+    refreshBeforeMs: payload.value.refreshBeforeMs,
     sent: parsed.row,
     notes: [],
     tokenRefused: false,
@@ -74,7 +76,7 @@ const again = (submission: Submission): Step => ({ kind: 'again', submission });
 async function sendOnce(submission: Submission, deps: SubmitDeps): Promise<Step> {
   const credentials = await credentialsFor(submission, deps);
   if (credentials.kind === 'outcome') return credentials;
-  const admitted = await admitRow(submission.key, submission.sent, deps);
+  const admitted = await admitRow(submission.key, submission.sent, deps, submission.refreshBeforeMs);
   if (admitted.kind === 'outcome') return admitted;
   const { claim } = admitted;
   const leaving = { ...submission, sent: claim.sent, notes: [...submission.notes, ...claim.notes] };

@@ -56,7 +56,15 @@ async function queueFile(bytes: Buffer): Promise<Queued | null> {
   try {
     const { engine } = opened;
     const rejectsPath = join(folder, 'rejects.csv');
-    const options = { path, mapFlags: [], module: 'Accounts', engine, queue: { addBulk }, maxAttempts: 5, rejectsPath };
+    const options = {
+      path,
+      mapFlags: [],
+      module: 'Accounts',
+      engine,
+      queue: { addBulk, remove: queue.remove.bind(queue) },
+      maxAttempts: 5,
+      rejectsPath,
+    };
     const report = await enqueueFile(options);
     const source = await openCsv(path);
     await source.close();

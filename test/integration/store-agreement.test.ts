@@ -166,6 +166,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         (s) => s.finish(own(k), status as FinalStatus, null, own(i)),
       ],
     ),
+  fc.tuple(key, call, fc.constantFrom(0, 9e15)).map(
+    ([k, c, refreshBeforeMs]): Step => [
+      `refresh ${k} ${c} ${refreshBeforeMs}`,
+      (s) =>
+        s.admit({
+          key: own(k),
+          callId: c,
+          sent: { module: 'M', name: `é"${own('name')}`, website: `${k}.example` },
+          limits,
+          claimLostAfterMs: DAY_MS,
+          refreshBeforeMs,
+        }),
+    ],
+  ),
   fc.tuple(key, id).map(([k, i]): Step => [`reopen ${k} ${i}`, (s) => s.reopen(own(k), own(i))]),
   fc
     .tuple(fc.array(key, { minLength: 1, maxLength: 2 }), fc.boolean(), fc.constantFrom(undefined, 0, 9e15))

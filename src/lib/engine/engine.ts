@@ -16,6 +16,13 @@ export interface EngineWarning {
   readonly message: string;
 }
 
+export interface WithdrawOptions {
+  /** Failed jobs, too. */
+  readonly failed: boolean;
+  /** Waiting jobs of rows that have a result, too: they were to be sent again for a newer one. */
+  readonly refreshes?: boolean;
+}
+
 /** What the engine tells of its own settings. */
 export interface EngineInspection {
   /** Whatever it acknowledged survives its restart, and nobody else can take its place. */
@@ -82,7 +89,7 @@ export interface Engine {
    * Takes jobs off the queue that wait, and with `failed` those that failed, unless the ledger says that their rows were
    * sent; returns those removed. A job that a worker has stays. Each is removed in one step, so workers may be at work.
    */
-  withdrawJobs(keys: readonly IdentityKey[], options: { readonly failed: boolean }): Promise<ReadonlySet<IdentityKey>>;
+  withdrawJobs(keys: readonly IdentityKey[], options: WithdrawOptions): Promise<ReadonlySet<IdentityKey>>;
   counts(): Promise<QueueCounts>;
   /** What the engine is and how full, for `doctor`. */
   facts(): Promise<EngineFacts>;

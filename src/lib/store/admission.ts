@@ -27,6 +27,8 @@ export interface AdmitRequest extends CallRequest {
   readonly claimLostAfterMs: number;
   /** So many enrichments of the allowance are to be left (ZIA_KEEP_ALLOWANCE); default 0, and then it is not asked for. */
   readonly keep?: number;
+  /** A row with a result from before this time, store clock, is sent again; never when absent. */
+  readonly refreshBeforeMs?: number | undefined;
   /** The worker that asks; one whose number is higher than the store's is refused. */
   readonly worker?: { readonly id: string; readonly number: number };
 }

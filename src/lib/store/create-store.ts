@@ -193,6 +193,7 @@ function admitArgs(request: AdmitRequest): AdmitArgs {
     lostAfterMs: request.claimLostAfterMs,
     slotMs,
     keep,
+    refreshBefore: request.refreshBeforeMs ?? null,
     worker: worker?.id ?? '',
     number: worker?.number ?? 0,
   };

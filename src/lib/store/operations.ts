@@ -68,6 +68,7 @@ export interface AdmitArgs {
   readonly slotMs: number | null;
   /** What is to be left of the allowance; 0 for none. */
   readonly keep: number;
+  readonly refreshBefore: number | null;
   /** Empty for a caller that is no worker. */
   readonly worker: string;
   readonly number: number;

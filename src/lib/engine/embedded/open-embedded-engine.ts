@@ -6,7 +6,7 @@ import type { Logger } from '../../logger.js';
 import type { EnrichQueue, EnrichWorker } from '../../queues.js';
 import { createStore } from '../../store/create-store.js';
 import { createPostgresOperations } from '../../store/postgres/postgres-operations.js';
-import type { Engine, JobStatus } from '../engine.js';
+import type { Engine, JobStatus, WithdrawOptions } from '../engine.js';
 import { logEngineErrors } from '../log-engine-errors.js';
 import { queueCounts } from '../queue-counts.js';
 import { WatchedWorker } from '../watched-worker.js';
@@ -132,15 +132,15 @@ async function withdrawJobs(
   link: DatabaseLink,
   queueName: string,
   keys: readonly IdentityKey[],
-  { failed }: { readonly failed: boolean },
+  { failed, refreshes = false }: WithdrawOptions,
 ): Promise<ReadonlySet<IdentityKey>> {
   const removed = new Set<IdentityKey>();
   const states = failed ? ['waiting', 'delayed', 'failed'] : ['waiting', 'delayed'];
   for (let at = 0; at < keys.length; at += CHUNK) {
     const { rows } = await link.query(
       `delete from bullmq.job where queue = $1 and id = any ($2::text[]) and state::text = any ($3::text[])
-         and not exists (select from zia.ledger where ledger.key = job.id and ledger.state <> 'cleared') returning id`,
-      [queueName, keys.slice(at, at + CHUNK), states],
+         and not exists (select from zia.ledger where ledger.key = job.id and ledger.state <> all ($4::text[])) returning id`,
+      [queueName, keys.slice(at, at + CHUNK), states, refreshes ? ['cleared', 'scheduled'] : ['cleared']],
     );
     for (const { id } of rows as { id: IdentityKey }[]) removed.add(id);
   }

@@ -238,6 +238,16 @@ begin
   end if;
 end $$;
 
+-- A row that is refreshed: its id stays owned, and its result until the next one comes.
+create or replace function zia.leave_earlier(entry zia.ledger) returns void language plpgsql as $$
+begin
+  if entry.state is distinct from 'scheduled' then return; end if;
+  update zia.ledger set enrichment_id = null, scheduled_at = null where key = entry.key;
+  if entry.enrichment_id is not null then
+    insert into zia.past_enrichment values (entry.enrichment_id, entry.key) on conflict do nothing;
+  end if;
+end $$;
+
 create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
 declare
   a constant json := args[1]::json;
@@ -252,6 +262,7 @@ declare
   v_epoch constant text := coalesce(v_control ->> 'epoch', '0');
   v_canary json;
   v_entry zia.ledger;
+  v_refresh boolean;
   v_orphan record;
   v_ceiling record;
   v_refused text[];
@@ -259,11 +270,13 @@ declare
   v_spent bigint;
 begin
   select * into v_entry from zia.ledger where key = v_key;
-  if v_entry.state = 'scheduled' then return array['scheduled', v_entry.enrichment_id]; end if;
+  v_refresh := v_entry.state = 'scheduled' and v_entry.final_status in ('COMPLETED', 'DATA_NOT_FOUND')
+    and v_entry.finished_at < (a ->> 'refreshBefore')::double precision;
+  if v_entry.state = 'scheduled' and v_refresh is not true then return array['scheduled', v_entry.enrichment_id]; end if;
   if v_entry.state = 'uncertain' then return array['uncertain', '0']; end if;
   if v_entry.state = 'held' then return array['uncertain', '1']; end if;
   -- Unreadable, or of a newer version: it may have been sent.
-  if v_entry.state not in ('sending', 'cleared') then return array['uncertain', '1']; end if;
+  if v_entry.state not in ('sending', 'cleared', 'scheduled') then return array['uncertain', '1']; end if;
   if v_entry.state = 'sending' then
     if v_entry.call_id = v_call then
       perform zia.keep_permit(v_call, v_now + v_lease_ms);
@@ -288,6 +301,7 @@ begin
   v_orphan := zia.orphan_for(v_key, a -> 'forms');
   if (v_orphan.orphan).id is not null then
     v_orphan.is_held := v_orphan.is_held or (a ->> 'choice')::boolean;
+    perform zia.leave_earlier(v_entry);
     insert into zia.ledger (key, state, call_id, sent_at, sends, reason, sent)
       values (v_key, case when v_orphan.is_held then 'held' else 'uncertain' end, 'orphan.' || (v_orphan.orphan).id,
         (v_orphan.orphan).created_at, 1,
@@ -316,6 +330,7 @@ begin
   v_refused := zia.start_call(v_now, v_call, (a ->> 'callsPerSecond')::double precision, v_places, v_lease_ms,
     (a ->> 'slotMs')::double precision);
   if v_refused is not null then return v_refused; end if;
+  perform zia.leave_earlier(v_entry);
   insert into zia.ledger (key, state, call_id, sent_at, sends, sent)
     values (v_key, 'sending', v_call, floor(v_now), 1, a ->> 'sent')
     on conflict (key) do update set state = 'sending', call_id = excluded.call_id, sent_at = excluded.sent_at,
@@ -754,6 +769,9 @@ begin
   if not found then return array['0']; end if;
   if args[3] <> '' then
     insert into zia.result values (args[1], args[3]) on conflict (key) do update set data = excluded.data;
+  elsif args[2] in ('COMPLETED', 'DATA_NOT_FOUND') then
+    -- What an earlier enrichment of the row found is kept until Zoho has said something else.
+    delete from zia.result where key = args[1];
   end if;
   delete from zia.pending where key = args[1];
   if found then update zia.gauge set pending = pending - 1; end if;

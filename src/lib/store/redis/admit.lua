@@ -29,6 +29,20 @@ local function ceiling_for(now, control, keep)
   return 'reserve', is_final and '' or text(SPENT_WAIT_MS)
 end
 
+-- A row whose result is older than was asked for is as one that was never sent.
+local function is_to_refresh(entry, before)
+  if not before or (entry.final ~= 'COMPLETED' and entry.final ~= 'DATA_NOT_FOUND') then return false end
+  return (tonumber(entry.finished_at) or before) < before
+end
+
+-- Its id stays owned, and its result until the next one comes.
+local function leave_earlier(key, entry)
+  if not entry or entry.state ~= 'scheduled' then return end
+  if entry.id ~= '' then note_past(key, entry.id) end
+  redis.call('ZREM', base .. ':enriched', key)
+  redis.call('ZREM', base .. ':notfound', key)
+end
+
 local a = cjson.decode(ARGV[1])
 local key, call = a.key, a.callId
 local now = clock()
@@ -36,11 +50,11 @@ local entry = read_entry(key)
 local control, control_json = read_control()
 
 if entry then
-  if entry.state == 'scheduled' then return { 'scheduled', entry.id } end
+  if entry.state == 'scheduled' and not is_to_refresh(entry, number_or(a.refreshBefore, nil)) then return { 'scheduled', entry.id } end
   if entry.state == 'uncertain' then return { 'uncertain', '0' } end
   if entry.state == 'held' then return { 'uncertain', '1' } end
   -- Unreadable, or of a newer version: it may have been sent.
-  if entry.state ~= 'sending' and entry.state ~= 'cleared' then return { 'uncertain', '1' } end
+  if entry.state ~= 'sending' and entry.state ~= 'cleared' and entry.state ~= 'scheduled' then return { 'uncertain', '1' } end
   if entry.state == 'sending' then
     if entry.call == call then
       redis.call('ZADD', inflight, text(now + a.leaseMs), call)
@@ -66,6 +80,7 @@ end
 local orphan, held = orphan_for(key, a.forms)
 if orphan then
   held = held or a.choice
+  leave_earlier(key, entry)
   write_entry(key, {
     state = held and 'held' or 'uncertain', call = 'orphan.' .. orphan.id, sent_at = tonumber(orphan.created_at),
     sends = entry and entry.sends or 1, id = '', scheduled_at = '',
@@ -91,6 +106,7 @@ local refused = start_call(now, call, a.callsPerSecond, permits, a.leaseMs, numb
 if refused then return refused end
 local sends = entry and entry.sends + 1 or 1
 local sent_at = math.floor(now)
+leave_earlier(key, entry)
 write_entry(key, {
   state = 'sending', call = call, sent_at = sent_at, sends = sends,
   id = '', scheduled_at = '', reason = '', sent = a.sent, notes = '',

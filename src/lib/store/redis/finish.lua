@@ -10,7 +10,9 @@ if entry.final == status then return { '1' } end
 if entry.final ~= '' and entry.final ~= 'UNFINISHED' then return { '0' } end
 entry.final, entry.finished_at = status, whole(math.floor(clock()))
 write_entry(key, entry)
-if data ~= '' then redis.call('HSET', results, key, data) end
+-- What an earlier enrichment of the row found is kept until Zoho has said something else.
+if data ~= '' then redis.call('HSET', results, key, data)
+elseif status == 'COMPLETED' or status == 'DATA_NOT_FOUND' then redis.call('HDEL', results, key) end
 redis.call('ZREM', pending, key)
 note_end(key, entry)
 return { '1' }
