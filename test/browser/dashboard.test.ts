@@ -225,6 +225,8 @@ describe('the dashboard in a browser', () => {
       await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
       await tabTo(page, 'Send to Zia …');
       await page.keyboard.press('Enter');
+      // The dialog comes with a page of its own.
+      await page.getByRole('dialog', { name: 'Send 2 rows to Zia?' }).waitFor();
       await tabTo(page, 'Send 2 rows');
       await page.keyboard.press('Enter');
       await page.getByText('2 rows queued.').waitFor();
