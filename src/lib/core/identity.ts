@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IdentityKey } from './ids.js';
 import { keyEmail, keyName, keyWebsite } from './key-form.js';
 import type { Row } from './row.js';
@@ -17,7 +17,7 @@ export function identityKey(row: Row): IdentityKey {
   const { module, recordId, name, email, website } = keyForm(row);
   // JSON of a list of fixed length: quotes and escapes keep every two different rows apart, null keeps absent fields in place.
   const text = JSON.stringify([module, recordId, name, email, website]);
-  const digest = createHash('sha256').update(text).digest();
+  const digest = hash('sha256', text, 'buffer');
   return (KEY_VERSION + digest.toString('base64url', 0, KEY_BYTES)) as IdentityKey; // the only maker of the brand
 }
 

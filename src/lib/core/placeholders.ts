@@ -111,7 +111,7 @@ const WORDS = new Set([
 
 /** Whether a whole value stands for nothing, however it is spelled: `N/A`, `(blank)`, `- none -`, `N.A.`, `#REF!`. */
 export function isPlaceholderValue(value: string): boolean {
-  if (value.length > MAX_FOOTER_LENGTH) return false;
+  if (value.length > MAX_FOOTER_LENGTH || beginsLikeNone(value)) return false;
   const plain = value
     .normalize('NFKC')
     .toLowerCase()
@@ -121,6 +121,21 @@ export function isPlaceholderValue(value: string): boolean {
 }
 
 const MAX_FOOTER_LENGTH = 200;
+
+const FIRST_WORD = /[a-z#&/]+/i;
+const firstWordOf = (text: string) => FIRST_WORD.exec(text)?.[0].toLowerCase() ?? '';
+const FIRST_WORDS = new Set([
+  ...PLACEHOLDER_VALUES.map(firstWordOf),
+  ...listed('test, tests, dummy, count, sum, total, totals, grand, record, records, page, seite, pagina, blad'),
+  ...listed('report, list, file, generated, created, printed, exported, subtotal, subtotals, sub, zwischensumme, sous'),
+  ...listed('number, filtered, gefiltert, anzahl, as, stand, copyright'),
+]);
+const PLAIN_ASCII = /^[ -~]*$/;
+
+/** Whether its first word tells that a value is no placeholder, as that of nearly every name does. */
+function beginsLikeNone(value: string): boolean {
+  return PLAIN_ASCII.test(value) && !FIRST_WORDS.has(firstWordOf(value));
+}
 
 /** Whether a web address names no company: `test.com`, `none.none`. */
 export function isPlaceholderWebsite(website: string): boolean {
@@ -149,7 +164,9 @@ export function isPlaceholderEmail(email: string): boolean {
 }
 
 function isPlaceholderHost(host: string): boolean {
-  return HOSTS.has(host) || (host.includes('.') && host.split('.').every((label) => WORDS.has(label)));
+  if (HOSTS.has(host)) return true;
+  const dot = host.indexOf('.');
+  return dot !== -1 && WORDS.has(host.slice(0, dot)) && host.split('.').every((label) => WORDS.has(label));
 }
 
 function isWord(text: string): boolean {

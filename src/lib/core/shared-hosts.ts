@@ -63,8 +63,8 @@ export const MAIL_NAMES: readonly string[] = ['hotmail', 'yahoo', 'gmx'];
 
 const [everywhere, exactly] = [new Set<string>(), new Set<string>()];
 for (const entry of SHARED_HOSTS) (entry.startsWith('=') ? exactly : everywhere).add(entry.replace('=', ''));
-const names = new Set(SHARED_NAMES);
-const mailNames = new Set(MAIL_NAMES);
+const names = asLabels(SHARED_NAMES);
+const mailNames = asLabels(MAIL_NAMES);
 
 /**
  * Whether a web address is a page on a host of others: a social network, a link shortener, a map, a directory or a mail
@@ -74,11 +74,7 @@ export function isSharedWebsite(website: string, name: string | undefined): bool
   const host = partsOf(website.toLowerCase())
     .host.replace(/\.$/, '')
     .replace(/^www\./, '');
-  const isShared =
-    exactly.has(host) ||
-    parentsOf(host).some((parent) => everywhere.has(parent)) ||
-    bearsOneOf(names, host) ||
-    isMailHost(host);
+  const isShared = exactly.has(host) || isUnder(host) || bearsOneOf(names, host) || isMailHost(host);
   return isShared && !isOwnHost(host, name, true);
 }
 
@@ -97,16 +93,29 @@ function isMailHost(host: string): boolean {
   return mailHosts.has(host) || bearsOneOf(mailNames, host);
 }
 
-/** `a.b.c`, `b.c` of `a.b.c`. */
-function parentsOf(host: string): readonly string[] {
-  const labels = host.split('.');
-  return labels.slice(0, -1).map((_, at) => labels.slice(at).join('.'));
+/** Whether the host, or one above it, is shared: `a.b.c`, `b.c` of `a.b.c`. */
+function isUnder(host: string): boolean {
+  for (let at = 0; ; ) {
+    if (everywhere.has(host.slice(at))) return true;
+    const dot = host.indexOf('.', at);
+    if (dot === -1) return false;
+    at = dot + 1;
+  }
 }
 
 /** Whether the name of the host under its public suffix is one of these. */
-function bearsOneOf(wanted: ReadonlySet<string>, host: string): boolean {
-  if (!host.split('.').some((label) => wanted.has(label))) return false;
-  return wanted.has(getDomainWithoutSuffix(host) ?? '');
+function bearsOneOf({ among, wanted }: Labels, host: string): boolean {
+  return among.test(host) && wanted.has(getDomainWithoutSuffix(host) ?? '');
+}
+
+interface Labels {
+  readonly wanted: ReadonlySet<string>;
+  /** Finds one of them among the labels of a host. */
+  readonly among: RegExp;
+}
+
+function asLabels(wanted: readonly string[]): Labels {
+  return { wanted: new Set(wanted), among: new RegExp(`(?:^|\\.)(?:${wanted.join('|')})(?:\\.|$)`) };
 }
 
 /** A page of `Google Cloud` may be on google.com; an address of `Orange County Plumbing` at orange.fr says nothing. */

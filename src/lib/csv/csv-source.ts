@@ -271,7 +271,9 @@ class OpenCsv implements CsvSource {
       const own = cells[index] ?? [];
       const { lineNumber, raw, damaged } = record;
       const problem = this.#problemOf(record, own);
-      return { lineNumber, cells: own, raw, damaged, ...(problem !== null && { problem }) };
+      return problem === null
+        ? { lineNumber, cells: own, raw, damaged }
+        : { lineNumber, cells: own, raw, damaged, problem };
     });
   }
 }

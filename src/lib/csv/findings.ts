@@ -38,7 +38,8 @@ export function createFindings(source: CsvSource, { columns, findings }: ColumnC
       const cell = cells[columns[field] ?? -1] ?? '';
       if (cell === '' || cell.trim() === '') continue;
       count.filled += 1;
-      const problem = parsed.notes?.find((note) => note.field === field)?.problem;
+      if (parsed.notes === undefined || parsed.notes.length === 0) continue;
+      const problem = parsed.notes.find((note) => note.field === field)?.problem;
       if (problem !== undefined && !TOLD_APART.includes(problem)) noteLine(count.untold, lineNumber);
       if (problem !== undefined) noteLine(count.useless, lineNumber);
     }

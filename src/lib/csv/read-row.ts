@@ -22,10 +22,10 @@ export interface RowReaderOptions {
 /** What a record amounts to in these columns, on its own. */
 export function readRow(record: CsvRecord, { columns, module, keep }: RowReaderOptions): FileRow {
   const { problem, lineNumber, cells, raw, damaged } = record;
-  const own = { lineNumber, cells, raw, damaged, ...(problem !== undefined && { problem }) };
-  if (problem !== undefined) return { ...own, parsed: { ok: false, ...problem } };
+  if (problem !== undefined) return { lineNumber, cells, raw, damaged, problem, parsed: { ok: false, ...problem } };
   const parsed = parseRow(candidateOf(cells, columns, module), { keep });
-  return parsed.ok ? { ...own, parsed, key: identityKey(parsed.row) } : { ...own, parsed };
+  if (!parsed.ok) return { lineNumber, cells, raw, damaged, parsed };
+  return { lineNumber, cells, raw, damaged, parsed, key: identityKey(parsed.row) };
 }
 
 function candidateOf(cells: readonly string[], columns: ColumnMapping, module: string): Candidate {
