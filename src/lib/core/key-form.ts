@@ -2,8 +2,12 @@ import { asciiHost, partsOf } from './web-address.js';
 
 /** A name in key form: NFKC, runs of spaces as one, lower case. */
 export function keyName(name: string): string {
+  if (IN_FORM.test(name)) return name.toLowerCase();
   return name.normalize('NFKC').replace(/\s+/gu, ' ').trim().toLowerCase();
 }
+
+/** ASCII with single spaces, as nearly every name is. */
+const IN_FORM = /^[!-~]+(?: [!-~]+)*$/;
 
 /** An email address in key form: lower case. */
 export function keyEmail(email: string): string {

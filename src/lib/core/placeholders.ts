@@ -170,5 +170,5 @@ function isPlaceholderHost(host: string): boolean {
 }
 
 function isWord(text: string): boolean {
-  return WORDS.has(text) || /^\p{L}$/u.test(text);
+  return WORDS.has(text) || (text.length <= 2 && /^\p{L}$/u.test(text));
 }

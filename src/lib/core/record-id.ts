@@ -8,7 +8,7 @@ const EXPONENT_FORM = /^\d[.,]?\d*e\+?\d+$/i;
 
 /** The digits of a record id, '' when there is none, null when it is none of Zoho's. */
 export function parseRecordId(value: unknown): string | null {
-  if (value === undefined || value === null) return '';
+  if (value === undefined || value === null || value === '') return '';
   if (typeof value !== 'string') return null;
   const text = unquoted(withoutMarks(value));
   if (text === '') return '';

@@ -29,12 +29,15 @@ export function readRow(record: CsvRecord, { columns, module, keep }: RowReaderO
 }
 
 function candidateOf(cells: readonly string[], columns: ColumnMapping, module: string): Candidate {
-  const cell = (index: number | undefined) => (index === undefined ? '' : (cells[index] ?? ''));
   return {
     module,
-    recordId: cell(columns.recordId),
-    name: cell(columns.name),
-    email: cell(columns.email),
-    website: cell(columns.website),
+    recordId: cellAt(cells, columns.recordId),
+    name: cellAt(cells, columns.name),
+    email: cellAt(cells, columns.email),
+    website: cellAt(cells, columns.website),
   };
+}
+
+function cellAt(cells: readonly string[], index: number | undefined): string {
+  return index === undefined ? '' : (cells[index] ?? '');
 }
