@@ -62,6 +62,8 @@ export interface WorkSettings {
   readonly keepAllowance: number;
   /** After LIMIT_EXCEEDED the fleet resumes by itself after so long; 0 is never. */
   readonly resumeAfterLimitMs: number;
+  /** Values of rows that finished longer ago are removed; 0 keeps them for good. */
+  readonly keepResultsMs: number;
   /** Logos and long texts of results are kept too. */
   readonly keepLargeResults: boolean;
 }
@@ -223,6 +225,7 @@ function workOf(values: Variables): WorkSettings {
     resultMaxAgeHours: values.ZIA_RESULT_MAX_AGE_HOURS,
     keepAllowance: values.ZIA_KEEP_ALLOWANCE,
     resumeAfterLimitMs: values.ZIA_RESUME_AFTER_LIMIT_HOURS * 3_600_000,
+    keepResultsMs: values.ZIA_KEEP_RESULTS_DAYS * 86_400_000,
     keepLargeResults: values.ZIA_RESULT_KEEP_LARGE === 'yes',
   };
 }

@@ -1,6 +1,6 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
-import { aliasesOf, fitOf, traitsOf } from '../lib/core/other-columns.js';
+import { aliasesOf, fitOf, traitsOf, traitsOfEntry } from '../lib/core/other-columns.js';
 import { echoForms } from '../lib/core/reconcile.js';
 import { createPaidRows, type KeyedRow, keysUnder, type PaidRows } from '../lib/csv/paid-rows.js';
 import { type QueuedAs, readOtherUses } from '../lib/csv/queued-as.js';
@@ -80,7 +80,7 @@ async function fittingKeys(rows: readonly SentFields[], store: Engine['store']):
   for (const own of traits) {
     for (const key of aliasesOf(own).flatMap((alias) => owners.get(alias) ?? [])) {
       const entry = entries.get(key);
-      if (entry !== undefined && fitOf(own, traitsOf(entry.sent)) === 'sure') keys.add(key);
+      if (entry !== undefined && fitOf(own, traitsOfEntry(entry)) === 'sure') keys.add(key);
     }
   }
   return [...keys];

@@ -1,6 +1,6 @@
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
-import { aliasesOf, traitsOf } from '../lib/core/other-columns.js';
+import { aliasesOf, traitsOf, traitsOfEntry } from '../lib/core/other-columns.js';
 import type { Forgetting } from '../lib/store/erasure.js';
 import type { Store } from '../lib/store/store.js';
 
@@ -46,8 +46,9 @@ export async function createForgetting(store: Ledger, { olderThanMs, dryRun }: F
     const entries = await store.entries([...rows.keys()]);
     const aliases = new Map(
       [...rows].map(([key, values]) => {
-        const sent = entries.get(key)?.sent;
-        const all = [...values, ...(sent === undefined ? [] : [sent])].flatMap((fields) => aliasesOf(traitsOf(fields)));
+        const entry = entries.get(key);
+        const traits = [...values.map(traitsOf), ...(entry === undefined ? [] : [traitsOfEntry(entry)])];
+        const all = traits.flatMap(aliasesOf);
         return [key, [...new Set(all)]];
       }),
     );

@@ -103,7 +103,8 @@ function resultOf({ finalStatus }: LedgerEntry): Finding {
 const HOUR_MS = 3_600_000;
 
 function entryNotes(entry: LedgerEntry, data: RowRecords['data']): readonly string[] {
-  const { finalStatus, finishedAtMs, scheduledAtMs, enrichmentId } = entry;
+  const { finalStatus, finishedAtMs, scheduledAtMs, enrichmentId, traits } = entry;
+  if (finalStatus === 'COMPLETED' && traits !== undefined) return ['result removed'];
   if (finalStatus === 'COMPLETED' && data === null)
     return ['Zoho finished this row, and gave no data that can be kept: none, of an unknown form, or more than 10 MB'];
   if (finalStatus !== 'UNFINISHED') return [];

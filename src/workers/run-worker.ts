@@ -38,6 +38,8 @@ export interface WorkerSettings {
   readonly resultMaxAgeHours: number;
   /** Keep logos and long texts of results too; default false. */
   readonly keepLargeResults?: boolean;
+  /** Default 0: results are kept for good. */
+  readonly keepResultsMs?: number;
   /** After LIMIT_EXCEEDED the fleet resumes by itself after so long; 0, the default, is never. */
   readonly resumeAfterLimitMs?: number;
   /** Time for calls in flight to finish after `stopSignal`; then the worker ends anyway. */

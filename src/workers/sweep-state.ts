@@ -15,4 +15,6 @@ export interface SweepSettings {
   readonly timing: Timing;
   /** What happens to a row that was looked up and not found: sent again, or left to a person. */
   readonly onUncertain: 'resend' | 'hold';
+  /** Values of rows that finished longer ago are removed; 0, or absent, keeps them for good. */
+  readonly keepResultsMs?: number | undefined;
 }

@@ -4,6 +4,7 @@ import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
 import { type CollectSettings, createCollector } from './collect.js';
+import { createResultKeeper } from './keep-results.js';
 import { createEnrichmentList } from './list-enrichments.js';
 import { createHistoryLook } from './lost-history.js';
 import { createReconciler } from './reconcile.js';
@@ -39,6 +40,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   const reconciler = createReconciler({ ...deps, document, look });
   const lookForLost = createHistoryLook({ ...deps, store: engine.store, look, document, timing, goOn: stillLeads });
   const collector = createCollector({ ...deps, signal });
+  const keeper = createResultKeeper({ store: engine.store, keepMs: settings.keepResultsMs ?? 0, log });
   const lookUps = createPauses(timing);
   const results = createPauses(timing);
   let waitMs = timing.sweepEveryMs;
@@ -62,6 +64,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
       return timing.serverEveryMs;
     }
     await engine.store.expireClaims(timing.claimLostAfterMs, EXPIRED_CLAIMS_AT_ONCE);
+    if (keeper.isDue() && (await leads())) await keeper.step();
     const ledger = await engine.store.counts();
     if (ledger.uncertain + ledger.pending === 0) return timing.sweepEveryMs;
     if (!(await leads())) {

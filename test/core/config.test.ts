@@ -34,6 +34,7 @@ describe('an empty environment', () => {
         onUncertain: 'resend',
         resultPollMs: 30_000,
         keepAllowance: 0,
+        keepResultsMs: 0,
         resumeAfterLimitMs: 0,
         resultMaxAgeHours: 72,
         keepLargeResults: false,

@@ -180,6 +180,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         }),
     ],
   ),
+  fc.tuple(fc.constantFrom('enriched', 'notfound'), fc.constantFrom(0, 9e15)).map(
+    ([index, beforeMs]): Step => [
+      `remove values ${index} ${beforeMs}`,
+      async (s) => {
+        const due = await s.finishedBetween(index as 'enriched', { fromMs: 0, beforeMs, limit: 10_000 });
+        const mine = new Map([...due].filter(([k]) => k.endsWith(`.${runs}`)));
+        return [sorted(mine), await s.removeValues(mine)];
+      },
+    ],
+  ),
   fc.tuple(key, id).map(([k, i]): Step => [`reopen ${k} ${i}`, (s) => s.reopen(own(k), own(i))]),
   fc
     .tuple(fc.array(key, { minLength: 1, maxLength: 2 }), fc.boolean(), fc.constantFrom(undefined, 0, 9e15))

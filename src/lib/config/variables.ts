@@ -164,6 +164,11 @@ export const SCHEMA = z.object({
     'After LIMIT_EXCEEDED, hours until the workers try again by themselves, one row first; after RESERVE_REACHED they ask Zoho what is left. 0 is never.',
     UNATTENDED,
   ),
+  ZIA_KEEP_RESULTS_DAYS: about(
+    amount(36_500).default(0),
+    'Days after which what was sent for a finished row, and what Zia found, is removed; the row stays known and is not paid for again. 0 keeps it for good.',
+    UNATTENDED,
+  ),
   ZIA_NOTIFY_URL: about(
     webhook().optional(),
     'Webhook that is told of stops and ends: Slack, Mattermost, Google Chat, Zoho Cliq or your own.',

@@ -23,6 +23,13 @@ export type FinalStatus = (typeof FINAL_STATUSES)[number];
 /** What Zoho found about an organization, as it answered, without what is too large to keep. */
 export type EnrichedData = Readonly<Record<string, unknown>>;
 
+/** Short digests of a row's name and website in the form of the identity key, and its record id; empty where it has none. */
+export interface Traits {
+  readonly name: string;
+  readonly website: string;
+  readonly recordId: string;
+}
+
 export interface LedgerEntry {
   readonly state: LedgerState;
   /** Call id of the latest claim. */
@@ -38,6 +45,8 @@ export interface LedgerEntry {
   readonly scheduledAtMs?: number;
   /** Why it is uncertain or held (a code), for people. */
   readonly reason?: string;
+  /** Of a row whose values were removed in time: what still tells it from others. `sent` then has its module alone. */
+  readonly traits?: Traits;
   /** Remarks for the export, such as a field Zoho refused and the row went without. */
   readonly notes?: readonly string[];
   /** Present once the result was collected, or given up. */

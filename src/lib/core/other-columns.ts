@@ -1,21 +1,17 @@
 import { hash } from 'node:crypto';
 import { keyForm } from './identity.js';
-import type { SentFields } from './ledger.js';
+import type { LedgerEntry, SentFields, Traits } from './ledger.js';
 
-/**
- * What tells whether two rows are one purchase although their columns differ: short digests of name and website in the form
- * of the identity key, the module in each, and the record id. Empty where a row has none. The email is no part of it.
- */
-export interface Traits {
-  readonly name: string;
-  readonly website: string;
-  readonly recordId: string;
-}
+export type { Traits };
 
 /** Nine bytes: two of a million rows share a digest about once in ten billion files. */
 const DIGEST_CHARACTERS = 12;
 
-/** Of a row, or of the values sent for one. */
+/**
+ * What tells whether two rows are one purchase although their columns differ: short digests of name and website in the form
+ * of the identity key, the module in each, and the record id. Empty where a row has none. The email is no part of it.
+ * Of a row, or of the values sent for one.
+ */
 export function traitsOf(fields: SentFields): Traits {
   const { module, recordId, name, website } = keyForm(fields);
   const digest = (kind: string, value: string | null) =>
@@ -23,6 +19,11 @@ export function traitsOf(fields: SentFields): Traits {
       ? ''
       : hash('sha256', JSON.stringify([kind, module, value]), 'base64url').slice(0, DIGEST_CHARACTERS);
   return { name: digest('name', name), website: digest('website', website), recordId: digest('record id', recordId) };
+}
+
+/** Of a ledger entry, also when its values were removed. */
+export function traitsOfEntry({ traits, sent }: Pick<LedgerEntry, 'traits' | 'sent'>): Traits {
+  return traits ?? traitsOf(sent);
 }
 
 /** `--one-per`: of the rows that share it, one is sent. */

@@ -1,6 +1,6 @@
 import type { IdentityKey } from '../core/ids.js';
 import type { LedgerEntry } from '../core/ledger.js';
-import { aliasesOf, fitOf, type Traits, traitsOf } from '../core/other-columns.js';
+import { aliasesOf, fitOf, type Traits, traitsOf, traitsOfEntry } from '../core/other-columns.js';
 import type { Engine } from '../engine/engine.js';
 import { type HasSeveral, namesOfSeveral } from './names-of-several.js';
 import { type QueuedAs, readOtherUses } from './queued-as.js';
@@ -125,7 +125,7 @@ async function addFitting(
 }
 
 function candidate(own: Traits, key: IdentityKey, entry: LedgerEntry) {
-  const traits = traitsOf(entry.sent);
+  const traits = traitsOfEntry(entry);
   return { key, entry, traits, fit: fitOf(own, traits) };
 }
 
@@ -146,13 +146,13 @@ async function addQueued(otherKeys: OtherKeys, engine: PaidRowsOptions['engine']
 }
 
 function sent(row: KeyedRow, key: IdentityKey, entry: LedgerEntry): Elsewhere {
-  const gotRecordId = recordIdOf(row) !== undefined && entry.sent.recordId === undefined;
+  const gotRecordId = recordIdOf(row) !== undefined && traitsOfEntry(entry).recordId === '';
   return { kind: 'sent', key, entry, gotRecordId };
 }
 
-function haveTwoRecordIds(row: KeyedRow, { sent: { recordId } }: LedgerEntry): boolean {
-  const own = recordIdOf(row);
-  return own !== undefined && recordId !== undefined && own !== recordId;
+function haveTwoRecordIds(row: KeyedRow, entry: LedgerEntry): boolean {
+  const [own, paid] = [traitsOfRow(row).recordId, traitsOfEntry(entry).recordId];
+  return own !== '' && paid !== '' && own !== paid;
 }
 
 function recordIdOf({ parsed }: KeyedRow): string | undefined {

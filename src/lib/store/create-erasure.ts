@@ -1,8 +1,10 @@
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import { traitsOf } from '../core/other-columns.js';
+import { sentText } from './entry-line.js';
 import type { Erasure, Forgetting } from './erasure.js';
 import { lookUp } from './look-up.js';
 import type { Operations } from './operations.js';
-import { orphanOf } from './replies.js';
+import { entriesOf, orphanOf } from './replies.js';
 
 /** Rows forgotten in one round trip. */
 const CHUNK = 250;
@@ -10,6 +12,17 @@ const CHUNK = 250;
 export function createErasure(operations: Operations, queue: string): Erasure {
   const run = operations.run.bind(operations);
   return {
+    finishedBetween: async (index, { fromMs, beforeMs, limit }) =>
+      entriesOf(await run('finished-between', [index, String(fromMs), String(beforeMs), String(limit)])),
+    removeValues: async (entries) => {
+      const args = [...entries].flatMap(([key, { enrichmentId = '', sent, traits }]) => [
+        key,
+        enrichmentId,
+        sentText({ module: sent.module }, traits ?? traitsOf(sent)),
+      ]);
+      const reply = await run('remove-values', [queue, ...args]);
+      return reply.filter((done) => done === '1').length;
+    },
     orphansLike: async (forms) => {
       const found = new Map<string, readonly EnrichmentId[]>();
       for await (const [form, ids] of lookUp(operations, 'orphans-like', forms)) {

@@ -1,7 +1,7 @@
 import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../core/ledger.js';
-import { aliasesOf, traitsOf } from '../core/other-columns.js';
+import { aliasesOf, traitsOf, traitsOfEntry } from '../core/other-columns.js';
 import { echoForms, type Orphan } from '../core/reconcile.js';
 import { createErasure } from './create-erasure.js';
 import { entryFields, parseEntryLine } from './entry-line.js';
@@ -120,7 +120,12 @@ export function createStore(operations: Operations, queue: string): Store {
         const chunk = all.slice(at, at + IMPORT_CHUNK);
         const args = chunk.flatMap(([key, entry]) => {
           const data = results.get(key);
-          return [key, ...entryFields(entry), data === undefined ? '' : JSON.stringify(data), aliasText(entry.sent)];
+          return [
+            key,
+            ...entryFields(entry),
+            data === undefined ? '' : JSON.stringify(data),
+            aliasesOf(traitsOfEntry(entry)).join(' '),
+          ];
         });
         const reply = await run('import', args);
         // One verdict an entry, by the script.

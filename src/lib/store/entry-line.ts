@@ -1,5 +1,5 @@
 import type { EnrichmentId } from '../core/ids.js';
-import { FINAL_STATUSES, type LedgerEntry, type LedgerState, type SentFields } from '../core/ledger.js';
+import { FINAL_STATUSES, type LedgerEntry, type LedgerState, type SentFields, type Traits } from '../core/ledger.js';
 
 const STATES: ReadonlySet<string> = new Set<LedgerState>(['sending', 'uncertain', 'held', 'cleared', 'scheduled']);
 
@@ -37,7 +37,7 @@ export function parseEntryLine(line: string): LedgerEntry {
     sentAtMs: Number(sentAt) || 0,
     sends: Number(sends) || 1,
     // Only our own scripts write these two: what `admit` and `settle` were given.
-    sent: (parsed(sent) ?? NOTHING_SENT) as SentFields,
+    ...sentOf(sent),
     ...(enrichmentId ? { enrichmentId: enrichmentId as EnrichmentId } : {}),
     ...(scheduledAt ? { scheduledAtMs: Number(scheduledAt) } : {}),
     ...(reason ? { reason } : {}),
@@ -45,6 +45,17 @@ export function parseEntryLine(line: string): LedgerEntry {
     ...(finalStatus ? { finalStatus } : {}),
     ...(finishedAt ? { finishedAtMs: Number(finishedAt) } : {}),
   };
+}
+
+/** Written by `sentText`. */
+function sentOf(json: string): Pick<LedgerEntry, 'sent' | 'traits'> {
+  const { digests, ...sent } = (parsed(json) ?? NOTHING_SENT) as SentFields & { readonly digests?: Traits };
+  return digests === undefined ? { sent } : { sent, traits: digests };
+}
+
+/** The fields sent as an entry line has them. */
+export function sentText(sent: SentFields, traits: Traits | undefined): string {
+  return JSON.stringify(traits === undefined ? sent : { ...sent, digests: traits });
 }
 
 function parsed(json: string): unknown {
@@ -58,7 +69,7 @@ function parsed(json: string): unknown {
 /** The eleven fields of an entry line, in its order. */
 export function entryFields(entry: LedgerEntry): readonly string[] {
   const { state, callId, sentAtMs, sends, enrichmentId = '', scheduledAtMs, reason = '', sent, notes = [] } = entry;
-  const { finalStatus = '', finishedAtMs } = entry;
+  const { finalStatus = '', finishedAtMs, traits } = entry;
   return [
     state,
     callId,
@@ -67,7 +78,7 @@ export function entryFields(entry: LedgerEntry): readonly string[] {
     enrichmentId,
     scheduledAtMs === undefined ? '' : String(scheduledAtMs),
     reason,
-    JSON.stringify(sent),
+    sentText(sent, traits),
     notes.length === 0 ? '' : JSON.stringify(notes),
     finalStatus,
     finishedAtMs === undefined ? '' : String(finishedAtMs),

@@ -1,4 +1,5 @@
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import type { LedgerEntry } from '../core/ledger.js';
 import type { Orphan } from '../core/reconcile.js';
 
 /**
@@ -9,6 +10,16 @@ export type Forgetting = 'forgotten' | 'open' | 'kept' | 'absent';
 
 /** What takes values out of the store. */
 export interface Erasure {
+  /** Rows that Zoho finished in this time, store clock, the earliest first. */
+  finishedBetween(
+    index: 'enriched' | 'notfound',
+    options: { readonly fromMs: number; readonly beforeMs: number; readonly limit: number },
+  ): Promise<ReadonlyMap<IdentityKey, LedgerEntry>>;
+  /**
+   * Removes what was sent for finished rows and what Zia found; key, id, status and times stay, and what tells the row from
+   * others. Returns how many; a row that was sent again since keeps its values. Repeating it is safe.
+   */
+  removeValues(entries: ReadonlyMap<IdentityKey, LedgerEntry>): Promise<number>;
   /** The orphans of these forms, see `core/reconcile.ts`; forms without one are absent. */
   orphansLike(forms: readonly string[]): Promise<ReadonlyMap<string, readonly EnrichmentId[]>>;
   /** One page of all orphans, as `scanLedger` has it. */

@@ -149,6 +149,7 @@ const ENTRY = z
       email: text.optional(),
       website: text.optional(),
     }),
+    traits: z.object({ name: text, website: text, recordId: text }).optional(),
     enrichmentId: text
       .regex(/^\d{1,19}$/)
       .transform((id) => id as EnrichmentId) // of the form just tested

@@ -39,6 +39,8 @@ export const OPERATIONS = [
   'scan-orphans',
   'forget',
   'forget-orphans',
+  'finished-between',
+  'remove-values',
   'read-document',
   'change-document',
 ] as const;

@@ -75,7 +75,8 @@ export type DocumentName =
   | 'pulled'
   | 'files'
   | 'limits'
-  | 'notices';
+  | 'notices'
+  | 'retention';
 
 export interface LedgerCounts {
   readonly scheduled: number;

@@ -613,6 +613,8 @@ begin
       else
         delete from zia.pending where key = v_key;
         if found then update zia.gauge set pending = pending - 1; end if;
+        -- It may have finished before the rows whose values are to be removed next.
+        delete from zia.document where name = 'retention';
       end if;
       if args[i + 12] <> '' then
         insert into zia.result values (v_key, args[i + 12]) on conflict (key) do update set data = excluded.data;
@@ -828,6 +830,33 @@ begin
   delete from zia.ledger where key = v_key;
   delete from zia.pending where key = v_key;
   if found then update zia.gauge set pending = pending - 1; end if;
+end $$;
+
+create or replace function zia.finished_between(args text[]) returns text[] language sql volatile as $$
+  select coalesce(array_agg(item order by n, part), '{}') from (
+    select row_number() over (order by finished_at, key) as n, key, zia.line(ledger) as line from zia.ledger
+    where final_status = case args[1] when 'enriched' then 'COMPLETED' else 'DATA_NOT_FOUND' end
+      and finished_at >= args[2]::double precision and finished_at < args[3]::double precision
+    order by finished_at, key limit args[4]::integer) found,
+  lateral (values (1, key), (2, line)) parts (part, item)
+$$;
+
+-- A row that was sent again since, or has no end, keeps its values.
+create or replace function zia.remove_values(args text[]) returns text[] language plpgsql as $$
+declare
+  v_reply text[] := '{}';
+begin
+  for i in 2 .. coalesce(cardinality(args), 0) by 3 loop
+    update zia.ledger set sent = args[i + 2]
+      where key = args[i] and state = 'scheduled' and enrichment_id = args[i + 1]
+        and final_status in ('COMPLETED', 'DATA_NOT_FOUND');
+    v_reply := v_reply || case when found then '1' else '0' end;
+    if found then
+      delete from zia.result where key = args[i];
+      delete from bullmq.job where queue = args[1] and id = args[i] and state::text in ('completed', 'failed');
+    end if;
+  end loop;
+  return v_reply;
 end $$;
 
 create or replace function zia.forget_orphans(args text[]) returns text[] language plpgsql as $$

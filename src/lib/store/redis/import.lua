@@ -41,6 +41,8 @@ local function import(key, given, result, entry_aliases)
       redis.call('ZREM', pending, key)
     end
     note_end(key, given)
+    -- It may have finished before the rows whose values are to be removed next.
+    if given.final ~= '' then redis.call('DEL', base .. ':document:retention') end
     if result ~= '' then redis.call('HSET', results, key, result) end
   end
   return entry and 'stronger' or 'added'

@@ -75,6 +75,11 @@ const KEYS_OF: Partial<Record<OperationName, (base: string, args: readonly strin
       queue,
       rows.filter((_, at) => at % 2 === 0),
     ),
+  'remove-values': (_base, [queue = '', ...rows]) =>
+    jobKeys(
+      queue,
+      rows.filter((_, at) => at % 3 === 0),
+    ),
 };
 
 function jobKeys(queue: string, keys: readonly string[]): readonly string[] {
