@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { INITIAL_CONTROL, stopped } from '../lib/core/control.js';
 import { type History, type HistoryLook, isSameLook, lookOver } from '../lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
-import type { LedgerEntry } from '../lib/core/ledger.js';
 import { isEchoOf, isEmptyEcho, type Orphan } from '../lib/core/reconcile.js';
 import { reserveForgotten } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
@@ -74,7 +73,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
     const unowned = listed.items.filter(
       ({ id, createdBy }) => !owners.has(id) && (createdBy === null || ours.size === 0 || ours.has(createdBy)),
     );
-    const isProven = unowned.length === 0 || (await proveEcho(owners));
+    const isProven = unowned.length === 0 || (await proveEcho(owners, unowned));
     if (typeof isProven !== 'boolean') return isProven;
     const sinceMs = (await history.read()).nowMs;
     let unproven = 0;
@@ -131,22 +130,39 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   }
 
   /** The positive control, made on the spot: does Zoho's echo of a known id equal what was sent? */
-  async function proveEcho(owners: ReadonlyMap<EnrichmentId, IdentityKey>): Promise<boolean | ListFailure> {
-    const comparable = (entries: Iterable<LedgerEntry>) =>
-      [...entries].flatMap(({ enrichmentId: id, sent }) =>
-        id === undefined || isEmptyEcho(sent) ? [] : [{ id, sent }],
-      );
-    const newest = [...new Set([...owners.values()].slice(0, CONTROLS_AMONG))];
-    const listed = comparable((await store.entries(newest)).values());
-    const known =
-      listed.length > 0 ? listed : comparable((await store.scanLedger(null, CONTROLS_AMONG)).entries.values());
+  async function proveEcho(
+    owners: ReadonlyMap<EnrichmentId, IdentityKey>,
+    unowned: readonly Listed[],
+  ): Promise<boolean | ListFailure> {
+    const listed = [...(await store.entries([...owners.values()].slice(0, CONTROLS))).values()];
+    const others = listed.length > 0 ? [] : (await store.scanLedger(null, CONTROLS_AMONG)).entries.values();
+    const known = [...listed, ...others].flatMap(({ enrichmentId: id, sent }) =>
+      id === undefined || isEmptyEcho(sent) ? [] : [{ id, sent }],
+    );
     for (const { id, sent } of known.slice(0, CONTROLS)) {
       const echoes = await deps.look.echoes([id], deps.goOn);
       if ('kind' in echoes) return echoes;
       const echo = echoes.get(id);
       if (echo && !isEmptyEcho(echo)) return isEchoOf(echo, sent);
     }
-    return false;
+    return proveByOpenClaim(unowned);
+  }
+
+  /**
+   * The control where no id is known yet, because a worker died with the very first rows on the wire: an echo that equals what
+   * an open claim sent.
+   */
+  async function proveByOpenClaim(unowned: readonly Listed[]): Promise<boolean | ListFailure> {
+    const [sending, uncertain] = await Promise.all([
+      store.sending(CONTROLS_AMONG),
+      store.uncertain({ held: false, limit: CONTROLS_AMONG }),
+    ]);
+    const open = [...sending.values(), ...uncertain.values()].filter(({ sent }) => !isEmptyEcho(sent));
+    if (open.length === 0) return false;
+    const ids = unowned.slice(0, CONTROLS_AMONG).map(({ id }) => id);
+    const echoes = await deps.look.echoes(ids, deps.goOn);
+    if ('kind' in echoes) return echoes;
+    return [...echoes.values()].some((echo) => echo !== null && open.some(({ sent }) => isEchoOf(echo, sent)));
   }
 
   async function refused(due: HistoryLook, { kind, code }: ListFailure): Promise<'looked' | 'unavailable'> {

@@ -166,7 +166,7 @@ async function outcome({ engine, sandbox }: ProcessFleet): Promise<Omit<Ending, 
 
 /** The worker's own way to Redis: it is frozen when the store's word is on its way to it. */
 async function viaTap(t: TestScope, point: Point, freeze: () => void): Promise<Record<string, string>> {
-  const word = { 'waiting for a slot': '$4\r\nwait\r\n', 'between claim and connect': '*5\r\n$2\r\ngo\r\n' }[
+  const word = { 'waiting for a slot': '$7\r\nnot-yet\r\n', 'between claim and connect': '$2\r\ngo\r\n' }[
     point as string
   ];
   if (word === undefined) return {};

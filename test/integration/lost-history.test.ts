@@ -336,6 +336,19 @@ describe('without the READ scope', () => {
 });
 
 describe('a restart that lost nothing', () => {
+  test('does not stop the fleet when the very first row is on the wire: its claim proves the echo', async () => {
+    const s = await redisScene('always', { faults: [{ kind: 'never-answer-after', on: 'post', share: 1, times: 1 }] });
+    await s.work({ settings: { ...slow, maxInFlight: 1, concurrency: 1 } });
+    await s.enqueue(goodRows(3));
+    await sent(s, 1);
+    const before = await history(s.engine);
+    await s.goBack();
+    await lookedSince(s.engine, before);
+    await isScheduled(s.engine, 3);
+    expect(summary(s)).toMatchObject({ accepted: 3, acceptedTwice: 0 });
+    expect((await s.engine.store.control.read()).value?.stop ?? null).toBeNull();
+  }, 60_000);
+
   test.each([
     ['', 0],
     [', also with answers under way', 2_800],
