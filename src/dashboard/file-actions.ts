@@ -6,6 +6,8 @@ import type { Engine } from '../lib/engine/engine.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
 import { type CancelReport, cancelRows } from '../producers/cancel-rows.js';
 import { type EnqueueReport, enqueueRows } from '../producers/csv-producer.js';
+import { forgetRows } from '../producers/forget-rows.js';
+import type { ForgetReport } from '../producers/forgetting.js';
 import { planRows } from '../producers/plan-file.js';
 import { type Plan, planWithin } from '../producers/plan-within.js';
 import type { RejectWriter } from '../producers/reject-writer.js';
@@ -39,6 +41,8 @@ export interface FileActions {
   rows(file: MappedFile, signal: AbortSignal, before?: FileRows): Promise<FileRows>;
   /** Takes the waiting rows out of the queue. */
   cancel(file: MappedFile, signal: AbortSignal): Promise<CancelReport>;
+  /** Erases what is known of the rows. */
+  forget(file: MappedFile, signal: AbortSignal): Promise<ForgetReport>;
   /** Writes the export to `out`: the rows with these outcomes, all when absent. */
   exportTo(file: MappedFile, out: string, signal: AbortSignal, only?: readonly RowStatus[]): Promise<void>;
   /** Writes the rejects to `out`; false, and no file, when nothing is rejected. */
@@ -80,6 +84,7 @@ export function createFileActions({ engine, work, allowance }: FileActionsOption
       withFile(file, (input) => enqueue({ ...input, mapFlags: file.mapFlags }, signal, onProgress, limit)),
     rows: (file, signal, before) => withFile(file, (input) => FileRows.read(input, signal, before)),
     cancel: (file, signal) => withFile(file, (input) => cancelRows({ ...input, signal })),
+    forget: (file, signal) => withFile(file, (input) => forgetRows({ ...input, signal, dryRun: false })),
     exportTo: (file, out, signal, only) =>
       withFile(file, async (input) => void (await exportFile({ ...input, out, signal, only }))),
     rejectsTo: (file, out, signal) => withFile(file, (input) => writeRejects({ ...input, out, signal })),

@@ -72,6 +72,7 @@ export function filePage(
       <div id="alarm" role="alert" data-poll="${base}/parts">${parts.alarm}</div>
       ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
       ${isSent(file) ? html`${progress} ${outcomes} ${columnsCard(file, frame)}` : html`${columnsCard(file, frame)} ${progress} ${outcomes}`}
+      ${frame.readOnly || preview.columns === null ? '' : forgetForm(base)}
       ${frame.readOnly || asks === null ? '' : sendDialog(file, frame, picture, asks)}`,
   );
 }
@@ -185,6 +186,17 @@ function outcomeTable(file: UploadedFile, { sample }: OverviewState, { readOnly 
 function cancelForm(waiting: number, { upload }: UploadedFile): Html {
   if (waiting === 0) return html``;
   return html`<form method="post" action="${filePath(upload.id)}/cancel" class="actions"><button>Take waiting rows out of the queue (${formatCount(waiting)})</button></form>`;
+}
+
+/** Outside of what is renewed: an open question stays open. */
+function forgetForm(base: string): Html {
+  return html`<section class="card" aria-labelledby="forget-title">
+      <h2 id="forget-title">Forget the rows</h2>
+      <details><summary>Erase what is known of this file’s rows …</summary>
+        <p>Their outcomes, what was sent and what Zia found are erased. It cannot be undone, and rows that are sent again cost an enrichment again. This upload, exports, logs and backups are not reached.</p>
+        <form method="post" action="${base}/forget" class="actions"><button>Forget the rows of this file</button></form>
+      </details>
+    </section>`;
 }
 
 function codesOf({ rows: counted, upload }: UploadedFile): Html {

@@ -114,8 +114,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
       return noted === null ? c.notFound() : c.html(missingFilePage(frame, picture, noted, shownMaxBytes));
     refresh(file);
     const asks = c.req.query('ask') === 'send' ? parseSendChoice(c.req.query()) : null;
-    const taken = Number(c.req.query('cancelled') ?? Number.NaN);
-    const notice = Number.isSafeInteger(taken) && taken >= 0 ? `${formatRows(taken)} taken out of the queue.` : null;
+    const notice = doneNotice(c.req.query());
     return c.html(filePage(file, frame, picture, { notice, asks }));
   });
 
@@ -172,6 +171,15 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     return c.redirect(`${filePath(file.upload.id)}?cancelled=${cancelled}`, 303);
   });
 
+  app.post('/:id/forget', viewOnly(frame), async (c) => {
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    const report = await cases.forget(file.upload.id);
+    if (report === null) return c.text('Wait until the rows are queued, then forget them.\n', 409);
+    const stay = report.left === 0 ? '' : `&left=${report.left}`;
+    return c.redirect(`${filePath(file.upload.id)}?forgotten=${report.forgotten}${stay}`, 303);
+  });
+
   app.post('/:id/plan', viewOnly(frame), async (c) => {
     const file = await openFile(c);
     if (file === null) return c.notFound();
@@ -226,6 +234,15 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
   app.route('/', fileRowRoutes({ ...options, openFile }));
 
   return app;
+}
+
+/** What was done, as the address after it tells. */
+function doneNotice({ cancelled, forgotten, left }: Readonly<Record<string, string>>): string | null {
+  const rows = (text: string | undefined) => (/^\d{1,9}$/.test(text ?? '') ? formatRows(Number(text)) : null);
+  if (rows(cancelled) !== null) return `${rows(cancelled)} taken out of the queue.`;
+  if (rows(forgotten) === null) return null;
+  const stay = rows(left) === null ? '' : ` ${rows(left)} left: being sent, or uncertain; forget again later.`;
+  return `${rows(forgotten)} forgotten.${stay}`;
 }
 
 /** What an export can be made for. */

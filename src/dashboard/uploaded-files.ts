@@ -5,6 +5,7 @@ import { AppError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { NotedFile } from '../lib/store/files.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
+import type { ForgetReport } from '../producers/forgetting.js';
 import type { Plan } from '../producers/plan-within.js';
 import type { FileRows } from '../reports/file-rows.js';
 import type { FileActions, MappedFile, OnProgress } from './file-actions.js';
@@ -75,6 +76,8 @@ export interface UploadedFiles {
   enqueue(id: string, mapping: string, limit?: number): 'started' | 'not-planned' | 'other-columns';
   /** Takes the waiting rows out of the queue and plans anew; how many they were. Null while rows are being queued. */
   cancel(id: string): Promise<number | null>;
+  /** Erases what is known of the rows and plans anew. Null while rows are being queued. */
+  forget(id: string): Promise<ForgetReport | null>;
   /** The rows as last counted; the first count is waited for, but not longer than this. Null while there is none. */
   rows(id: string, waitMs: number): Promise<FileRows | null>;
   /** Counts the rows again in the background, if that is due. */
@@ -333,6 +336,18 @@ export function createUploadedFiles({ actions, uploads, preview, note, log }: Up
       file.countAtMs = 0;
       plan(file);
       return cancelled;
+    },
+    forget: async (id) => {
+      const file = cases.get(id);
+      const columns = file?.preview.columns ?? null;
+      if (file === undefined || columns === null || file.stage.kind === 'enqueueing') return null;
+      const report = await inSlot(slots, file.gone.signal, () =>
+        actions.forget(mappedFile(file, columns), file.gone.signal),
+      );
+      log.info('dashboard.forgotten', { rows: report.forgotten, left: report.left });
+      file.countAtMs = 0;
+      plan(file);
+      return report;
     },
     rows: async (id, waitMs) => {
       const file = cases.get(id);

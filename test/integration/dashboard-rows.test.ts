@@ -178,6 +178,20 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     await until(file, 'stage', '4 rows queued.');
   });
 
+  test('rows are forgotten after a question, and can be sent again', async () => {
+    const dashboard = await start();
+    const file = dashboard.url + (await upload(dashboard));
+    await send(file);
+    await until(file, 'stage', '4 rows queued.');
+    expect(await text(file)).toContain('cost an enrichment again');
+    const forgotten = await post(`${file}/forget`);
+    expect([forgotten.status, forgotten.headers.get('location')?.split('?')[1]]).toEqual([303, 'forgotten=4']);
+    expect((await engine.counts()).waiting).toBe(0);
+    expect(await text(`${file}?forgotten=4&left=1`)).toContain('4 rows forgotten. 1 row left');
+    await send(file);
+    await until(file, 'stage', '4 rows queued.');
+  });
+
   test('the question before sending names what is used, of what is left, and the org, without a script too', async () => {
     const allowance = { total: 500, used: 202, left: 298, source: 'zoho' } as const;
     await engine.store.document('allowance').change((_, atMs) => ({ atMs, allowance }));

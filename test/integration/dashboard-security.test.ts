@@ -624,6 +624,7 @@ const CHANGES = [
   '/files/x/plan',
   '/files/x/enqueue',
   '/files/x/cancel',
+  '/files/x/forget',
   '/files/x/drop',
 ];
 

@@ -108,6 +108,7 @@ describe('file cases', () => {
     },
     rows: async () => new FileRows(),
     cancel: async () => ({ file: 'a.csv', rows: 1, cancelled: 0, left: 0 }),
+    forget: async () => ({ rows: 1, forgotten: 0, left: 0, kept: 0, orphans: 0 }),
     exportTo: async (_file, _out, signal) => {
       await exporting;
       signal.throwIfAborted();
