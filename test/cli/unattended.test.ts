@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { type Scene, withScene } from '../support/cli-scene.js';
+import { bySuite } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const QUIET = { completeAfterMs: 0, notFoundShare: 0, failedShare: 0 };
@@ -87,7 +88,7 @@ test(
   180_000,
 );
 
-test.each([500, null, 302])(
+test.each(bySuite([500], [null, 302]))(
   'a webhook that answers %s changes no exit code and no row',
   (status) =>
     withHook(status, (hook) =>
@@ -110,7 +111,7 @@ test(
   'doctor --notify sends a message that says it is a test',
   () =>
     withHook(204, (hook) =>
-      withScene('embedded', QUIET, async (t) => {
+      withScene('redis', QUIET, async (t) => {
         expect((await t.run(['doctor', '--notify'], { ZIA_NOTIFY_URL: hook.url })).code).toBe(0);
         expect(hook.messages).toMatchObject([{ event: 'test', text: expect.stringContaining('test message') }]);
         expect((await t.run(['doctor', '--notify'])).stdout).toContain('ZIA_NOTIFY_URL is not set');

@@ -12,6 +12,7 @@ import type { AdmitRequest } from '../../src/lib/store/store.js';
 import { type EngineProcess, startEngineProcess } from '../support/engine-process.js';
 import { ENGINE_KINDS, type EngineKind, quietLog, testPlace } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
+import { bySuite } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const key = (name: string) => `r1${name}` as IdentityKey;
@@ -141,28 +142,34 @@ describe('the host of the embedded database', () => {
     60_000,
   );
 
-  test('is one of eight processes that find a dead host at the same moment', async () => {
-    const settings = await place('embedded');
-    const racers = await Promise.all(Array.from({ length: 8 }, () => start()));
-    for (let round = 0; round < 2; round++) {
-      const dead = await start(settings);
-      await dead.kill();
-      await Promise.all(racers.map((racer) => racer.open(settings)));
-      await Promise.all(
-        racers.map((racer, n) => racer.store('settle', key(`${round}.${n}`), 'c', `${round * 10 + n}` as never)),
-      );
-      const seen = (await Promise.all(racers.map((racer) => racer.events()))).flat();
-      expect(seen.filter((event) => event === 'engine.hosting')).toHaveLength(round + 1);
-      expect(await racers[0]?.store('counts')).toMatchObject({ scheduled: 8 * (round + 1) });
-      expect(locks(settings)).toHaveLength(1);
-      if (round === 0) {
-        // All but the host first, so that nobody takes over now.
-        const hosts = await Promise.all(racers.map(async (racer) => (await racer.events()).includes('engine.hosting')));
-        for (const [n, racer] of racers.entries()) if (!hosts[n]) await racer.close();
-        for (const [n, racer] of racers.entries()) if (hosts[n]) await racer.close();
+  test.each(bySuite([4], [8]))(
+    'is one of %i processes that find a dead host at the same moment',
+    async (processes) => {
+      const settings = await place('embedded');
+      const racers = await Promise.all(Array.from({ length: processes }, () => start()));
+      for (let round = 0; round < 2; round++) {
+        const dead = await start(settings);
+        await dead.kill();
+        await Promise.all(racers.map((racer) => racer.open(settings)));
+        await Promise.all(
+          racers.map((racer, n) => racer.store('settle', key(`${round}.${n}`), 'c', `${round * 10 + n}` as never)),
+        );
+        const seen = (await Promise.all(racers.map((racer) => racer.events()))).flat();
+        expect(seen.filter((event) => event === 'engine.hosting')).toHaveLength(round + 1);
+        expect(await racers[0]?.store('counts')).toMatchObject({ scheduled: processes * (round + 1) });
+        expect(locks(settings)).toHaveLength(1);
+        if (round === 0) {
+          // All but the host first, so that nobody takes over now.
+          const hosts = await Promise.all(
+            racers.map(async (racer) => (await racer.events()).includes('engine.hosting')),
+          );
+          for (const [n, racer] of racers.entries()) if (!hosts[n]) await racer.close();
+          for (const [n, racer] of racers.entries()) if (hosts[n]) await racer.close();
+        }
       }
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 
   test('when frozen keeps its place: another process is refused with what to do, and let in when it goes on', async () => {
     const settings = await place('embedded');

@@ -4,7 +4,7 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import type { EnrichQueue } from '../../src/lib/queues.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import type { Fault } from '../../src/sandbox/options.js';
-import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { ENGINE_KINDS, ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 import { goodRows, queueRows, startWorker } from '../support/fleet.js';
 import { openSandbox } from '../support/sandbox.js';
 import { setup } from '../support/setup.js';
@@ -88,7 +88,10 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     expect(await startWorker({ engine, sandbox }).ended).toMatchObject({ ended: 'idle', submitted: 28 });
     expect(summarise(sandbox.log())).toMatchObject({ accepted: 40, acceptedTwice: 0 });
   });
+});
 
+// What follows does not know the engine.
+describe.each(ENGINES_IN_TURN)('on the %s engine, a worker', (kind) => {
   test.each([1, 2])(
     'holds more rows than places without asking for them over and over: %i workers',
     async (workers) => {
