@@ -185,7 +185,7 @@ describe.each(ENGINE_KINDS)('forget on the %s engine', (kind) => {
     await work(sandbox, { log: { ...log, child: () => log }, waitForResults: false }).ended;
     expect(looked).toContainEqual(expect.objectContaining({ event: 'history.looked', orphans: 0 }));
     expect((await engine.store.counts()).orphans).toBe(0);
-    expect(await status(third)).toMatchObject({ submitted: 1 });
+    expect(await status(third)).toMatchObject({ waiting: 0, notEnqueued: 0, failed: 0, uncertain: 0 });
     expect(await valuesLeft(allValues('look', 12))).toEqual([]);
     await enqueue(mine);
     await work(sandbox, { waitForResults: false }).ended;
