@@ -51,7 +51,8 @@ describe.each(ENGINES_IN_TURN)('an admin with a browser alone, on the %s engine'
       await page.getByLabel('Drop a CSV file here').setInputFiles(path);
       await page.getByRole('heading', { name: 'customers.csv' }).waitFor();
       await page.getByText('Website does not look like websites: 14 of 14 values cannot be sent.').waitFor();
-      expect(await page.locator('td s').first().innerText()).toBe('Firm Number 0 & Sons');
+      const struck = await page.locator('td s').allInnerTexts();
+      expect(struck).toEqual(expect.arrayContaining(['Firm Number 0 & Sons', 'www.firm0.example']));
       await page.getByLabel('Company name').selectOption('Website');
       await page.getByLabel('Website').selectOption('Name');
       await click('Use these columns');

@@ -23,7 +23,7 @@ test(
       expect(await json(t, ['ledger', 'export', 'l.ndjson'])).toEqual({ file: 'l.ndjson', entries: 30 });
 
       const redis = moved(t);
-      const counts = { entries: 30, added: 30, stronger: 0, known: 0, conflicts: 0 };
+      const counts = { entries: 30, added: 30, stronger: 0, known: 0, conflicts: 0, forgotten: 0 };
       expect((await t.run(['ledger', 'import', 'l.ndjson'], redis)).code).toBe(2);
       expect(await json(t, ['ledger', 'import', 'l.ndjson', '--engine', 'redis'], redis)).toEqual({
         file: 'l.ndjson',

@@ -98,7 +98,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     .map(
       ([w, number, raise, steady]): Step => [
         `beat ${w} ${number} ${raise} ${steady}`,
-        (s) => s.heartbeat(own(w), [], DAY_MS, { number, raise, steady, zohoNowMs: number === 0 ? null : number }),
+        (s) => s.heartbeat(own(w), [], 60_000, { number, raise, steady, zohoNowMs: number === 0 ? null : number }),
       ],
     ),
   fc
@@ -210,7 +210,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   nth('w', 3).chain((w) =>
     fc
       .array(call, { maxLength: 3 })
-      .map((calls): Step => [`heartbeat ${w} ${calls}`, (s) => s.heartbeat(w, calls, DAY_MS)]),
+      .map((calls): Step => [`heartbeat ${w} ${calls}`, (s) => s.heartbeat(w, calls, 60_000)]),
   ),
   nth('w', 3).map((w): Step => [`leave ${w}`, (s) => s.leave(w)]),
   fc
