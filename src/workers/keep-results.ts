@@ -23,7 +23,7 @@ export interface ResultKeeper {
 }
 
 const ROWS_A_STEP = 200;
-const LONGEST_PAUSE_MS = 3_600_000;
+const MAX_PAUSE_MS = 3_600_000;
 /** A setting of a day looks every quarter of an hour. */
 const PAUSE_SHARE = 96;
 const FROM_THE_BEGINNING: Reached = { enriched: 0, notfound: 0 };
@@ -56,7 +56,7 @@ export function createResultKeeper({ store, keepMs, log }: KeepResultsDeps): Res
       );
     }
     if (removed > 0) log.info('results.removed', { rows: removed });
-    if (isOver) notBefore = performance.now() + Math.min(LONGEST_PAUSE_MS, keepMs / PAUSE_SHARE);
+    if (isOver) notBefore = performance.now() + Math.min(MAX_PAUSE_MS, keepMs / PAUSE_SHARE);
   }
 }
 

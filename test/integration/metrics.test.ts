@@ -237,7 +237,7 @@ test('being ready is a metric, and each reason against it', async () => {
   expect(after).not.toContain('zia_not_ready{');
 });
 
-test('a hold, rows in doubt and rows that Zoho failed are told as the store has them', async () => {
+test('a hold, uncertain rows and rows that Zoho failed are told as the store has them', async () => {
   const { engine, queue } = await openWorkScene(t);
   const { store } = engine;
   // So fast that nobody waits for a slot.

@@ -366,7 +366,7 @@ describe('export of what the input holds', () => {
     );
   });
 
-  test('keeps a record with a stray quote apart from the rows after it', async () => {
+  test('keeps a record with a quote of its own apart from the rows after it', async () => {
     const { text } = await exportOf('Company,Website\n"Broken Ltd,broken.example.com\nFine Ltd,fine.example.com\n');
     const records = parse(text) as string[][];
     expect(records.map((record) => [record[0], record[2], record[5]])).toEqual([
