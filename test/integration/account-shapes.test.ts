@@ -78,10 +78,11 @@ describe('the allowance', () => {
     const reads = {
       feature: async () =>
         given.feature === undefined ? no : read({ total: null, used: null, left: null, ...given.feature }),
+      stats: async () => no,
       org: async () => (edition === undefined ? no : read({ name: null, edition, licenses })),
       users: async () => (users === undefined ? no : read(users)),
     };
-    // Of the questions only these three are asked.
+    // Of the questions only these four are asked.
     return readAllowance(reads as unknown as Parameters<typeof readAllowance>[0], 100);
   }
 

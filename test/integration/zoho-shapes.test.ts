@@ -17,7 +17,7 @@ const page = (items: unknown, info?: unknown) => ({
 describe('a page of the list', () => {
   test('as documented', () => {
     expect(parseListPage(page([listed], { per_page: 200, count: 1, page: 1, more_records: true }))).toEqual({
-      items: [{ id: ID, status: 'COMPLETED', createdAtMs: Date.UTC(2025, 2, 3, 8, 36, 12) }],
+      items: [{ id: ID, status: 'COMPLETED', createdAtMs: Date.UTC(2025, 2, 3, 8, 36, 12), createdBy: '1' }],
       moreRecords: true,
     });
   });
