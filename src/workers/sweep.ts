@@ -47,7 +47,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   let ledAt = 0;
   while (!signal.aborted) {
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
+    if (signal.aborted) break;
     try {
       waitMs = await step();
     } catch (error) {
@@ -55,6 +55,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
       waitMs = Math.min(timing.longestPauseMs, Math.max(timing.sweepEveryMs, waitMs * 2));
     }
   }
+  if (ledAt > 0) await giveUpLead().catch(() => undefined);
 
   async function step(): Promise<number> {
     if (deps.looking()) {
@@ -95,6 +96,13 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
     });
     ledAt = performance.now();
     return value?.leader?.holder === settings.workerId;
+  }
+
+  /** The next leader need not wait for the end of the lease. */
+  async function giveUpLead(): Promise<void> {
+    await document.change((state) =>
+      state?.leader?.holder === settings.workerId ? { ...state, leader: null } : undefined,
+    );
   }
 }
 
