@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { formatCount, formatRows as rowsOf } from '../lib/core/format.js';
+import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { type ListedRow, listRows, type RowChoice } from '../reports/list-rows.js';
-import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
 import { outcomeDocument, type RowOutcome, type RowStatus } from '../reports/row-outcome.js';
 import { writeTo } from '../reports/write-file.js';
 import type { Run } from './command.js';

@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { formatCount } from '../lib/core/format.js';
+import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import { INPUT_FIELDS } from '../lib/core/row.js';
 import type { RowLine } from '../reports/file-rows.js';
-import { RESULT_COLUMNS, resultCells } from '../reports/result-columns.js';
 import type { RowEvent } from '../reports/row-detail.js';
 import type { RowOutcome } from '../reports/row-outcome.js';
 import type { RowRecord } from '../reports/row-record.js';

@@ -1,4 +1,5 @@
 import { join, parse } from 'node:path';
+import { resultCells } from '../lib/core/result-columns.js';
 import { createFirstLines, type FirstLines } from '../lib/csv/first-lines.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
@@ -6,7 +7,6 @@ import { withOutcomes } from './chunk-outcomes.js';
 import { createWriter, type ExportFormat } from './export-writer.js';
 import { createReportTally, type FileReport, type ReportTally } from './file-report.js';
 import { type KeptExport, keepBetter } from './keep-better.js';
-import { resultCells } from './result-columns.js';
 import type { RowOutcome, RowStatus } from './row-outcome.js';
 import { resolveTarget, writeTo } from './write-file.js';
 

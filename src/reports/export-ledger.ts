@@ -1,12 +1,12 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry } from '../lib/core/ledger.js';
+import { resultCells } from '../lib/core/result-columns.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { entryOutcomes } from './chunk-outcomes.js';
 import type { ExportChoices, ExportReport } from './export-file.js';
 import { cellText } from './export-record.js';
 import { createWriter, type ExportedRecord } from './export-writer.js';
 import { createReportTally, type ReportTally } from './file-report.js';
-import { resultCells } from './result-columns.js';
 import { createSeenKeys } from './seen-keys.js';
 import { resolveTarget, writeTo } from './write-file.js';
 

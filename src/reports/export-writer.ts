@@ -1,6 +1,7 @@
+import { isAddedColumn } from '../lib/core/added-columns.js';
 import type { IdentityKey } from '../lib/core/ids.js';
-import { headerLine, isAddedColumn, layoutOf, outcomeLine, type SourceRecord } from './export-record.js';
-import { resultCells } from './result-columns.js';
+import { resultCells } from '../lib/core/result-columns.js';
+import { headerLine, layoutOf, outcomeLine, type SourceRecord } from './export-record.js';
 import { outcomeDocument, type RowOutcome } from './row-outcome.js';
 
 export const EXPORT_FORMATS = ['csv', 'ndjson'] as const;

@@ -1,7 +1,7 @@
+import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createTally, type FileCounts } from './file-counts.js';
-import { RESULT_COLUMNS, resultCells } from './result-columns.js';
 import type { RowOutcome, RowStatus } from './row-outcome.js';
 
 /** Rows that share a status and the code of its reason. */

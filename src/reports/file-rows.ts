@@ -1,12 +1,11 @@
 import { ENRICHMENT_FAILED, failureText, type RowFailure } from '../lib/core/failure.js';
 import type { IdentityKey } from '../lib/core/ids.js';
+import { filledColumns, RESULT_COLUMNS } from '../lib/core/result-columns.js';
 import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createTally, type FileCounts } from './file-counts.js';
-
-import { filledColumns, RESULT_COLUMNS } from './result-columns.js';
 import { ROW_STATUSES, type RowOutcome, type RowStatus } from './row-outcome.js';
 
 export interface RowQuery {

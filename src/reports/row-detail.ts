@@ -1,5 +1,6 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry, SentFields } from '../lib/core/ledger.js';
+import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import type { ParsedRow } from '../lib/core/row.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
@@ -7,7 +8,6 @@ import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { EnrichJob, EnrichQueue } from '../lib/queues.js';
 import { withOutcomes } from './chunk-outcomes.js';
-import { RESULT_COLUMNS, resultCells } from './result-columns.js';
 import type { RowOutcome } from './row-outcome.js';
 
 /** Something that happened to a row. */

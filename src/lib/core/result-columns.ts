@@ -1,4 +1,4 @@
-import type { EnrichedData } from '../lib/core/ledger.js';
+import type { EnrichedData } from './ledger.js';
 
 type Value = (data: EnrichedData) => string;
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { ColumnMapping } from '../core/columns.js';
 import type { OnePer } from '../core/other-columns.js';
 import type { Store } from '../store/store.js';
 import type { CsvSource } from './csv-source.js';
+import { headerHash } from './header-hash.js';
 
 /** Under which columns and for which CRM module a file was queued: another one gives its rows other identity keys. */
 export interface QueuedAs {
@@ -29,7 +29,7 @@ export async function readOtherUses(
   store: Pick<Store, 'document'>,
 ): Promise<{ readonly uses: readonly QueuedAs[]; readonly onePer: OnePer | undefined; readonly nowMs: number }> {
   const { value, nowMs } = await store.document<Notes>('queued-as').read();
-  const { uses = [], onePer } = value?.find((note) => note.headers === headersHash(headers)) ?? {};
+  const { uses = [], onePer } = value?.find((note) => note.headers === headerHash(headers)) ?? {};
   return { uses: uses.filter((use) => !isSameUse(use, now)), onePer, nowMs };
 }
 
@@ -40,7 +40,7 @@ export async function noteQueuedAs(
   onePer: OnePer | undefined,
   store: Pick<Store, 'document'>,
 ): Promise<void> {
-  const headers = headersHash(source.headers);
+  const headers = headerHash(source.headers);
   await store.document<Notes>('queued-as').change((value) => {
     const notes = value ?? [];
     const { uses = [], onePer: before } = notes.find((note) => note.headers === headers) ?? {};
@@ -54,8 +54,4 @@ export async function noteQueuedAs(
 function isSameUse(a: QueuedAs, b: QueuedAs): boolean {
   const fields = ['name', 'email', 'website', 'recordId'] as const;
   return a.module === b.module && fields.every((field) => a.columns[field] === b.columns[field]);
-}
-
-function headersHash(headers: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(headers)).digest('base64url').slice(0, 22);
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type ColumnMapping,
   type ColumnOverrides,
@@ -12,6 +11,7 @@ import { UsageError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import { assertHeaderLikely, swappedColumns } from './check-columns.js';
 import type { CsvSource } from './csv-source.js';
+import { headerHash } from './header-hash.js';
 import { type ColumnSample, type SampledSource, sampleColumns } from './sample-columns.js';
 
 /** The store's `mappings` cell: what the user last said about each header row, oldest first. */
@@ -39,7 +39,7 @@ export async function chooseColumns(
   const sample = await sampleColumns(source, overrides ?? {});
   if (overrides !== undefined) return choiceOf(source, overrides, 'flag', sample);
   const { value } = await store.document<RememberedMappings>('mappings').read();
-  const remembered = value?.find((entry) => entry.headers === headersHash(source.headers));
+  const remembered = value?.find((entry) => entry.headers === headerHash(source.headers));
   return choiceOf(source, remembered?.overrides ?? {}, 'remembered', sample);
 }
 
@@ -58,7 +58,7 @@ export async function rememberedKeep(
   store: Pick<Store, 'document'>,
 ): Promise<readonly Keepable[] | undefined> {
   const { value } = await store.document<RememberedMappings>('mappings').read();
-  return value?.find((entry) => entry.headers === headersHash(headers))?.keep;
+  return value?.find((entry) => entry.headers === headerHash(headers))?.keep;
 }
 
 /**
@@ -72,7 +72,7 @@ export async function rememberFlags(
 ): Promise<void> {
   const said = source.keepFrom === 'flag' ? { keep: source.keep } : {};
   if (mapFlags.length === 0 && said.keep === undefined) return;
-  const hash = headersHash(source.headers);
+  const hash = headerHash(source.headers);
   await store.document<RememberedMappings>('mappings').change((value) => {
     const before = value?.find(({ headers }) => headers === hash);
     const overrides = mapFlags.length === 0 ? (before?.overrides ?? {}) : overridesOf(mapFlags);
@@ -121,8 +121,4 @@ function choiceOf(
   if (remembered.length === 0) return { columns, origins, findings };
   const finding = { code: 'REMEMBERED_MAPPING', count: remembered.length, lines: [], fields: remembered } as const;
   return { columns, origins, findings: [...findings, finding] };
-}
-
-function headersHash(headers: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(headers)).digest('base64url').slice(0, 22);
 }
