@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { createServer as createTlsServer } from 'node:tls';
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
@@ -60,16 +61,28 @@ export async function openConnectProxy(options: ConnectProxyOptions): Promise<Co
 }
 
 /** A server that shows the certificate the company's authority made for Zoho's names, and passes everything to `port`. */
-export async function openZohoFront(port: number): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function openZohoFront(
+  port: number,
+  { asLocalhost = false } = {},
+): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createTlsServer({ key: fixture('zoho-key'), cert: fixture('zoho-cert') }, (client) => {
     const target = connect(port, '127.0.0.1');
     sockets.add(target);
-    client.pipe(target).pipe(client);
+    const toTarget = asLocalhost ? client.pipe(namingLocalhost()) : client;
+    toTarget.pipe(target).pipe(client);
     client.on('error', () => target.destroy());
     target.on('error', () => client.destroy());
   });
   const sockets = trackSockets(server);
   return { port: await listening(server), close: () => closed(server, sockets) };
+}
+
+/** Requests as if they had been sent to localhost: the sandbox answers to no other name. */
+function namingLocalhost(): Transform {
+  return new Transform({
+    transform: (bytes: Buffer, _encoding, done) =>
+      done(null, Buffer.from(bytes.toString('latin1').replace(/\r\nhost: [^\r]*/i, '\r\nhost: localhost'), 'latin1')),
+  });
 }
 
 /** The file of the company's certificate authority. */
