@@ -36,6 +36,8 @@ export interface ClassifiedRow {
   readonly elsewhere?: Elsewhere | undefined;
   /** Of a new row whose result, from before this time, is too old: it is sent again under the same key. */
   readonly refreshBeforeMs?: number | undefined;
+  /** A known row that was claimed, whose fate is open, and whose job the store has lost: it needs one to go on. */
+  readonly lacksJob?: boolean;
 }
 
 /** `rows = enqueued + duplicates + known + rejected`. */
@@ -100,7 +102,7 @@ export async function* classifyRows(options: ClassifyOptions, check: InputChecke
   async function classify(rows: readonly FileRow[]): Promise<readonly ClassifiedRow[]> {
     const repeated = new Set(rows.filter(isRepeated));
     const first = rows.filter((row): row is KeyedRow => row.key !== undefined && !repeated.has(row));
-    const { known, old } = await knownKeys(
+    const { known, old, jobless } = await knownKeys(
       first.map(({ key }) => key),
       engine,
       refreshBeforeMs,
@@ -109,7 +111,7 @@ export async function* classifyRows(options: ClassifyOptions, check: InputChecke
     return rows.map((row) => {
       if (row.key === undefined) return { row, kind: 'rejected' };
       if (repeated.has(row)) return { row, kind: 'duplicate' };
-      if (known.has(row.key)) return { row, kind: 'known' };
+      if (known.has(row.key)) return { row, kind: 'known', lacksJob: jobless.has(row.key) };
       if (old.has(row.key)) return { row, kind: 'new', refreshBeforeMs };
       const other = elsewhere.get(row.key);
       const isKnown = other?.kind === 'sent' && !again && !isOld(other.entry, refreshBeforeMs);
@@ -179,6 +181,8 @@ interface Known {
   readonly known: ReadonlySet<IdentityKey>;
   /** Keys whose result is too old and that do not wait to be sent again already. */
   readonly old: ReadonlySet<IdentityKey>;
+  /** Keys that are claimed or uncertain and whose job is gone: the store lost it. */
+  readonly jobless: ReadonlySet<IdentityKey>;
 }
 
 async function knownKeys(
@@ -191,9 +195,11 @@ async function knownKeys(
   const fates = aged.length === 0 ? null : await engine.jobStatuses(aged);
   const old = new Set(aged.filter((key) => FINISHED.has(fates?.get(key)?.state ?? 'absent')));
   const known = keys.filter((key) => !old.has(key) && (wasSent(entries.get(key)) || withJob.has(key)));
-  return { known: new Set(known), old };
+  const jobless = known.filter((key) => !withJob.has(key) && OPEN.has(entries.get(key)?.state ?? ''));
+  return { known: new Set(known), old, jobless: new Set(jobless) };
 }
 
+const OPEN: ReadonlySet<string> = new Set(['sending', 'uncertain']);
 const FINISHED: ReadonlySet<string> = new Set(['absent', 'completed', 'failed']);
 
 function isOld(entry: LedgerEntry | undefined, beforeMs: number | undefined): boolean {

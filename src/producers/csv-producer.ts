@@ -55,10 +55,11 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
       const isNew = rows.filter(({ kind }) => kind === 'new');
       if (counts.enqueued === 0 && isNew.length > 0) await remember(options);
       counts = soFar;
-      const mayGo = await withdrawOthers(isNew, engine);
-      late += isNew.length - mayGo.length;
-      await removeFinished(mayGo, options);
-      await adding.add(mayGo.map((row) => jobOf(row, maxAttempts, priority)));
+      const mayGo = new Set(await withdrawOthers(isNew, engine));
+      late += isNew.length - mayGo.size;
+      await removeFinished([...mayGo], options);
+      const queued = rows.filter((row) => mayGo.has(row) || row.lacksJob);
+      await adding.add(queued.map((row) => jobOf(row, maxAttempts, priority)));
       await rejects.write(rejectsAmong(rows.map(({ row }) => row)));
       onProgress?.({ rows: soFar.rows, total: source.rowCount });
     }
