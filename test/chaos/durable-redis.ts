@@ -17,6 +17,8 @@ export interface DurableRedis {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Saves what is there now: with persistence `asked`, all that survives. */
   snapshot(): Promise<void>;
+  /** Throws everything away. Does nothing while it is down. */
+  flush(): Promise<void>;
   /** Whether it takes writes; reads are answered all the while. Does nothing while it is down. */
   takeWrites(takes: boolean): Promise<void>;
   close(): Promise<void>;
@@ -64,6 +66,13 @@ export async function openDurableRedis(
     if (ending.exitCode === null && ending.signalCode === null) await once(ending, 'exit');
   }
 
+  async function ask(question: (client: Redis) => Promise<unknown>): Promise<void> {
+    const client = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
+    client.on('error', () => undefined);
+    await question(client).catch(() => undefined);
+    client.disconnect();
+  }
+
   await start();
   return {
     port,
@@ -71,17 +80,17 @@ export async function openDurableRedis(
     start,
     end,
     snapshot: async () => {
-      const client = new Redis(url);
-      await client.save();
-      client.disconnect();
+      if (!child) return;
+      // Killed in this very moment it has saved nothing, which is one more older copy.
+      await ask((client) => client.save());
+    },
+    flush: async () => {
+      if (child) await ask((client) => client.flushall());
     },
     takeWrites: async (takes) => {
       if (!child) return;
-      const client = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
-      client.on('error', () => undefined);
       // It has no replicas. Killed in this very moment it starts again without the setting, so a failure changes nothing.
-      await client.config('SET', 'min-replicas-to-write', takes ? '0' : '1').catch(() => undefined);
-      client.disconnect();
+      await ask((client) => client.config('SET', 'min-replicas-to-write', takes ? '0' : '1'));
     },
     close: async () => {
       await end('SIGKILL');

@@ -33,6 +33,8 @@ export interface FleetOptions {
   readonly seed: number;
   /** Chosen so that the rows last as long as the trouble. */
   readonly callsPerSecond: number;
+  /** Redis keeps only what was saved when somebody asked: a restart brings an older copy. */
+  readonly losing: boolean;
 }
 
 /** Short enough that a frozen worker outlives every lock within seconds. */
@@ -44,12 +46,13 @@ export async function openFleet({
   workers,
   seed,
   callsPerSecond,
+  losing,
 }: FleetOptions): Promise<FleetUnderTest> {
   const dir = await mkdtemp(join(tmpdir(), 'zia-chaos-'));
   await writeFile(join(dir, 'accounts.csv'), csvOf(rows));
   // No enrichment fails at Zoho: results come in while a long run goes on, and each failed row must be ours to answer for.
   const sandbox = await startSandbox({ seed, latencyMs: [5, 60], tokenLifeSeconds: 20, failedShare: 0 });
-  const redis = engine === 'redis' ? await openDurableRedis() : null;
+  const redis = engine === 'redis' ? await openDurableRedis({}, { persistence: losing ? 'asked' : 'always' }) : null;
   const toZoho = await openTcpProxy({ host: '127.0.0.1', port: sandbox.port });
   const toRedis = redis && (await openTcpProxy({ host: '127.0.0.1', port: redis.port }));
   const account = {

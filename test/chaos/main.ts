@@ -3,7 +3,7 @@ import type { ChaosEngine } from './fleet-under-test.js';
 import { isClean } from './judge.js';
 import { runSeed, type SeedResult } from './run-seed.js';
 
-const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--budget N] [--json]
+const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--budget N] [--losing] [--json]
 
 Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw. A seed decides what happens when.
 
@@ -13,6 +13,7 @@ Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw.
   --first N     the first seed (default 1)
   --seconds N   how long things go wrong in each run (default 25)
   --budget N    so many rows may be submitted until the fleet stops; then the rest follows
+  --losing      Redis loses writes as well: it comes back on older copies, and is emptied
   --json        one JSON document instead of the table
   --verbose     tell on stderr what goes wrong when
 
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     first: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '25' },
     budget: { type: 'string' },
+    losing: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -43,6 +45,7 @@ async function main(): Promise<number> {
       rows: Number(values.rows),
       troubleMs: Number(values.seconds) * 1_000,
       healMs: 240_000,
+      losing: values.losing,
       ...(values.budget !== undefined && { budget: Number(values.budget) }),
       onMishap: (name) => values.verbose && console.error(`seed ${seed}: ${name}`),
     });

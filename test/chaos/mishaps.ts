@@ -120,6 +120,19 @@ const REDIS_REFUSES: Mishap = {
   },
 };
 
+/** All that was written since is lost: `losing` runs only. */
+const OLDER_COPY: Mishap = {
+  name: 'Redis comes back on an older copy',
+  happen: async ({ redis }, dice) => {
+    await redis?.snapshot();
+    await sleep(dice.between(500, 4_000));
+    await redis?.end('SIGKILL');
+    await redis?.start();
+  },
+};
+
+const FLUSH: Mishap = { name: 'Redis is emptied', happen: async ({ redis }) => redis?.flush() };
+
 const EVERYWHERE: readonly Mishap[] = [
   KILL_WORKER,
   FREEZE_WORKER,
@@ -133,9 +146,12 @@ const EVERYWHERE: readonly Mishap[] = [
 ];
 const ON_REDIS: readonly Mishap[] = [CUT_REDIS, REDIS_AWAY, RESTART_REDIS, REDIS_REFUSES];
 
+const LOSING: readonly Mishap[] = [OLDER_COPY, OLDER_COPY, FLUSH];
+
 /** What can go wrong on this engine; some things twice, because they do so more often. */
-export function mishapsOf(engine: FleetUnderTest['engine']): readonly Mishap[] {
-  return engine === 'redis' ? [...EVERYWHERE, ...ON_REDIS] : EVERYWHERE;
+export function mishapsOf(engine: FleetUnderTest['engine'], losing: boolean): readonly Mishap[] {
+  if (engine === 'embedded') return EVERYWHERE;
+  return [...EVERYWHERE, ...ON_REDIS, ...(losing ? LOSING : [])];
 }
 
 async function freeze(member: Member, durationMs: number): Promise<void> {

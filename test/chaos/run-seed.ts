@@ -15,6 +15,8 @@ export interface SeedOptions {
   readonly healMs: number;
   /** As many rows may be submitted until the fleet stops by itself; then the budget is removed, and the rest follows. */
   readonly budget?: number;
+  /** The store loses writes, too: older copies, and everything at once. */
+  readonly losing?: boolean;
   readonly onMishap?: (name: string) => void;
 }
 
@@ -32,10 +34,10 @@ const AT_ONCE = 3;
 
 /** One run: start everything, let the seed's mishaps happen, heal, wait for the end, and judge by the stand-in's own log. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const { engine, seed, rows } = options;
+  const { engine, seed, rows, losing = false } = options;
   const startedAt = performance.now();
   const callsPerSecond = Math.max(20, Math.round(rows / (options.troubleMs / 1_000)));
-  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed, callsPerSecond });
+  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed, callsPerSecond, losing });
   let clean = false;
   try {
     if (options.budget !== undefined) await fleet.command(['budget', String(options.budget)]);
@@ -57,10 +59,10 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
 
 async function makeTrouble(
   fleet: FleetUnderTest,
-  { engine, seed, troubleMs, onMishap }: SeedOptions,
+  { engine, seed, troubleMs, losing = false, onMishap }: SeedOptions,
 ): Promise<Record<string, number>> {
   const dice = createDice(seed);
-  const mishaps = mishapsOf(engine);
+  const mishaps = mishapsOf(engine, losing);
   const happened: Record<string, number> = {};
   const underWay = new Set<Promise<void>>();
   const until = performance.now() + troubleMs;
