@@ -73,7 +73,7 @@ describe('an answer about the row', () => {
 
 describe('an answer that would meet every row stops the fleet, touches no row, and a resume goes on', () => {
   const listed = (code: string, details?: object) => refusal(code, details, 'listed');
-  test.concurrent.each<[string, number, unknown, RegExp]>([
+  test.each<[string, number, unknown, RegExp]>([
     ['LIMIT_EXCEEDED', 400, listed('LIMIT_EXCEEDED', { limit: 1500 }), /1500/],
     ['NOT_ALLOWED for an email', 400, listed('NOT_ALLOWED', about('email')), /resume --without email/],
     ['NOT_ALLOWED for a parameter', 400, refusal('NOT_ALLOWED', { param_name: 'website' }), /resume --without website/],
@@ -96,7 +96,6 @@ describe('an answer that would meet every row stops the fleet, touches no row, a
     ['NO_PERMISSION', 403, refusal('NO_PERMISSION', { permissions: ['x'] }), /permission/],
     ['OAUTH_SCOPE_MISMATCH', 401, refusal('OAUTH_SCOPE_MISMATCH'), /scope/],
   ])('%s (%d)', async (refused, status, body, advice) => {
-    // These wait more than they work, so they run together.
     await using t = setup();
     const [code] = refused.split(' ');
     const scene = await openWorkScene(t);
