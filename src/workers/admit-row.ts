@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../lib/core/assert-never.js';
-import { canaryTaken, INITIAL_CONTROL } from '../lib/core/control.js';
+import { canaryTaken } from '../lib/core/control.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import { SPENT_CODES, spentOut } from '../lib/core/spent-out.js';
+import { changeControl } from '../lib/store/change-control.js';
 import type { Refusal, Store } from '../lib/store/store.js';
 import type { Fleet } from './fleet.js';
 import type { ReserveKeeper } from './keep-reserve.js';
@@ -107,11 +108,9 @@ export async function admitRow(
         if (seen.canary?.cause === 'outage' && (await mustReconcileFirst(store))) {
           return outcome({ kind: 'requeue', code: 'RECONCILE_FIRST', waitMs: fleet.timing.shortWaitMs });
         }
-        await store.control.change((control, nowMs) => {
-          if (control === null) return undefined;
-          const next = canaryTaken(control, seen, { key, callId }, nowMs, fleet.timing.canaryLeaseMs);
-          return next === control ? undefined : next;
-        });
+        await changeControl(store.control, (control, nowMs) =>
+          canaryTaken(control, seen, { key, callId }, nowMs, fleet.timing.canaryLeaseMs),
+        );
         break;
       }
       case 'held-back':
@@ -150,12 +149,10 @@ async function heldBack(
     case 'reserve': {
       const code = SPENT_CODES[reason];
       if (waitMs === null) {
-        const { value } = await store.control.change((now, nowMs) => {
-          const before = now ?? INITIAL_CONTROL;
-          const next = spentOut(before, control, reason, reserve?.keep ?? 0, nowMs);
-          return next === before ? undefined : next;
-        });
-        fleet.observe(value ?? INITIAL_CONTROL);
+        const after = await changeControl(store.control, (now, nowMs) =>
+          spentOut(now, control, reason, reserve?.keep ?? 0, nowMs),
+        );
+        fleet.observe(after.control);
       } else if (reason === 'reserve') reserve?.askSoon();
       return { kind: 'requeue', code, waitMs: waitMs ?? fleet.timing.shortWaitMs };
     }

@@ -11,6 +11,7 @@ import {
   mayWork,
 } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
+import { changeControl } from '../lib/store/change-control.js';
 import type { Limits, Reported, Store } from '../lib/store/store.js';
 import { createPermitQueue } from './permit-queue.js';
 import type { Timing } from './timing.js';
@@ -124,13 +125,9 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
 
   /** The store lost its last writes: its word counts, but for what a person decides. */
   async function keepDecisions(known: Control): Promise<Control> {
-    const { value } = await store.control.change((current) => {
-      const before = current ?? INITIAL_CONTROL;
-      const kept = decisionsKept(before, known);
-      return kept === before ? undefined : kept;
-    });
+    const kept = await changeControl(store.control, (current) => decisionsKept(current, known));
     control = INITIAL_CONTROL;
-    return value ?? INITIAL_CONTROL;
+    return kept.control;
   }
 
   async function beatUntilClosed(): Promise<void> {
@@ -146,12 +143,10 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
 
   async function report(event: FleetEvent, call: FleetCall): Promise<void> {
     const random = deps.random();
-    const { value } = await store.control.change((current, nowMs) => {
-      const before = current ?? INITIAL_CONTROL;
-      const after = afterAnswer(before, event, call, settings.policy, nowMs, random);
-      return after === before ? undefined : after;
-    });
-    observe(value ?? INITIAL_CONTROL);
+    const after = await changeControl(store.control, (current, nowMs) =>
+      afterAnswer(current, event, call, settings.policy, nowMs, random),
+    );
+    observe(after.control);
   }
 
   return {

@@ -3,6 +3,7 @@ import { ALLOWANCE_GOOD_MS, type Reserve, reserveAfter, reserveLeft, type SpentS
 import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import { reserveTold, reserveUnknown } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
+import { changeControl } from '../lib/store/change-control.js';
 import type { Store } from '../lib/store/store.js';
 import type { RememberedAllowance, ToldAllowance } from '../lib/zoho/allowance.js';
 import type { Timing } from './timing.js';
@@ -91,26 +92,17 @@ export function createReserveKeeper(deps: KeepReserveDeps): ReserveKeeper {
       .document<RememberedAllowance>('allowance')
       .change(() => ({ atMs: before.nowMs, askedAtMs: before.nowMs, allowance }));
     log.debug('reserve.told', { left: allowance.left, maySend: reserveLeft(reserve, keep, before.spent) });
-    await changeControl((control, nowMs) => reserveTold(control, reserve, nowMs));
+    await changeControl(store.control, (control, nowMs) => reserveTold(control, reserve, nowMs));
     return reserve;
   }
 
   /** By an answer that is still good the rest of it may be sent. */
   async function stopUntold(code: string): Promise<void> {
-    const changed = await changeControl((control, nowMs) => {
+    const { changed } = await changeControl(store.control, (control, nowMs) => {
       const isGood = control.reserve !== undefined && nowMs - control.reserve.askedAtMs < ALLOWANCE_GOOD_MS;
       return isGood ? control : reserveUnknown(control, code, nowMs);
     });
     if (changed) log.error('reserve.unknown', { code, keep });
-  }
-
-  async function changeControl(next: (control: Control, nowMs: number) => Control): Promise<boolean> {
-    const { changed } = await store.control.change((control, nowMs) => {
-      const before = control ?? INITIAL_CONTROL;
-      const after = next(before, nowMs);
-      return after === before ? undefined : after;
-    });
-    return changed;
   }
 
   return {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { INITIAL_CONTROL, stopped } from '../lib/core/control.js';
+import { stopped } from '../lib/core/control.js';
 import { type History, type HistoryLook, isSameLook, lookOver } from '../lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import { isEchoOf, isEmptyEcho, type Orphan } from '../lib/core/reconcile.js';
 import { reserveForgotten } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
+import { changeControl } from '../lib/store/change-control.js';
 import type { Document, Store } from '../lib/store/store.js';
 import type { EnrichmentList, Listed, ListFailure } from './list-enrichments.js';
 import type { SweepState } from './sweep-state.js';
@@ -177,10 +178,7 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
 
   async function over(due: HistoryLook, orphans: number): Promise<'looked'> {
     // Before anything is sent: what is left of the allowance has to be asked for anew.
-    await store.control.change((control) => {
-      const next = control && reserveForgotten(control);
-      return next === null || next === control ? undefined : next;
-    });
+    await changeControl(store.control, reserveForgotten);
     await history.change((now) => (now && isSameLook(now, due) ? lookOver(now) : undefined));
     log.info('history.looked', { sign: due.sign, round: due.round, orphans });
     return 'looked';
@@ -191,11 +189,9 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   }
 
   async function stopForAPerson(code: string, message: string): Promise<void> {
-    await store.control.change((control, nowMs) => {
-      const before = control ?? INITIAL_CONTROL;
-      const next = stopped(before, { code, message, sinceMs: nowMs, key: null, line: null });
-      return next === before ? undefined : next;
-    });
+    await changeControl(store.control, (control, nowMs) =>
+      stopped(control, { code, message, sinceMs: nowMs, key: null, line: null }),
+    );
     log.error('history.not-looked', { code, message });
   }
 }

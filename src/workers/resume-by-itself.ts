@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Control, INITIAL_CONTROL, resumed } from '../lib/core/control.js';
+import { type Control, resumed } from '../lib/core/control.js';
 import { nextTryMs } from '../lib/core/next-try.js';
 import type { Notices } from '../lib/core/notices.js';
 import type { Logger } from '../lib/logger.js';
+import { changeControl } from '../lib/store/change-control.js';
 import type { Store } from '../lib/store/store.js';
 import type { ReserveKeeper } from './keep-reserve.js';
 
@@ -49,10 +50,9 @@ async function resumeWhenDue(deps: ResumeByItselfDeps): Promise<'not-due' | 'res
   await store
     .document<Notices>('notices')
     .change((notices) => (notices === null ? undefined : { ...notices, renewingEpoch: value.epoch + 2 }));
-  const { changed } = await store.control.change((control) => {
-    const before = control ?? INITIAL_CONTROL;
-    return before.epoch === value.epoch && before.stop?.code === code ? resumed(before) : undefined;
-  });
+  const { changed } = await changeControl(store.control, (control) =>
+    control.epoch === value.epoch && control.stop?.code === code ? resumed(control) : control,
+  );
   if (changed) log.info('fleet.resumed-by-itself', { code, afterMs: afterLimitMs });
   return 'resumed';
 }

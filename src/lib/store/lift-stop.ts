@@ -1,4 +1,5 @@
-import { type Control, type FieldChoice, fieldsChosen, INITIAL_CONTROL, paused, resumed } from '../core/control.js';
+import { type Control, type FieldChoice, fieldsChosen, paused, resumed } from '../core/control.js';
+import { type ChangedControl, changeControl } from './change-control.js';
 import type { Document } from './store.js';
 
 /** What became of a resume; `control` is the state after it. */
@@ -14,14 +15,12 @@ export interface LiftedStop {
  */
 export async function liftStop(document: Document<Control>, epoch?: number, choice?: FieldChoice): Promise<LiftedStop> {
   let outcome: LiftedStop['outcome'] = 'not-stopped';
-  const { value } = await document.change((control) => {
-    const before = control ?? INITIAL_CONTROL;
+  const { control } = await changeControl(document, (before) => {
     outcome = outcomeOf(before, epoch);
     const chosen = choice === undefined ? before : fieldsChosen(before, choice);
-    const next = outcome === 'lifted' ? resumed(chosen) : chosen;
-    return next === before ? undefined : next;
+    return outcome === 'lifted' ? resumed(chosen) : chosen;
   });
-  return { outcome, control: value ?? INITIAL_CONTROL };
+  return { outcome, control };
 }
 
 function outcomeOf({ mode, epoch: current }: Control, epoch: number | undefined): LiftedStop['outcome'] {
@@ -33,14 +32,6 @@ function outcomeOf({ mode, epoch: current }: Control, epoch: number | undefined)
  * Raises a stop on a person's word, for everybody: what is on its way goes through, and no other row is sent. A stop of another kind
  * becomes this one, so that nothing but a person lifts it. Not changed when the fleet was paused already.
  */
-export async function raisePause(
-  document: Document<Control>,
-  message: string,
-): Promise<{ readonly changed: boolean; readonly control: Control }> {
-  const { value, changed } = await document.change((control, nowMs) => {
-    const before = control ?? INITIAL_CONTROL;
-    const after = paused(before, message, nowMs);
-    return after === before ? undefined : after;
-  });
-  return { changed, control: value ?? INITIAL_CONTROL };
+export function raisePause(document: Document<Control>, message: string): Promise<ChangedControl> {
+  return changeControl(document, (control, nowMs) => paused(control, message, nowMs));
 }

@@ -1,5 +1,6 @@
 import { budgetLeft, budgetSet } from '../core/budget.js';
 import { type Control, INITIAL_CONTROL } from '../core/control.js';
+import { changeControl } from './change-control.js';
 import type { Spending, Store } from './store.js';
 
 /** The fleet's budget at one moment. */
@@ -25,11 +26,11 @@ type BudgetStore = Pick<Store, 'control' | 'spending'>;
  */
 export async function setBudget(store: BudgetStore, rows: number | null): Promise<BudgetState> {
   const { spent } = await store.spending();
-  const { value } = await store.control.change((control) => {
-    const before = control ?? INITIAL_CONTROL;
-    return { ...before, budget: budgetSet(before.budget, rows, spent) };
-  });
-  return stateOf(value, await store.spending());
+  const { control } = await changeControl(store.control, (before) => ({
+    ...before,
+    budget: budgetSet(before.budget, rows, spent),
+  }));
+  return stateOf(control, await store.spending());
 }
 
 export async function readBudget(store: BudgetStore): Promise<BudgetState> {
