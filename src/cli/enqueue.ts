@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { formatCount, formatRows } from '../lib/core/format.js';
-import type { OnePer } from '../lib/core/other-columns.js';
 import type { Priority } from '../lib/queues.js';
 import { checkText } from '../producers/check-text.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
@@ -11,13 +10,12 @@ import { EXIT } from './exit-codes.js';
 import { type InputFlags, readingOf, typedPath } from './input.js';
 import {
   addInputFlags,
-  againFlag,
+  addNewRowFlags,
   engineFlag,
   example,
   jsonFlag,
-  onePerFlag,
+  type NewRowFlags,
   priorityFlag,
-  refreshFlag,
   wholeNumber,
   yesFlag,
 } from './options.js';
@@ -25,11 +23,8 @@ import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
 
-export interface EnqueueFlags extends InputFlags {
+export interface EnqueueFlags extends InputFlags, NewRowFlags {
   readonly limit?: number;
-  readonly again?: boolean;
-  readonly refreshAfter?: number;
-  readonly onePer?: OnePer;
   readonly rejects?: string;
   readonly priority?: Priority;
 }
@@ -46,12 +41,8 @@ export function define(command: Command): Run {
     .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
     .option('--rejects <file>', 'write refused records here instead of beside the input')
     .addOption(priorityFlag())
-    .addOption(yesFlag())
-    .addOption(againFlag())
-    .addOption(refreshFlag())
-    .addOption(onePerFlag())
-    .addOption(jsonFlag())
-    .addOption(engineFlag());
+    .addOption(yesFlag());
+  addNewRowFlags(command).addOption(jsonFlag()).addOption(engineFlag());
   addInputFlags(command);
   example(
     command,

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAge } from '../lib/core/age.js';
-import { ONE_PER } from '../lib/core/other-columns.js';
+import { ONE_PER, type OnePer } from '../lib/core/other-columns.js';
 import { KEEPABLE, type Keepable } from '../lib/core/row.js';
 import { asStarted } from '../lib/invocation.js';
 import { PRIORITIES } from '../lib/queues.js';
@@ -41,19 +41,28 @@ const keepFlag = (): Option =>
 export const priorityFlag = (): Option =>
   new Option('--priority <priority>', 'before all rows that wait (high), or after them (low)').choices([...PRIORITIES]);
 
-/** Of the commands that queue rows, and of `plan`. */
-export const againFlag = (): Option =>
-  new Option('--again', 'pay again for rows that were sent under other columns; never for one sent under these');
+/** What `addNewRowFlags` adds, as parsed. */
+export interface NewRowFlags {
+  readonly again?: boolean;
+  readonly refreshAfter?: number;
+  readonly onePer?: OnePer;
+}
 
-export const refreshFlag = (): Option =>
-  new Option('--refresh-after <age>', 'pay again for rows whose result is older than this, such as 180d').argParser(
-    age,
-  );
-
-export const onePerFlag = (): Option =>
-  new Option('--one-per <what>', 'of the rows that share it, take the first; the others get its result').choices([
-    ...ONE_PER,
-  ]);
+/** Which rows of a file are new: of the commands that queue rows, and of `plan`. */
+export function addNewRowFlags(command: Command): Command {
+  return command
+    .option('--again', 'pay again for rows that were sent under other columns; never for one sent under these')
+    .addOption(
+      new Option('--refresh-after <age>', 'pay again for rows whose result is older than this, such as 180d').argParser(
+        age,
+      ),
+    )
+    .addOption(
+      new Option('--one-per <what>', 'of the rows that share it, take the first; the others get its result').choices([
+        ...ONE_PER,
+      ]),
+    );
+}
 
 export const yesFlag = (): Option => new Option('-y, --yes', 'on a terminal, do not ask before rows are queued');
 

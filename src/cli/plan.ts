@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { OnePer } from '../lib/core/other-columns.js';
 import { checkText } from '../producers/check-text.js';
 import { planFile } from '../producers/plan-file.js';
 import { type Plan, planLine, planWithin, recordIdLine } from '../producers/plan-within.js';
@@ -10,23 +9,19 @@ import { EXIT } from './exit-codes.js';
 import { type InputFlags, readingOf, typedPath } from './input.js';
 import {
   addInputFlags,
-  againFlag,
+  addNewRowFlags,
   engineFlag,
   example,
   jsonFlag,
-  onePerFlag,
-  refreshFlag,
+  type NewRowFlags,
   wholeNumber,
 } from './options.js';
 import { createProgress } from './progress.js';
 import { type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
 
-export interface PlanFlags extends InputFlags {
+export interface PlanFlags extends InputFlags, NewRowFlags {
   readonly limit?: number;
-  readonly again?: boolean;
-  readonly refreshAfter?: number;
-  readonly onePer?: OnePer;
 }
 
 interface Flags extends PlanFlags {
@@ -38,12 +33,8 @@ interface Flags extends PlanFlags {
 export function define(command: Command): Run {
   command
     .argument('<file>', 'a CSV file with a header row; - reads stdin')
-    .option('--limit <n>', 'take only the first n new rows', wholeNumber(1))
-    .addOption(againFlag())
-    .addOption(refreshFlag())
-    .addOption(onePerFlag())
-    .addOption(jsonFlag())
-    .addOption(engineFlag());
+    .option('--limit <n>', 'take only the first n new rows', wholeNumber(1));
+  addNewRowFlags(command).addOption(jsonFlag()).addOption(engineFlag());
   addInputFlags(command);
   example(command, 'npm run plan accounts.csv', 'npm run -s plan accounts.csv -- --json');
   return () => {

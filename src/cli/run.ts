@@ -13,13 +13,11 @@ import { writeExport } from './export.js';
 import { typedPath } from './input.js';
 import {
   addInputFlags,
-  againFlag,
+  addNewRowFlags,
   engineFlag,
   example,
   jsonFlag,
-  onePerFlag,
   priorityFlag,
-  refreshFlag,
   wholeNumber,
   yesFlag,
 } from './options.js';
@@ -51,12 +49,8 @@ export function define(command: Command): Run {
     .option('--out <file>', 'write the export here instead of beside the input')
     .option('--no-wait', 'leave once everything is submitted; results come with a later run, worker or export')
     .addOption(priorityFlag())
-    .addOption(yesFlag())
-    .addOption(againFlag())
-    .addOption(refreshFlag())
-    .addOption(onePerFlag())
-    .addOption(jsonFlag())
-    .addOption(engineFlag());
+    .addOption(yesFlag());
+  addNewRowFlags(command).addOption(jsonFlag()).addOption(engineFlag());
   addInputFlags(command);
   example(command, 'npm start -- accounts.csv', 'npm start -- accounts.csv --limit 5');
   return () => {
