@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TokenState } from '../lib/core/token-lease.js';
 import { type AccountReads, createAccountReads } from '../lib/zoho/account-reads.js';
 import {
   type Allowance,
@@ -15,12 +14,9 @@ import { keepAllowance } from '../workers/keep-allowance.js';
 import type { ReserveSettings } from '../workers/keep-reserve.js';
 import { preflight } from '../workers/preflight.js';
 import type { Session } from './session.js';
-import { version } from './version.js';
 
 type Asking = Pick<Session, 'engine' | 'config' | 'log' | 'shutdown' | 'account'>;
 
-/** A permit of a command that was killed is free again after this time. */
-const PERMIT_TTL_MS = 30_000;
 /** A command that somebody waits for does not ask for longer than this. */
 const PATIENCE_MS = 10_000;
 const QUICK_MS = 1_500;
@@ -31,7 +27,7 @@ export async function currentAllowance(session: Asking): Promise<Allowance | nul
   const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
   const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
   if (reads === null) return null;
-  return allowanceNow(cellOf(session), () => ask(session, reads));
+  return allowanceNow(remembered(session), () => ask(session, reads));
 }
 
 /**
@@ -44,7 +40,7 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
   return async () => {
     const reads = await opening;
     if (reads === null) return null;
-    const asked = recentAllowance(cellOf(session), () => ask(session, reads)).catch(() => null);
+    const asked = recentAllowance(remembered(session), () => ask(session, reads)).catch(() => null);
     return Promise.race([asked, sleep(QUICK_IN_ALL_MS, null, { ref: false })]);
   };
 }
@@ -98,7 +94,7 @@ async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance |
   return readAllowance(reads, scheduled);
 }
 
-function cellOf({ engine }: Asking) {
+function remembered({ engine }: Asking) {
   return engine.store.document<RememberedAllowance>('allowance');
 }
 
@@ -108,21 +104,13 @@ async function openReads(
 ): Promise<AccountReads | null> {
   if (account === null) return null;
   // Loaded only for those who ask: the HTTP client is a fifth of the program.
-  const { openZoho } = await import('../lib/zoho/open-zoho.js');
-  const zoho = openZoho(
-    account,
-    { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { document: engine.store.document<TokenState>('token'), log },
-  );
+  const { commandLimits, openZohoWith } = await import('./command-zoho.js');
+  const zoho = openZohoWith(account, engine.store, timeoutMs, log);
   shutdown.onClose('zoho', () => zoho.close());
   return createAccountReads({
     zoho,
     store: engine.store,
-    limits: {
-      callsPerSecond: config.work.ratePerSecond,
-      maxInFlight: config.work.maxInFlight,
-      permitTtlMs: PERMIT_TTL_MS,
-    },
+    limits: commandLimits(config.work),
     callerId: `ask-${randomUUID().slice(0, 13)}`,
     patienceMs,
   });

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { requireCredentials } from '../lib/config.js';
-import type { TokenState } from '../lib/core/token-lease.js';
 import { createAccountCalls } from '../lib/zoho/account-calls.js';
-import { openZoho } from '../lib/zoho/open-zoho.js';
 import { createRecordQueries, type RecordQueries } from '../lib/zoho/record-queries.js';
+import { commandLimits, openZohoWith } from './command-zoho.js';
 import type { Session } from './session.js';
 import { note } from './terminal.js';
-import { version } from './version.js';
 
-/** A permit of a command that was killed is free again after this time. */
-const PERMIT_TTL_MS = 30_000;
 /** How long one call waits for the pace and a permit. */
 const CALL_PATIENCE_MS = 30_000;
 /** Before the first answer the network is rather wrong than away for a moment. */
@@ -18,20 +14,17 @@ const RETRY_MS = 1_000;
 
 /** Queries of the session's account, in the pace of its fleet; waits are told on the terminal. */
 export function openQueries({ account, engine, config, log, shutdown }: Session, module: string): RecordQueries {
-  const zoho = openZoho(
+  const zoho = openZohoWith(
     account ?? requireCredentials(config.zoho),
-    { requestTimeoutMs: config.work.requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { document: engine.store.document<TokenState>('token'), log },
+    engine.store,
+    config.work.requestTimeoutMs,
+    log,
   );
   shutdown.onClose('zoho', () => zoho.close());
   const calls = createAccountCalls({
     tokens: zoho.tokens,
     store: engine.store,
-    limits: {
-      callsPerSecond: config.work.ratePerSecond,
-      maxInFlight: config.work.maxInFlight,
-      permitTtlMs: PERMIT_TTL_MS,
-    },
+    limits: commandLimits(config.work),
     callerId: `query-${randomUUID().slice(0, 13)}`,
     patienceMs: CALL_PATIENCE_MS,
   });

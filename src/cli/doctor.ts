@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { readEnvironment } from '../lib/config/environment.js';
 import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
 import type { Check } from '../lib/core/check.js';
-import type { TokenState } from '../lib/core/token-lease.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { checkEngine } from '../lib/engine/engine-checks.js';
 import { openEngine } from '../lib/engine/open-engine.js';
@@ -13,16 +12,15 @@ import type { LedgerAccount } from '../lib/store/ledger-file.js';
 import { checkAccount } from '../lib/zoho/account-checks.js';
 import { createAccountReads } from '../lib/zoho/account-reads.js';
 import { DATA_CENTER_INFO, serversOf } from '../lib/zoho/data-centers.js';
-import { openZoho } from '../lib/zoho/open-zoho.js';
 import { accountOf, otherAccount } from './account.js';
 import type { Run } from './command.js';
+import { commandLimits, openZohoWith } from './command-zoho.js';
 import { EXIT } from './exit-codes.js';
 import { chooseEngine, type EngineKind } from './last-engine.js';
 import { createMemoryStore } from './memory-store.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { openLog, type Session } from './session.js';
 import { coloursOf, printResult } from './terminal.js';
-import { version } from './version.js';
 
 interface Flags {
   readonly verbose?: boolean;
@@ -32,7 +30,6 @@ interface Flags {
 }
 
 const ASK_TIMEOUT_MS = 10_000;
-const PERMIT_TTL_MS = 30_000;
 
 /** `doctor`: looks at everything a worker needs, and says what to do about it. Changes nothing and submits nothing. */
 export function define(command: Command): Run {
@@ -124,16 +121,12 @@ async function accountChecks(
   const store =
     belongs.some(({ status }) => status === 'failed') || engine === null ? createMemoryStore() : engine.store;
   const timeoutMs = Math.min(ASK_TIMEOUT_MS, config.work.requestTimeoutMs);
-  const zoho = openZoho(
-    account,
-    { requestTimeoutMs: timeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { document: store.document<TokenState>('token'), log },
-  );
-  const { ratePerSecond, maxInFlight, module } = config.work;
+  const zoho = openZohoWith(account, store, timeoutMs, log);
+  const { module } = config.work;
   const reads = createAccountReads({
     zoho,
     store,
-    limits: { callsPerSecond: ratePerSecond, maxInFlight, permitTtlMs: PERMIT_TTL_MS },
+    limits: commandLimits(config.work),
     callerId: `doctor-${process.pid}`,
     patienceMs: timeoutMs,
   });

@@ -1,10 +1,9 @@
-import type { TokenState } from '../lib/core/token-lease.js';
 import type { CallMetrics } from '../lib/metrics/call-metrics.js';
 import { createNotifier, type Notifier } from '../lib/notify.js';
-import { openZoho } from '../lib/zoho/open-zoho.js';
 import { type RunWorkerOptions, runWorker } from '../workers/run-worker.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import { openReserve, runPreflight } from './ask-account.js';
+import { openZohoWith } from './command-zoho.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
@@ -25,11 +24,7 @@ export async function startWorker(
   metrics?: CallMetrics,
 ): Promise<WorkerReport> {
   if (account === null) throw new Error('A worker needs an account.');
-  const { zoho, tokens, close } = openZoho(
-    account,
-    { requestTimeoutMs: config.work.requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { document: engine.store.document<TokenState>('token'), log },
-  );
+  const { zoho, tokens, close } = openZohoWith(account, engine.store, config.work.requestTimeoutMs, log);
   shutdown.onClose('zoho', close);
   const asking = { engine, config, log, shutdown, account };
   await runPreflight(asking);
