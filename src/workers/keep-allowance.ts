@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../lib/logger.js';
 import type { Store } from '../lib/store/store.js';
 import type { AccountReads } from '../lib/zoho/account-reads.js';
-import { type RememberedAllowance, readAllowance } from '../lib/zoho/allowance.js';
+import { type RememberedAllowance, readAllowance, takesTurnToAsk } from '../lib/zoho/allowance.js';
 
 export interface KeepAllowanceDeps {
   readonly store: Pick<Store, 'document' | 'counts'>;
@@ -29,14 +29,9 @@ export async function keepAllowance(deps: KeepAllowanceDeps, signal: AbortSignal
   }
 }
 
-/** Whoever notes that it asks is the one who does. */
-async function takesTurn({ store }: KeepAllowanceDeps): Promise<boolean> {
-  const { changed } = await store.document<RememberedAllowance>('allowance').change((value, nowMs) => {
-    const agoMs = nowMs - Math.max(value?.atMs ?? 0, value?.askedAtMs ?? 0);
-    if (agoMs >= 0 && agoMs < STALE_MS) return undefined;
-    return { atMs: 0, allowance: null, ...value, askedAtMs: nowMs };
-  });
-  return changed;
+function takesTurn({ store }: KeepAllowanceDeps): Promise<boolean> {
+  const document = store.document<RememberedAllowance>('allowance');
+  return takesTurnToAsk(document, ({ atMs = 0, askedAtMs = 0 }) => Math.max(atMs, askedAtMs), STALE_MS);
 }
 
 /** What Zoho does not tell now leaves what it told before: its age is told with it. */

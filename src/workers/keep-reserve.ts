@@ -5,7 +5,7 @@ import { reserveTold, reserveUnknown } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
 import { changeControl } from '../lib/store/change-control.js';
 import type { Store } from '../lib/store/store.js';
-import type { RememberedAllowance, ToldAllowance } from '../lib/zoho/allowance.js';
+import { type RememberedAllowance, type ToldAllowance, takesTurnToAsk } from '../lib/zoho/allowance.js';
 import type { Timing } from './timing.js';
 
 /** How much of the allowance is kept back, and how Zoho is asked for it. */
@@ -38,6 +38,7 @@ const CLOCK_TOLERANCE_MS = 10_000;
 
 export function createReserveKeeper(deps: KeepReserveDeps): ReserveKeeper {
   const { store, timing, log, keep } = deps;
+  const remembered = store.document<RememberedAllowance>('allowance');
   let hurried = true;
   let wake = new AbortController();
   let refusal = '';
@@ -66,13 +67,8 @@ export function createReserveKeeper(deps: KeepReserveDeps): ReserveKeeper {
     return ageMs >= timing.reserveEveryMs && (!isSame || ageMs >= IDLE_ASKS_MS);
   }
 
-  async function takesTurn(): Promise<boolean> {
-    const { changed } = await store.document<RememberedAllowance>('allowance').change((value, nowMs) => {
-      const agoMs = nowMs - (value?.askedAtMs ?? 0);
-      if (agoMs >= 0 && agoMs < timing.shortWaitMs) return undefined;
-      return { atMs: 0, allowance: null, ...value, askedAtMs: nowMs };
-    });
-    return changed;
+  function takesTurn(): Promise<boolean> {
+    return takesTurnToAsk(remembered, ({ askedAtMs = 0 }) => askedAtMs, timing.shortWaitMs);
   }
 
   /** Zoho's answer, as a ceiling; null when it gave none. Counts what is under way before it asks: see `reserveAfter`. */
@@ -88,9 +84,7 @@ export function createReserveKeeper(deps: KeepReserveDeps): ReserveKeeper {
     refusal = '';
     const { allowance } = answer;
     const reserve = reserveAfter(allowance.left, before, before.nowMs);
-    await store
-      .document<RememberedAllowance>('allowance')
-      .change(() => ({ atMs: before.nowMs, askedAtMs: before.nowMs, allowance }));
+    await remembered.change(() => ({ atMs: before.nowMs, askedAtMs: before.nowMs, allowance }));
     log.debug('reserve.told', { left: allowance.left, maySend: reserveLeft(reserve, keep, before.spent) });
     await changeControl(store.control, (control, nowMs) => reserveTold(control, reserve, nowMs));
     return reserve;

@@ -31,7 +31,7 @@ export interface RememberedAllowance {
 
 /** Enrichments a user brings, by edition, and the most an org gets: Zoho's enrichment page names these two editions. */
 const PER_USER: Readonly<Record<string, number>> = { enterprise: 500, ultimate: 2_000 };
-const MOST = 50_000;
+const MAX_TOTAL = 50_000;
 
 /** What Zoho says of the allowance. */
 export type ToldAllowance =
@@ -110,7 +110,7 @@ async function estimate(reads: AccountReads, submitted: number): Promise<Allowan
   const users = await reads.users();
   const count = users.kind === 'read' ? users.value : org.value.licenses;
   if (count === null) return null;
-  const total = Math.min(MOST, count * perUser);
+  const total = Math.min(MAX_TOTAL, count * perUser);
   const used = Math.min(total, submitted);
   return { total, used, left: total - used, source: 'estimate' };
 }
@@ -136,4 +136,21 @@ export async function allowanceNow(
   const allowance = await ask();
   await document.change((_, atMs) => ({ atMs, allowance }));
   return allowance;
+}
+
+/**
+ * Whether the caller is the one of the fleet that asks now: false while somebody did so within `withinMs`. `lastMs` says when
+ * that was, by what is remembered.
+ */
+export async function takesTurnToAsk(
+  document: Document<RememberedAllowance>,
+  lastMs: (remembered: Partial<RememberedAllowance>) => number,
+  withinMs: number,
+): Promise<boolean> {
+  const { changed } = await document.change((value, nowMs) => {
+    const agoMs = nowMs - lastMs(value ?? {});
+    if (agoMs >= 0 && agoMs < withinMs) return undefined;
+    return { atMs: 0, allowance: null, ...value, askedAtMs: nowMs };
+  });
+  return changed;
 }
