@@ -11,17 +11,17 @@ export interface OwnRejects {
   note(path: string): Promise<void>;
 }
 
-/** The store's `rejects` cell: what this program wrote where, oldest first. */
+/** The store's `rejects` document: what this program wrote where, oldest first. */
 type Notes = readonly { readonly path: string; readonly digest: string }[];
 
-/** The cell is one small document, rewritten whole. */
+/** It is small and rewritten whole. */
 const MAX_NOTES = 200;
 
 export function ownRejects(store: Pick<Store, 'document'>): OwnRejects {
-  const cell = () => store.document<Notes>('rejects');
+  const document = () => store.document<Notes>('rejects');
   return {
     pathFor: async (path) => {
-      const { value } = await cell().read();
+      const { value } = await document().read();
       for (let number = 1; ; number += 1) {
         const candidate = numbered(path, number);
         const digest = await digestOf(candidate);
@@ -33,7 +33,7 @@ export function ownRejects(store: Pick<Store, 'document'>): OwnRejects {
       const digest = await digestOf(path);
       if (digest === null) return;
       const note = { path: resolve(path), digest };
-      await cell().change((value) =>
+      await document().change((value) =>
         [...(value ?? []).filter((known) => known.path !== note.path), note].slice(-MAX_NOTES),
       );
     },

@@ -40,8 +40,8 @@ export type Admitted =
 const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value });
 
 /**
- * Asks the store until this row may be sent or must not be. Waits here for its slot in the pace and for a place in
- * flight; gives up at once when the worker shuts down. A returned claim is counted in flight until `fleet.callEnded`.
+ * Asks the store until this row may be sent or must not be. Waits here for its slot in the pace and for a permit;
+ * gives up at once when the worker shuts down. A returned claim is counted in flight until `fleet.callEnded`.
  */
 export async function admitRow(
   key: IdentityKey,

@@ -64,7 +64,7 @@ const TOLERANCE_MS = 10_000;
 export function createCollector(deps: CollectorDeps): Collector {
   const { reads, settings, log } = deps;
   const { store } = deps.engine;
-  const cell = store.document<CollectorState>('collector');
+  const document = store.document<CollectorState>('collector');
   const taker = createResultFetcher(deps);
   let walk: Walk | null = null;
 
@@ -76,7 +76,7 @@ export function createCollector(deps: CollectorDeps): Collector {
   };
 
   async function step(ledger: LedgerCounts): Promise<'more' | 'rest' | 'unavailable'> {
-    const { value, nowMs } = await cell.read();
+    const { value, nowMs } = await document.read();
     const state = value ?? INITIAL_COLLECTOR;
     const [oldest] = (await store.pending({ limit: 1 })).values();
     if (oldest === undefined) {
@@ -104,7 +104,7 @@ export function createCollector(deps: CollectorDeps): Collector {
   async function goOn(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
     if (!at.isListed) return readPage(state, at, oldestMs);
     if (!at.isAsked) return queueUnseen(state, at);
-    return walkEnded(state, (await cell.read()).nowMs);
+    return walkEnded(state, (await document.read()).nowMs);
   }
 
   async function readPage(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
@@ -115,7 +115,7 @@ export function createCollector(deps: CollectorDeps): Collector {
       at.isListed = true;
       return { ...state, idleCalls: state.idleCalls + 1 };
     }
-    const { nowMs } = await cell.read();
+    const { nowMs } = await document.read();
     const finished = await sort(read.value.items, at, nowMs);
     const offsetMs = read.zohoNowMs === null ? 0 : nowMs - read.zohoNowMs;
     const backToMs = Math.min(...read.value.items.map(({ createdAtMs }) => (createdAtMs ?? nowMs) + offsetMs));
@@ -202,7 +202,7 @@ export function createCollector(deps: CollectorDeps): Collector {
   }
 
   async function save(state: CollectorState): Promise<void> {
-    await cell.change(() => state);
+    await document.change(() => state);
   }
 }
 

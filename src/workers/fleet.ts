@@ -27,9 +27,9 @@ export interface Fleet {
   /** Keeps the call's permit alive until `callEnded`. */
   callStarted(callId: string): void;
   callEnded(callId: string): void;
-  /** Whether this process's own calls fill all places: then there is no use in asking for one. */
+  /** Whether this process's own calls hold all permits: then there is no use in asking for one. */
   isFull(): boolean;
-  /** The call found no place. Resolves when asking again is worth while; the call is not kept alive meanwhile. */
+  /** The call found no permit. Resolves when asking again is worth while; the call is not kept alive meanwhile. */
   waitForPermit(callId: string): Promise<void>;
   /** Tells the fleet what an answer means; costs a round trip only when the control state changes or `after` is not given. */
   report(event: FleetEvent, call: FleetCall): Promise<void>;
@@ -80,7 +80,7 @@ const WORTH_TELLING_MS = 1_000;
 export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
   const { store, log } = deps;
   const { timing, workerId } = settings;
-  const places = createPermitQueue(timing.askAgainMs);
+  const permits = createPermitQueue(timing.askAgainMs);
   const activeCalls = new Set<string>();
   let calls = 0;
   let control: Control = INITIAL_CONTROL;
@@ -173,13 +173,13 @@ export function createFleet(settings: FleetSettings, deps: FleetDeps): Fleet {
     nextCallId: () => `${workerId}.${++calls}`,
     callStarted: (callId) => activeCalls.add(callId),
     callEnded: (callId) => {
-      if (activeCalls.delete(callId)) places.wakeFirst();
+      if (activeCalls.delete(callId)) permits.wakeFirst();
     },
     isFull: () => activeCalls.size >= settings.limits.maxInFlight,
     waitForPermit: (callId) => {
-      // It had no place, so nobody is to be told of one: waiters would ask in turn without end.
+      // It had no permit, so nobody is to be told of one: waiters would ask in turn without end.
       activeCalls.delete(callId);
-      return places.wait();
+      return permits.wait();
     },
     report,
     reported: async (event, call, after) => {

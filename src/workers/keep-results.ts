@@ -30,13 +30,13 @@ const FROM_THE_BEGINNING: Reached = { enriched: 0, notfound: 0 };
 
 /** ZIA_KEEP_RESULTS_DAYS: what was sent for finished rows, and what was found, is removed in time, a little at each step. */
 export function createResultKeeper({ store, keepMs, log }: KeepResultsDeps): ResultKeeper {
-  const cell = store.document<Reached>('retention');
+  const reached = store.document<Reached>('retention');
   let notBefore = 0;
 
   return { isDue: () => keepMs > 0 && performance.now() >= notBefore, step };
 
   async function step(): Promise<void> {
-    const { value, nowMs } = await cell.read();
+    const { value, nowMs } = await reached.read();
     let removed = 0;
     let isOver = true;
     for (const index of ['enriched', 'notfound'] as const) {
@@ -49,7 +49,7 @@ export function createResultKeeper({ store, keepMs, log }: KeepResultsDeps): Res
       // A full page that ends where it began would come for ever.
       const toMs = due.size === ROWS_A_STEP && lastMs === fromMs ? lastMs + 1 : lastMs;
       // An import, which begins anew, counts more.
-      await cell.change((now) =>
+      await reached.change((now) =>
         (now ?? FROM_THE_BEGINNING)[index] === fromMs && toMs > fromMs
           ? { ...(now ?? FROM_THE_BEGINNING), [index]: toMs }
           : undefined,

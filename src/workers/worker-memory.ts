@@ -30,7 +30,7 @@ const ASK_AGAIN_MS = 250;
  * worker knows is written back first. A row is admitted only over a connection on which the store was found whole.
  */
 export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMemoryDeps): WorkerMemory {
-  const cell = store.document<History>('history');
+  const document = store.document<History>('history');
   /** The latest state of rows this worker claimed. */
   const written = new Map<IdentityKey, LedgerEntry>();
   let number = 0;
@@ -147,7 +147,7 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
     next: (history: History, nowMs: number) => History,
     otherwise: History | null = null,
   ): Promise<History> {
-    const { value } = await cell.change((now, nowMs) => {
+    const { value } = await document.change((now, nowMs) => {
       const before = now ?? otherwise;
       const after = before && next(before, nowMs);
       return after === null || after === now ? undefined : after;

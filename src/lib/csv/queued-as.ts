@@ -10,7 +10,7 @@ export interface QueuedAs {
   readonly module: string;
 }
 
-/** The store's `queued-as` cell: how files of each header row were queued, oldest first in both lists. */
+/** The store's `queued-as` document: how files of each header row were queued, oldest first in both lists. */
 type Notes = readonly {
   readonly headers: string;
   readonly uses: readonly QueuedAs[];
@@ -18,7 +18,7 @@ type Notes = readonly {
   readonly onePer?: OnePer | undefined;
 }[];
 
-/** The cell is one small document, rewritten whole. */
+/** It is small and rewritten whole. */
 const MAX_HEADER_ROWS = 200;
 const MAX_USES = 10;
 

@@ -14,7 +14,7 @@ import type { CsvSource } from './csv-source.js';
 import { headerHash } from './header-hash.js';
 import { type ColumnSample, type SampledSource, sampleColumns } from './sample-columns.js';
 
-/** The store's `mappings` cell: what the user last said about each header row, oldest first. */
+/** The store's `mappings` document: what the user last said about each header row, oldest first. */
 export type RememberedMappings = readonly {
   readonly headers: string;
   readonly overrides: ColumnOverrides;
@@ -22,7 +22,7 @@ export type RememberedMappings = readonly {
   readonly keep?: readonly Keepable[];
 }[];
 
-/** The cell is one small document, rewritten whole. */
+/** It is small and rewritten whole. */
 const MAX_REMEMBERED = 200;
 
 /**

@@ -8,7 +8,7 @@ export interface Limits {
   readonly callsPerSecond: number;
   /** Calls in flight over the whole fleet; lowered by `Control.maxInFlight` while throttled. */
   readonly maxInFlight: number;
-  /** A place not renewed by `heartbeat` for this long belongs to a dead worker and is free again. */
+  /** A permit not renewed by `heartbeat` for this long belongs to a dead worker and is free again. */
   readonly permitTtlMs: number;
 }
 
@@ -16,7 +16,7 @@ export interface CallRequest {
   /** Unique per call, made by the worker. Repeating an admission with the same id is safe. */
   readonly callId: string;
   readonly limits: Limits;
-  /** The slot an earlier `wait` reserved for this call. */
+  /** The slot an earlier `not-yet` reserved for this call. */
   readonly slotMs?: number;
 }
 

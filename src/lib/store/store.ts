@@ -248,7 +248,7 @@ export interface Store extends Erasure {
   /** Those of these ids that are orphans. */
   orphans(ids: readonly EnrichmentId[]): Promise<ReadonlyMap<EnrichmentId, Orphan>>;
 
-  /** Renews the places of these calls and the worker itself; a visitor gives no `mark`. */
+  /** Renews the permits of these calls and the worker itself; a visitor gives no `mark`. */
   heartbeat(workerId: string, callIds: readonly string[], leaseMs: number, mark?: WorkerMark): Promise<Heartbeat>;
   /** Takes the worker off the list of the living. Returns how many are left, and how many claims. */
   leave(workerId: string): Promise<{ readonly workers: number; readonly claims: number }>;
