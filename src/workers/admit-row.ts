@@ -8,9 +8,11 @@ import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import { SPENT_CODES, spentOut } from '../lib/core/spent-out.js';
 import { changeControl } from '../lib/store/change-control.js';
 import type { Refusal, Store } from '../lib/store/store.js';
-import type { Fleet } from './fleet.js';
+import type { FleetControl } from './fleet-control.js';
+import type { InFlight } from './in-flight.js';
 import type { ReserveKeeper } from './keep-reserve.js';
 import { mustReconcileFirst } from './must-reconcile-first.js';
+import type { Timing } from './timing.js';
 
 /** The right to send one row once. */
 export interface Claim {
@@ -28,7 +30,11 @@ export interface Claim {
 
 export interface AdmitRowDeps {
   readonly store: Store;
-  readonly fleet: Fleet;
+  readonly control: FleetControl;
+  readonly inFlight: InFlight;
+  readonly timing: Timing;
+  /** Aborted when this worker must start nothing new. */
+  readonly shutdown: AbortSignal;
   /** Absent: nothing of the allowance is kept back. */
   readonly reserve?: Pick<ReserveKeeper, 'keep' | 'askSoon'> | undefined;
 }
@@ -41,80 +47,81 @@ const outcome = (value: Outcome): Admitted => ({ kind: 'outcome', outcome: value
 
 /**
  * Asks the store until this row may be sent or must not be. Waits here for its slot in the pace and for a permit;
- * gives up at once when the worker shuts down. A returned claim is counted in flight until `fleet.callEnded`.
+ * gives up at once when the worker shuts down. A returned claim is counted in flight until `inFlight.end`.
  */
 export async function admitRow(
   key: IdentityKey,
   fields: SentFields,
-  { store, fleet, reserve }: AdmitRowDeps,
+  deps: AdmitRowDeps,
   refreshBeforeMs?: number,
 ): Promise<Admitted> {
-  const callId = fleet.nextCallId();
+  const { store, control, inFlight, timing, shutdown, reserve } = deps;
+  const callId = inFlight.newCallId();
   let slotMs: number | undefined;
   for (;;) {
-    if (fleet.shutdown.aborted) return outcome({ kind: 'requeue', code: 'SHUTDOWN', waitMs: null });
-    if (fleet.isFull()) {
-      await fleet.waitForPermit(callId);
+    if (shutdown.aborted) return outcome({ kind: 'requeue', code: 'SHUTDOWN', waitMs: null });
+    if (inFlight.isFull()) {
+      await inFlight.waitForPermit(callId);
       continue;
     }
-    const { epoch: knownEpoch, without = [] } = fleet.control;
+    const { epoch: knownEpoch, without = [] } = control.current;
     const { sent, notes } = leaveOut(fields, without);
     if (!INPUT_FIELDS.some((field) => sent[field] !== undefined)) {
       return outcome({ kind: 'discard', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
     }
-    const inTime = sendWindow(fleet.timing.sendWithinMs);
-    fleet.callStarted(callId);
+    const inTime = sendWindow(timing.sendWithinMs);
+    inFlight.start(callId);
     const admission = await store
       .admit({
         key,
         sent,
         callId,
-        limits: fleet.limits,
-        claimLostAfterMs: fleet.timing.claimLostAfterMs,
+        limits: inFlight.limits,
+        claimLostAfterMs: timing.claimLostAfterMs,
         keep: reserve?.keep ?? 0,
         refreshBeforeMs,
         ...(slotMs === undefined ? {} : { slotMs }),
       })
       .catch((error: unknown) => {
-        fleet.callEnded(callId);
+        inFlight.end(callId);
         throw error;
       });
     if (admission.kind === 'go') {
       const { epoch, sentAtMs, sends } = admission;
       // Somebody has stopped or resumed since this worker last heard: the fields to leave out may be others now.
       if (epoch > knownEpoch) {
-        fleet.callEnded(callId);
-        fleet.observe((await store.release(key, callId)).control);
+        inFlight.end(callId);
+        control.observe((await store.release(key, callId)).control);
         continue;
       }
       // A stop that this process has learned of since then holds back what has not left yet.
-      const mayStillSend = () => inTime() && fleet.control.epoch <= epoch;
+      const mayStillSend = () => inTime() && control.current.epoch <= epoch;
       return { kind: 'claim', claim: { callId, epoch, sentAtMs, sends, sent, notes, mayStillSend } };
     }
     if (admission.kind === 'no-permit') {
       slotMs = undefined;
-      await fleet.waitForPermit(callId);
+      await inFlight.waitForPermit(callId);
       continue;
     }
-    fleet.callEnded(callId);
+    inFlight.end(callId);
     switch (admission.kind) {
       case 'not-yet':
         slotMs = admission.slotMs;
-        await sleep(admission.waitMs, undefined, { signal: fleet.shutdown }).catch(() => undefined);
+        await sleep(admission.waitMs, undefined, { signal: shutdown }).catch(() => undefined);
         break;
       case 'canary-open': {
         const { control: seen } = admission;
-        fleet.observe(seen);
+        control.observe(seen);
         if (seen.canary?.cause === 'outage' && (await mustReconcileFirst(store))) {
-          return outcome({ kind: 'requeue', code: 'RECONCILE_FIRST', waitMs: fleet.timing.shortWaitMs });
+          return outcome({ kind: 'requeue', code: 'RECONCILE_FIRST', waitMs: timing.shortWaitMs });
         }
-        await changeControl(store.control, (control, nowMs) =>
-          canaryTaken(control, seen, { key, callId }, nowMs, fleet.timing.canaryLeaseMs),
+        await changeControl(store.control, (now, nowMs) =>
+          canaryTaken(now, seen, { key, callId }, nowMs, timing.canaryLeaseMs),
         );
         break;
       }
       case 'held-back':
-        return outcome(await heldBack(admission, { store, fleet, reserve }));
+        return outcome(await heldBack(admission, deps));
       case 'scheduled':
         return outcome({ kind: 'done', enrichmentId: admission.enrichmentId, known: true });
       case 'claimed':
@@ -122,7 +129,7 @@ export async function admitRow(
       case 'uncertain':
         return admission.held
           ? outcome({ kind: 'discard', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE })
-          : outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
+          : outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
       default:
         return assertNever(admission);
     }
@@ -131,13 +138,13 @@ export async function admitRow(
 
 /** Puts the row back. One that finds nothing left to spend, and nothing that may come back, stops the fleet. */
 async function heldBack(
-  { control, reason, waitMs }: Extract<Refusal, { kind: 'held-back' }>,
-  { store, fleet, reserve }: AdmitRowDeps,
+  { control: seen, reason, waitMs }: Extract<Refusal, { kind: 'held-back' }>,
+  { store, control, timing, reserve }: AdmitRowDeps,
 ): Promise<Outcome> {
-  fleet.observe(control);
+  control.observe(seen);
   switch (reason) {
     case undefined: {
-      const code = control.stop?.code ?? control.backoffReason?.toUpperCase() ?? 'CANARY';
+      const code = seen.stop?.code ?? seen.backoffReason?.toUpperCase() ?? 'CANARY';
       return { kind: 'requeue', code, waitMs };
     }
     case 'looking':
@@ -150,11 +157,11 @@ async function heldBack(
       const code = SPENT_CODES[reason];
       if (waitMs === null) {
         const after = await changeControl(store.control, (now, nowMs) =>
-          spentOut(now, control, reason, reserve?.keep ?? 0, nowMs),
+          spentOut(now, seen, reason, reserve?.keep ?? 0, nowMs),
         );
-        fleet.observe(after.control);
+        control.observe(after.control);
       } else if (reason === 'reserve') reserve?.askSoon();
-      return { kind: 'requeue', code, waitMs: waitMs ?? fleet.timing.shortWaitMs };
+      return { kind: 'requeue', code, waitMs: waitMs ?? timing.shortWaitMs };
     }
     default:
       return assertNever(reason);

@@ -1,5 +1,6 @@
 import type { StopReason } from '../lib/core/control.js';
-import type { Fleet } from './fleet.js';
+import type { FleetControl } from './fleet-control.js';
+import type { Heartbeat } from './heartbeat.js';
 import type { Timing } from './timing.js';
 
 /** Why a worker cannot take rows just now. */
@@ -87,7 +88,8 @@ export interface ReadinessSettings {
 }
 
 export function createReadinessTracker(
-  fleet: Pick<Fleet, 'control' | 'looking' | 'working' | 'members' | 'heartbeatAgoMs' | 'heartbeatFailure'>,
+  control: Pick<FleetControl, 'current'>,
+  heartbeat: Pick<Heartbeat, 'looking' | 'mayFetch' | 'workers' | 'answeredAgoMs' | 'failure'>,
   { concurrency, ratePerSecond, timing }: ReadinessSettings,
 ): ReadinessTracker {
   let phase: WorkerHealth['phase'] = 'starting';
@@ -127,19 +129,19 @@ export function createReadinessTracker(
     readiness: () =>
       readinessOf({
         phase,
-        heartbeatAgoMs: fleet.heartbeatAgoMs(),
-        heartbeatFailure: fleet.heartbeatFailure,
+        heartbeatAgoMs: heartbeat.answeredAgoMs(),
+        heartbeatFailure: heartbeat.failure,
         fetchAgoMs: performance.now() - owedSince,
         refusal,
-        shouldFetch: fleet.working && rows < concurrency,
-        rowEndedAgoMs: fleet.working && rows > 0 ? performance.now() - rowOwedSince : null,
+        shouldFetch: heartbeat.mayFetch && rows < concurrency,
+        rowEndedAgoMs: heartbeat.mayFetch && rows > 0 ? performance.now() - rowOwedSince : null,
         late: {
           ...timing,
           // Every row that the fleet holds may have its slot before one of this worker's.
-          rowsLateMs: timing.rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, fleet.members.length),
+          rowsLateMs: timing.rowsLateMs + (1_000 / ratePerSecond) * concurrency * Math.max(1, heartbeat.workers.length),
         },
-        serverChanged: fleet.looking,
-        stop: fleet.control.mode === 'stopped' ? fleet.control.stop : undefined,
+        serverChanged: heartbeat.looking,
+        stop: control.current.mode === 'stopped' ? control.current.stop : undefined,
       }),
   };
 }

@@ -5,11 +5,13 @@ import type { Engine } from '../lib/engine/engine.js';
 import { logEngineWarnings } from '../lib/engine/engine-warnings.js';
 import { AppError, UsageError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
-import type { EnrichWorker } from '../lib/queues.js';
+import type { EnrichQueue, EnrichWorker } from '../lib/queues.js';
 import { noteLimits } from '../lib/store/fleet-limits.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
-import { createFleet } from './fleet.js';
+import { createFleetControl } from './fleet-control.js';
+import { Heartbeat } from './heartbeat.js';
+import { createInFlight } from './in-flight.js';
 import { createReserveKeeper, type ReserveSettings } from './keep-reserve.js';
 import { createReadinessTracker, type Readiness } from './readiness.js';
 import { resumeByItself } from './resume-by-itself.js';
@@ -80,54 +82,83 @@ export interface RunWorkerOptions {
  */
 export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport> {
   const { engine, settings, log } = options;
-  const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
   // Every row that waits for its slot listens to it, and there may be any number.
   setMaxListeners(0, options.stopSignal);
+  const parts = assemble(options);
+  const { workerId, timing, worker, heartbeat, signs, refused } = parts;
+  options.onReadiness?.(signs.readiness);
+  const queue = engine.openQueue();
+  const watch = await watchQueue(engine);
+  await heartbeat.start();
+  await noteLimits(engine.store, { ...settings, workerId, members: heartbeat.workers }, log);
+  void logEngineWarnings(engine, log);
+  const ending = new AbortController();
+  const loops = startLoops(options, parts, queue, ending.signal);
+  const crash = crashOf(worker, log);
+  signs.enter('running');
+  log.info('worker.started', { workerId, concurrency: settings.concurrency });
+  try {
+    const done = watch.untilDone({
+      ...options,
+      stopSignal: AbortSignal.any([options.stopSignal, ending.signal]),
+      resultPollMs: settings.resultPollMs,
+      watchEveryMs: timing.watchEveryMs,
+    });
+    const ended = await Promise.race([done, crash, refused]);
+    return await watch.report(ended);
+  } finally {
+    signs.enter('ending');
+    ending.abort();
+    await Promise.all([
+      drain(worker, settings.shutdownDeadlineMs, log),
+      within(loops.ended, settings.shutdownDeadlineMs),
+    ]);
+    await loops.tellLast();
+    await queue.close();
+    await heartbeat.close();
+    log.info('worker.ended', { workerId });
+  }
+}
+
+/** The parts of one worker, none of them running. */
+function assemble(options: RunWorkerOptions) {
+  const { engine, settings, log } = options;
+  const backoff = { baseMs: settings.backoffBaseMs, capMs: settings.backoffCapMs };
   const timing = options.timing ?? timingFor(settings.requestTimeoutMs);
   const random = () => randomInt(2 ** 32) / 2 ** 32;
   const workerId = randomUUID().slice(0, 13);
   const clock = createZohoClock();
   const zoho = clock.listen(options.zoho);
-  const memory = createWorkerMemory({ store: engine.store, workerId, zohoNowMs: clock.nowMs, log });
-  const { store } = memory;
-  const fleet = createFleet(
-    {
-      workerId,
-      limits: {
-        callsPerSecond: settings.ratePerSecond,
-        maxInFlight: settings.maxInFlight,
-        permitTtlMs: timing.permitTtlMs,
-      },
-      timing,
-      policy: { maxInFlight: settings.maxInFlight, backoff },
-    },
-    {
-      store,
-      log,
-      shutdown: options.stopSignal,
-      random,
-      onWork: (allowed) => {
-        signs.moved();
-        void (allowed ? worker.resume() : worker.pause(true));
-      },
-    },
-  );
-  const signs = createReadinessTracker(fleet, { ...settings, timing });
-  options.onReadiness?.(signs.readiness);
+  const { store } = createWorkerMemory({ store: engine.store, workerId, zohoNowMs: clock.nowMs, log });
+  const { ratePerSecond: callsPerSecond, maxInFlight } = settings;
+  const limits = { callsPerSecond, maxInFlight, permitTtlMs: timing.permitTtlMs };
+  const inFlight = createInFlight(workerId, limits, timing.askAgainMs);
+  const control = createFleetControl({ store, policy: { maxInFlight, backoff }, log, random });
+  const onMayFetch = (mayFetch: boolean) => {
+    signs.moved();
+    void (mayFetch ? worker.resume() : worker.pause(true));
+  };
+  const heartbeat = new Heartbeat({ workerId, store, control, inFlight, timing, log, onMayFetch });
+  const signs = createReadinessTracker(control, heartbeat, { ...settings, timing });
   const { refused, onRefused } = refusal(log);
   const reserve = options.reserve && createReserveKeeper({ ...options.reserve, store, timing, log });
-  const deps = { store, zoho, tokens: options.tokens, fleet, log, onRefused, reserve };
+  const { tokens, stopSignal: shutdown } = options;
+  const deps = { store, zoho, tokens, control, inFlight, timing, shutdown, log, onRefused, reserve };
+  const submit = (data: unknown) => signs.during(() => submitRow(data, deps));
   const worker = createSubmitWorker(
     { concurrency: settings.concurrency, backoff },
-    { engine, fleet, log, random, onFetch: signs.fetched, submit: (data) => signs.during(() => submitRow(data, deps)) },
+    { engine, heartbeat, timing, log, random, onFetch: signs.fetched, submit },
   );
-  const queue = engine.openQueue();
-  const reads = createZohoReads(deps);
-  const watch = await watchQueue(engine);
-  const sweepEnd = new AbortController();
-  await fleet.start();
-  await noteLimits(engine.store, { ...settings, workerId, members: fleet.members }, log);
-  void logEngineWarnings(engine, log);
+  return { workerId, timing, heartbeat, signs, refused, reserve, worker, reads: createZohoReads(deps) };
+}
+
+/** What a worker does beside its rows, until `signal`: look rows and results up, keep the reserve, resume, tell people. */
+function startLoops(
+  { engine, settings, notices, log }: RunWorkerOptions,
+  { workerId, timing, heartbeat, reserve, reads }: ReturnType<typeof assemble>,
+  queue: EnrichQueue,
+  signal: AbortSignal,
+) {
   const sweeping = runSweep(
     {
       engine,
@@ -135,10 +166,10 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       reads,
       settings: { keepLargeResults: false, ...settings, workerId, timing },
       log,
-      looking: () => fleet.looking,
-      workers: () => fleet.members,
+      looking: () => heartbeat.looking,
+      workers: () => heartbeat.workers,
     },
-    sweepEnd.signal,
+    signal,
   );
   const unattended = {
     engine,
@@ -149,36 +180,17 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     afterLimitMs: settings.resumeAfterLimitMs ?? 0,
     log,
   };
-  const { notices } = options;
-  const resuming = resumeByItself(unattended, sweepEnd.signal);
-  const asking = reserve?.keepAsking(sweepEnd.signal);
-  const telling = notices === undefined ? undefined : sendNotices({ ...unattended, ...notices }, sweepEnd.signal);
-  const crash = crashOf(worker, log);
-  signs.enter('running');
-  log.info('worker.started', { workerId, concurrency: settings.concurrency });
-  try {
-    const stopSignal = AbortSignal.any([options.stopSignal, sweepEnd.signal]);
-    const done = watch.untilDone({
-      ...options,
-      stopSignal,
-      resultPollMs: settings.resultPollMs,
-      watchEveryMs: timing.watchEveryMs,
-    });
-    const ended = await Promise.race([done, crash, refused]);
-    return await watch.report(ended);
-  } finally {
-    signs.enter('ending');
-    sweepEnd.abort();
-    await Promise.all([
-      drain(worker, settings.shutdownDeadlineMs, log),
-      within(Promise.all([sweeping, resuming, asking, telling]), settings.shutdownDeadlineMs),
-    ]);
-    // What happened last, such as the end of all work, would else be told by the next worker only.
-    if (notices !== undefined) await tellLast({ ...unattended, ...notices });
-    await queue.close();
-    await fleet.close();
-    log.info('worker.ended', { workerId });
-  }
+  const telling = notices === undefined ? undefined : { ...unattended, ...notices };
+  return {
+    ended: Promise.all([
+      sweeping,
+      resumeByItself(unattended, signal),
+      reserve?.keepAsking(signal),
+      telling && sendNotices(telling, signal),
+    ]),
+    /** What happened last, such as the end of all work, would else be told by the next worker only. */
+    tellLast: async () => telling && tellLast(telling),
+  };
 }
 
 /** A promise that only rejects, once, and the function that makes it: this worker's credentials are no good, the fleet's are. */

@@ -85,7 +85,7 @@ async function sendOnce(submission: Submission, deps: SubmitDeps): Promise<Step>
     const answer = await deps.zoho.createEnrichment(credentials, leaving.sent, claim.mayStillSend);
     return await judge(leaving, claim, answer, credentials, deps);
   } finally {
-    deps.fleet.callEnded(claim.callId);
+    deps.inFlight.end(claim.callId);
   }
 }
 
@@ -104,20 +104,17 @@ async function credentialsFor(
         outcome: { kind: 'requeue', code: `TOKEN_${answer.reason.toUpperCase()}`, waitMs: answer.waitMs },
       };
     case 'outage':
-      await deps.fleet.report({ kind: 'outage', code: answer.code }, deps.fleet.callWithout(submission));
+      await deps.control.reportWithoutCall({ kind: 'outage', code: answer.code }, submission);
       return {
         kind: 'outcome',
-        outcome: { kind: 'requeue', code: answer.code, waitMs: deps.fleet.timing.shortWaitMs },
+        outcome: { kind: 'requeue', code: answer.code, waitMs: deps.timing.shortWaitMs },
       };
     case 'permanent':
       if (answer.alone) {
         deps.onRefused(answer);
         return { kind: 'outcome', outcome: { kind: 'requeue', code: answer.code, waitMs: null } };
       }
-      await deps.fleet.report(
-        { kind: 'stop', code: answer.code, message: answer.message },
-        deps.fleet.callWithout(submission),
-      );
+      await deps.control.reportWithoutCall({ kind: 'stop', code: answer.code, message: answer.message }, submission);
       return { kind: 'outcome', outcome: { kind: 'requeue', code: answer.code, waitMs: null } };
     default:
       return assertNever(answer);
@@ -131,7 +128,7 @@ async function judge(
   credentials: Credentials,
   deps: SubmitDeps,
 ): Promise<Step> {
-  const { store, fleet, log } = deps;
+  const { store, control, timing, log } = deps;
   const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
   const verdict = classifySubmission(answer);
   log.debug('attempt.answered', {
@@ -147,7 +144,7 @@ async function judge(
       return accepted(submission, call, verdict.enrichmentId, deps);
     case 'row': {
       const { code, field } = verdict;
-      await fleet.reported({ kind: 'row-refused', code, isRecordId: field === 'record_id' }, call, await release());
+      await control.reported({ kind: 'row-refused', code, isRecordId: field === 'record_id' }, call, await release());
       const smaller = field === null || field === 'record_id' ? null : without(submission, field, code);
       return smaller === null
         ? outcome({ kind: 'discard', code: verdict.code, message: verdict.message })
@@ -155,26 +152,26 @@ async function judge(
     }
     case 'stop':
       // The stop comes first: until it stands, other workers go on sending.
-      await fleet.report({ kind: 'stop', code: verdict.code, message: verdict.message }, call);
+      await control.report({ kind: 'stop', code: verdict.code, message: verdict.message }, call);
       await release();
       return outcome({ kind: 'requeue', code: verdict.code, waitMs: null });
     case 'token':
       return refusedToken(submission, call, verdict.code, credentials, deps);
     case 'throttled':
-      await fleet.report({ kind: 'throttled', code: verdict.code, retryAfterMs: verdict.retryAfterMs }, call);
+      await control.report({ kind: 'throttled', code: verdict.code, retryAfterMs: verdict.retryAfterMs }, call);
       await release();
       return outcome({ kind: 'requeue', code: verdict.code, waitMs: null });
     case 'outage':
       return neverSent(submission, call, verdict.code, deps);
     case 'uncertain':
-      await fleet.reported(
+      await control.reported(
         uncertainEvent(verdict),
         call,
         await store.markUncertain(submission.key, claim.callId, verdict.code),
       );
-      return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
+      return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
     case 'unknown':
-      await fleet.reported({ kind: 'unknown', code: verdict.code }, call, await release());
+      await control.reported({ kind: 'unknown', code: verdict.code }, call, await release());
       return outcome({
         kind: 'discard',
         code: verdict.code,
@@ -189,22 +186,22 @@ async function accepted(
   submission: Submission,
   call: FleetCall,
   id: EnrichmentId,
-  { store, fleet, log }: SubmitDeps,
+  { store, control, timing, log }: SubmitDeps,
 ): Promise<Step> {
   const { key } = submission;
   const settled = await store.settle(key, call.callId, id, submission.notes);
-  await fleet.reported({ kind: 'accepted' }, call, settled);
+  await control.reported({ kind: 'accepted' }, call, settled);
   if (settled.kind === 'settled') return outcome({ kind: 'done', enrichmentId: id, known: false });
   log.error('ledger.conflict', { jobId: key, enrichmentId: id, knownKey: settled.key, knownId: settled.enrichmentId });
   // The row was accepted before, or the id is another row's: the ledger's word stands, and a look-up settles the rest.
   if (settled.key === key) return outcome({ kind: 'done', enrichmentId: settled.enrichmentId, known: true });
   await store.markUncertain(key, call.callId, 'ID_OF_ANOTHER_ROW');
-  return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: fleet.timing.uncertainRecheckMs });
+  return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
 }
 
-async function answerAlwaysLost(submission: Submission, claim: Claim, { store, fleet }: SubmitDeps): Promise<Step> {
+async function answerAlwaysLost(submission: Submission, claim: Claim, { store, control }: SubmitDeps): Promise<Step> {
   const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
-  await fleet.reported({ kind: 'unsent' }, call, await store.release(submission.key, claim.callId));
+  await control.reported({ kind: 'unsent' }, call, await store.release(submission.key, claim.callId));
   const message = `The row was sent ${claim.sends - 1} times, each answer was lost and Zoho has none of them; look at the row, then retry it.`;
   return outcome({ kind: 'discard', code: 'ANSWER_ALWAYS_LOST', message });
 }
@@ -214,16 +211,16 @@ async function refusedToken(
   call: FleetCall,
   code: string,
   credentials: Credentials,
-  { store, fleet, tokens }: SubmitDeps,
+  { store, control, tokens }: SubmitDeps,
 ): Promise<Step> {
   if (submission.tokenRefused) {
     const message =
       'Zoho refused a fresh access token too; check the data center (ZOHO_DC) and the credentials, then resume.';
-    await fleet.report({ kind: 'stop', code, message }, call);
+    await control.report({ kind: 'stop', code, message }, call);
     await store.release(submission.key, call.callId);
     return outcome({ kind: 'requeue', code, waitMs: null });
   }
-  await fleet.reported({ kind: 'unsent' }, call, await store.release(submission.key, call.callId));
+  await control.reported({ kind: 'unsent' }, call, await store.release(submission.key, call.callId));
   await tokens.reject(credentials.accessToken);
   return again({ ...submission, tokenRefused: true });
 }
@@ -232,14 +229,14 @@ async function neverSent(
   submission: Submission,
   call: FleetCall,
   code: string,
-  { store, fleet }: SubmitDeps,
+  { store, control, timing }: SubmitDeps,
 ): Promise<Step> {
   const expired = code === 'CLAIM_EXPIRED';
   const event: FleetEvent = expired ? { kind: 'unsent' } : { kind: 'outage', code };
-  await fleet.reported(event, call, await store.release(submission.key, call.callId));
+  await control.reported(event, call, await store.release(submission.key, call.callId));
   if (expired && submission.expired + 1 < MAX_EXPIRED_CLAIMS)
     return again({ ...submission, expired: submission.expired + 1 });
-  return outcome({ kind: 'requeue', code, waitMs: fleet.timing.shortWaitMs });
+  return outcome({ kind: 'requeue', code, waitMs: timing.shortWaitMs });
 }
 
 function uncertainEvent(verdict: Extract<Verdict, { kind: 'uncertain' }>): FleetEvent {

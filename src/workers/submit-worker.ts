@@ -4,8 +4,9 @@ import type { Engine } from '../lib/engine/engine.js';
 import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichJob, EnrichWorker } from '../lib/queues.js';
-import type { Fleet } from './fleet.js';
+import type { Heartbeat } from './heartbeat.js';
 import { settleJob } from './settle-job.js';
+import type { Timing } from './timing.js';
 
 export interface SubmitWorkerSettings {
   readonly concurrency: number;
@@ -14,7 +15,8 @@ export interface SubmitWorkerSettings {
 
 export interface SubmitWorkerDeps {
   readonly engine: Engine;
-  readonly fleet: Fleet;
+  readonly heartbeat: Pick<Heartbeat, 'pauseFetching'>;
+  readonly timing: Timing;
   readonly log: Logger;
   readonly random: () => number;
   readonly submit: (data: unknown) => Promise<Outcome>;
@@ -33,8 +35,7 @@ const BACKOFF = { type: 'custom' };
 
 /** BullMQ wiring of the submit step: concurrency, locks, events; no business rules. Not running until `run()`. */
 export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitWorkerDeps): EnrichWorker {
-  const { fleet, log, random } = deps;
-  const { timing } = fleet;
+  const { heartbeat, timing, log, random } = deps;
   const worker = deps.engine.openWorker(
     (job, token) => process(job, token ?? ''),
     {
@@ -63,7 +64,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
       code: 'code' in outcome ? outcome.code : undefined,
       durationMs: Math.round(performance.now() - startedAt),
     });
-    if (outcome.kind === 'requeue') fleet.pauseFetching(outcome.waitMs, outcome.code);
+    if (outcome.kind === 'requeue') heartbeat.pauseFetching(outcome.waitMs, outcome.code);
     return settleJob(outcome, job, token, Date.now());
   }
 

@@ -7,7 +7,8 @@ import type { Store } from '../lib/store/store.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
 import { type Enrichment, type ListPage, parseEnrichment, parseListPage } from '../lib/zoho/shapes.js';
-import type { Fleet } from './fleet.js';
+import type { InFlight } from './in-flight.js';
+import type { Timing } from './timing.js';
 
 /** What came of reading from Zoho. */
 export type Read<T> =
@@ -33,12 +34,13 @@ export interface ZohoReadsDeps {
   readonly store: Store;
   readonly zoho: ZohoClient;
   readonly tokens: AccessTokens;
-  readonly fleet: Fleet;
+  readonly inFlight: InFlight;
+  readonly timing: Timing;
   /** As of `SubmitDeps`. */
   readonly onRefused: (refusal: { readonly code: string }) => void;
 }
 
-export function createZohoReads({ store, zoho, tokens, fleet, onRefused }: ZohoReadsDeps): ZohoReads {
+export function createZohoReads({ store, zoho, tokens, inFlight, timing, onRefused }: ZohoReadsDeps): ZohoReads {
   return {
     list: (page) =>
       read(
@@ -86,12 +88,12 @@ export function createZohoReads({ store, zoho, tokens, fleet, onRefused }: ZohoR
   }
 
   async function paced(call: () => Promise<Answer>): Promise<Answer> {
-    const callId = fleet.nextCallId();
+    const callId = inFlight.newCallId();
     try {
       await admitted(callId);
       return await call();
     } finally {
-      fleet.callEnded(callId);
+      inFlight.end(callId);
       await store.finishCall(callId);
     }
   }
@@ -99,20 +101,20 @@ export function createZohoReads({ store, zoho, tokens, fleet, onRefused }: ZohoR
   async function admitted(callId: string): Promise<void> {
     let slotMs: number | undefined;
     for (;;) {
-      fleet.callStarted(callId);
+      inFlight.start(callId);
       const admission = await store.admitCall({
         callId,
-        limits: fleet.limits,
+        limits: inFlight.limits,
         ...(slotMs === undefined ? {} : { slotMs }),
       });
       if (admission.kind === 'go') return;
       slotMs = admission.kind === 'not-yet' ? admission.slotMs : undefined;
       if (admission.kind === 'no-permit') {
-        await fleet.waitForPermit(callId);
+        await inFlight.waitForPermit(callId);
         continue;
       }
-      fleet.callEnded(callId);
-      await sleep(admission.waitMs ?? fleet.timing.shortWaitMs);
+      inFlight.end(callId);
+      await sleep(admission.waitMs ?? timing.shortWaitMs);
     }
   }
 }

@@ -48,13 +48,13 @@ test.each([
 });
 
 describe('the signs of a worker', () => {
-  const fleet = {
-    control: INITIAL_CONTROL,
+  const control = { current: INITIAL_CONTROL };
+  const heartbeat = {
     looking: false,
-    working: true,
-    members: ['a', 'b'],
-    heartbeatAgoMs: () => 10,
-    heartbeatFailure: null,
+    mayFetch: true,
+    workers: ['a', 'b'],
+    answeredAgoMs: () => 10,
+    failure: null,
   };
   const ONE_ROW = { concurrency: 1, ratePerSecond: 1, timing: timingFor(30_000) };
   const codes = (readiness: Readiness) => (readiness.ready ? [] : readiness.reasons.map(({ code }) => code));
@@ -68,7 +68,7 @@ describe('the signs of a worker', () => {
   });
 
   test('are of one that starts, works and ends', () => {
-    const signs = createReadinessTracker(fleet, ONE_ROW);
+    const signs = createReadinessTracker(control, heartbeat, ONE_ROW);
     expect(codes(signs.readiness())).toEqual(['STARTING']);
     signs.enter('running');
     expect(codes(signs.readiness())).toEqual([]);
@@ -77,7 +77,7 @@ describe('the signs of a worker', () => {
   });
 
   test('say that it is stuck once its loop has not come round for a while, until it does', () => {
-    const signs = createReadinessTracker(fleet, ONE_ROW);
+    const signs = createReadinessTracker(control, heartbeat, ONE_ROW);
     signs.enter('running');
     nowMs = 15_001;
     expect(codes(signs.readiness())).toEqual(['FETCH_LOOP_STUCK']);
@@ -86,7 +86,7 @@ describe('the signs of a worker', () => {
   });
 
   test('ask nothing of the loop while every place has a row, and some time again once one is free', async () => {
-    const signs = createReadinessTracker(fleet, ONE_ROW);
+    const signs = createReadinessTracker(control, heartbeat, ONE_ROW);
     signs.enter('running');
     let finish = (): void => undefined;
     const row = signs.during(() => new Promise<void>((resolve) => (finish = resolve)));
@@ -100,7 +100,7 @@ describe('the signs of a worker', () => {
   });
 
   test('say that its rows are stuck when none has ended for longer than a call and the wait for a slot may take', async () => {
-    const signs = createReadinessTracker(fleet, ONE_ROW);
+    const signs = createReadinessTracker(control, heartbeat, ONE_ROW);
     signs.enter('running');
     nowMs = 300_000;
     let finish = (): void => undefined;
@@ -121,7 +121,7 @@ describe('the signs of a worker', () => {
   });
 
   test('keep what the engine said until it gives a row again', () => {
-    const signs = createReadinessTracker(fleet, ONE_ROW);
+    const signs = createReadinessTracker(control, heartbeat, ONE_ROW);
     signs.enter('running');
     signs.fetched(new Error('Redis is full.'));
     signs.moved();

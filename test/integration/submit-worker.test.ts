@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { Outcome } from '../../src/lib/core/outcome.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
-import type { Fleet } from '../../src/workers/fleet.js';
 import { createSubmitWorker } from '../../src/workers/submit-worker.js';
 import { timingFor } from '../../src/workers/timing.js';
 import { openDurableRedis } from '../chaos/durable-redis.js';
@@ -25,10 +24,11 @@ describe.each(ENGINE_KINDS)('a worker on %s', (kind) => {
     };
     const worker = createSubmitWorker(
       { concurrency: 1, backoff: { baseMs: 60_000, capMs: 60_000 } },
-      // A surprise tells the fleet nothing.
       {
         engine,
-        fleet: { timing: timingFor(20_000) } as Fleet,
+        // A surprise tells the fleet nothing.
+        heartbeat: { pauseFetching: () => undefined },
+        timing: timingFor(20_000),
         log: quietLog,
         random: () => 0.5,
         submit,
