@@ -27,7 +27,7 @@ const DUTCH_ARTICLE = /^'[stnk][ -]/i;
 
 function cleanOnce(field: InputField, value: string): string {
   let text = withoutMarks(value);
-  const formula = /^="((?:[^"]|"")*)"$/.exec(text)?.[1];
+  const formula = text.startsWith('=') ? /^="((?:[^"]|"")*)"$/.exec(text)?.[1] : undefined;
   if (formula !== undefined) text = formula.replaceAll('""', '"');
   if (text.startsWith("'") && !(field === 'name' && DUTCH_ARTICLE.test(text)))
     text = text.replace(/^'(.*)'$|^'/s, '$1');
@@ -44,6 +44,7 @@ function decoded(field: InputField, text: string): string {
 }
 
 function bareAddress(text: string): string {
+  if (!text.endsWith('.') && !/^(?:<|mailto:)/i.test(text)) return text;
   return text
     .replace(/^<([^<>]*)>$/, '$1')
     .replace(/^mailto:/i, '')

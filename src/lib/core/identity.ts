@@ -6,7 +6,7 @@ import type { Row } from './row.js';
 export { keyEmail, keyName, keyWebsite };
 
 const KEY_VERSION = 'r1';
-const KEY_BYTES = 16;
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
  * The identity key of a row, version 1: `r1` and 22 characters of base64url, the first 16 bytes of SHA-256 over the
@@ -17,8 +17,10 @@ export function identityKey(row: Row): IdentityKey {
   const { module, recordId, name, email, website } = keyForm(row);
   // JSON of a list of fixed length: quotes and escapes keep every two different rows apart, null keeps absent fields in place.
   const text = JSON.stringify([module, recordId, name, email, website]);
-  const digest = hash('sha256', text, 'buffer');
-  return (KEY_VERSION + digest.toString('base64url', 0, KEY_BYTES)) as IdentityKey; // the only maker of the brand
+  // As text at once: by way of a buffer it takes three times as long. Of the 22nd character two bits are of the 16 bytes.
+  const digest = hash('sha256', text, 'base64url');
+  const last = BASE64URL[BASE64URL.indexOf(digest[21] ?? '') & 0b110000];
+  return `${KEY_VERSION}${digest.slice(0, 21)}${last}` as IdentityKey; // the only maker of the brand
 }
 
 /** The bytes that an identity key is made of, for tables that hold many. */

@@ -32,5 +32,6 @@ function isWebPort(port: string): boolean {
 }
 
 function keyRest(rest: string): string {
+  if (rest === '' || rest === '/') return '';
   return rest.replace(/#.*$/s, '').replace(/\?$/, '').replace(/\/+$/, '');
 }

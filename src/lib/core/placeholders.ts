@@ -1,5 +1,5 @@
 import { listed } from './listed.js';
-import { partsOf } from './web-address.js';
+import { hostOf } from './web-address.js';
 
 /**
  * What people and programs write where a company's name, email or website is not known. Whole values only, in lower case
@@ -139,11 +139,7 @@ function beginsLikeNone(value: string): boolean {
 
 /** Whether a web address names no company: `test.com`, `none.none`. */
 export function isPlaceholderWebsite(website: string): boolean {
-  return isPlaceholderHost(
-    partsOf(website.toLowerCase())
-      .host.replace(/\.$/, '')
-      .replace(/^www\./, ''),
-  );
+  return isPlaceholderHost(hostOf(website));
 }
 
 /**

@@ -3,7 +3,7 @@ import { getDomainWithoutSuffix } from 'tldts';
 import { keyName } from './key-form.js';
 import { listed } from './listed.js';
 import { PLACEHOLDER_HOSTS } from './placeholders.js';
-import { partsOf } from './web-address.js';
+import { hostOf } from './web-address.js';
 
 /**
  * Hosts on which others have their pages: social networks, link shorteners, maps, directories. An entry stands for its
@@ -71,9 +71,7 @@ const mailNames = asLabels(MAIL_NAMES);
  * provider. A host that bears the row's own name is the row's: orange.fr of Orange.
  */
 export function isSharedWebsite(website: string, name: string | undefined): boolean {
-  const host = partsOf(website.toLowerCase())
-    .host.replace(/\.$/, '')
-    .replace(/^www\./, '');
+  const host = hostOf(website);
   const isShared = exactly.has(host) || isUnder(host) || bearsOneOf(names, host) || isMailHost(host);
   return isShared && !isOwnHost(host, name, true);
 }

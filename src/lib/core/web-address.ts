@@ -16,9 +16,36 @@ interface AddressParts {
 
 /** Takes a web address that `parseRow` accepts apart; its letters stay as they are. */
 export function partsOf(website: string): AddressParts {
-  const [, scheme = '', host = '', port = '', rest = ''] = ADDRESS.exec(website) ?? [];
-  return { scheme, host, port, rest };
+  const start = startOfHost(website);
+  const end = endOfHost(website, start);
+  let rest = end;
+  if (website[end] === ':') {
+    rest += 1;
+    while (isDigit(website.charCodeAt(rest))) rest += 1;
+  }
+  return {
+    scheme: website.slice(0, start),
+    host: website.slice(start, end),
+    port: website.slice(end + 1, rest),
+    rest: website.slice(rest),
+  };
 }
 
-const ADDRESS = /^(https?:\/\/)?([^/?#:]*)(?::(\d*))?(.*)$/is;
+/** The host of a web address in lower case, without `www.` and trailing dot. */
+export function hostOf(website: string): string {
+  const start = startOfHost(website);
+  const host = website.slice(start, endOfHost(website, start)).toLowerCase();
+  return host.slice(host.startsWith('www.') ? 4 : 0, host.endsWith('.') ? -1 : undefined);
+}
+
+const SCHEME = /^https?:\/\//i;
+const startOfHost = (website: string) => (SCHEME.test(website) ? website.indexOf('/') + 2 : 0);
+const END = /[/?#:]/;
+
+function endOfHost(website: string, start: number): number {
+  const length = website.slice(start).search(END);
+  return length === -1 ? website.length : start + length;
+}
+
+const isDigit = (code: number) => code >= 48 && code <= 57;
 const BEYOND_ASCII = /[^\0-\x7f]/;

@@ -1,20 +1,22 @@
 import type { Finding } from '../core/input-check.js';
 import { keyName, keyWebsite } from '../core/key-form.js';
 import type { Row } from '../core/row.js';
+import { hostOf } from '../core/web-address.js';
 import { createHash32 } from './hash32.js';
 import { noLines, noteLine } from './noted-lines.js';
+import { createNumberTable } from './number-table.js';
 
 /** Only the first rows are compared: what is noticed is a hint, and memory is for the rows. */
 const MAX_COMPARED = 100_000;
 /** Hosts that show the same pages. */
 const SAME_SITE = /^(?:www\d*|m|mobile)\./;
 
-/** Notices rows that are one company. */
-export function createCompanies() {
+/** Notices rows that are one company, in a file of so many. */
+export function createCompanies(rows: number) {
   const hash = createHash32(4);
   /** The line of a company's first row; 0 once that is noted. */
-  const firstLines = new Map<number, number>();
-  const websites = new Map<number, number>();
+  const firstLines = createNumberTable(Math.min(rows, MAX_COMPARED));
+  const websites = createNumberTable(Math.min(rows, MAX_COMPARED));
   const oneCompany = { ...noLines(), companies: 0 };
   const nearDuplicates = noLines();
   let compared = 0;
@@ -43,7 +45,7 @@ export function createCompanies() {
       const named = name === undefined ? '' : keyName(name);
       addCompany(hash(site === '' ? `n${named}` : site), line);
       if (site === '' || named === '') return;
-      const pair = hash(`${named}\n${hostOf(site)}`);
+      const pair = hash(`${named}\n${hostOf(site).replace(SAME_SITE, '')}`);
       const other = websites.get(pair);
       const own = hash(site);
       if (other === undefined) websites.set(pair, own);
@@ -63,9 +65,4 @@ export function createCompanies() {
       ...(nearDuplicates.count === 0 ? [] : [{ code: 'NEAR_DUPLICATE' as const, ...nearDuplicates }]),
     ],
   };
-}
-
-function hostOf(site: string): string {
-  const end = site.search(/[/?#]/);
-  return (end === -1 ? site : site.slice(0, end)).replace(SAME_SITE, '');
 }

@@ -18,6 +18,7 @@ export interface Findings {
 const MANY = 3;
 
 interface ColumnCount {
+  readonly field: InputField;
   filled: number;
   readonly useless: NotedLines;
   /** Those of them that no finding of their own tells. */
@@ -28,13 +29,14 @@ const TOLD_APART: readonly FieldProblem[] = ['PLACEHOLDER', 'SHARED_HOST'];
 
 export function createFindings(source: CsvSource, { columns, findings }: ColumnChoice): Findings {
   const byCode = new Map<FindingCode, NotedLines>();
-  const companies = createCompanies();
-  const fields = new Map<InputField, ColumnCount>(
-    INPUT_FIELDS.map((field) => [field, { filled: 0, useless: noLines(), untold: noLines() }]),
+  const companies = createCompanies(source.rowCount);
+  const fields = INPUT_FIELDS.map(
+    (field): ColumnCount => ({ field, filled: 0, useless: noLines(), untold: noLines() }),
   );
 
   function countFields({ cells, parsed, lineNumber }: FileRow): void {
-    for (const [field, count] of fields) {
+    for (const count of fields) {
+      const { field } = count;
       const cell = cells[columns[field] ?? -1] ?? '';
       if (cell === '' || cell.trim() === '') continue;
       count.filled += 1;
@@ -69,14 +71,14 @@ export function createFindings(source: CsvSource, { columns, findings }: ColumnC
       ...rememberedKeep(source),
       ...legacyEncoding(source),
       ...[...byCode].map(([code, noted]) => ({ code, ...noted })),
-      ...(findings.some(({ swapped }) => swapped) ? [] : [...fields].flatMap(ofColumn)),
+      ...(findings.some(({ swapped }) => swapped) ? [] : fields.flatMap(ofColumn)),
       ...companies.findings(),
     ],
   };
 }
 
 /** That most values of a column are of no use, else how many are for other reasons than those that are told apart. */
-function ofColumn([field, { filled, useless, untold }]: readonly [InputField, ColumnCount]): readonly Finding[] {
+function ofColumn({ field, filled, useless, untold }: ColumnCount): readonly Finding[] {
   if (useless.count >= MANY && useless.count > filled / 2)
     return [{ code: 'UNLIKELY_COLUMN', ...useless, fields: [field] }];
   return untold.count === 0 ? [] : [{ code: 'UNUSABLE_VALUE', ...untold, fields: [field] }];

@@ -1,6 +1,8 @@
+import { fingerprintOf } from './fingerprint.js';
+
 /** Remembers on which line each row of a file came first. */
 export interface FirstLines {
-  /** The line on which this key, or digest of at least 8 bytes, was seen before; null when it is new, and remembered from now on. */
+  /** The line on which this key, or digest of at least 9 bytes, was seen before; null when it is new, and remembered from now on. */
   seenOn(key: string, lineNumber: number): number | null;
 }
 
@@ -16,8 +18,7 @@ export function createFirstLines(rows: number): FirstLines {
   const lines = new Uint32Array(size);
   return {
     seenOn: (key, lineNumber) => {
-      const hash = Buffer.from(key.slice(-22), 'base64url');
-      const [a, b] = [hash.readUInt32LE(0), hash.readUInt32LE(4)];
+      const [a, b] = fingerprintOf(key);
       for (let at = a % size; ; at = (at + 1) % size) {
         const line = lines[at];
         if (line === 0) {

@@ -1,5 +1,6 @@
 import { traitsOf } from '../core/other-columns.js';
 import type { CsvSource } from './csv-source.js';
+import { fingerprintOf } from './fingerprint.js';
 import { type RowReaderOptions, readRows } from './row-reader.js';
 
 /** Whether several companies of a file have this name; the name as `traitsOf` gives it. */
@@ -17,8 +18,7 @@ export async function namesOfSeveral(source: CsvSource, options: RowReaderOption
   const companies = new Uint32Array(size);
 
   function find(name: string): { readonly at: number; readonly a: number; readonly b: number } {
-    const hash = Buffer.from(name, 'base64url');
-    const [a, b] = [hash.readUInt32LE(0), hash.readUInt32LE(4)];
+    const [a, b] = fingerprintOf(name);
     let at = a % size;
     while (companies[at] !== 0 && (high[at] !== a || low[at] !== b)) at = (at + 1) % size;
     return { at, a, b };
@@ -42,6 +42,6 @@ const SEVERAL = 1;
 
 /** Digests are random already, so their first bytes will do; never 0 and never SEVERAL. */
 function fingerprint(website: string, recordId: string): number {
-  const part = (digest: string) => (digest === '' ? 0 : Buffer.from(digest, 'base64url').readUInt32LE(0));
+  const part = (digest: string) => (digest === '' ? 0 : fingerprintOf(digest)[0]);
   return Math.max(2, (part(website) ^ Math.imul(part(recordId), 3)) >>> 0);
 }

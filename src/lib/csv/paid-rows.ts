@@ -50,8 +50,8 @@ export function createPaidRows({ source, columns, module, engine }: PaidRowsOpti
       if (rows.length === 0) return found;
       opened ??= open();
       const { uses, nowMs, isLedgerEmpty } = await opened;
-      const otherKeys = new Map(rows.map((row) => [row.key, keysUnder(row, uses)]));
-      await addSentUnder(otherKeys, rows, engine.store, found);
+      const otherKeys = new Map(uses.length === 0 ? [] : rows.map((row) => [row.key, keysUnder(row, uses)]));
+      if (otherKeys.size > 0) await addSentUnder(otherKeys, rows, engine.store, found);
       await addFitting(
         isLedgerEmpty ? [] : rows.filter(({ key }) => !found.has(key)),
         engine.store,

@@ -102,14 +102,9 @@ export class RecordCutter {
     this.#suspectUntil = Math.max(this.#suspectUntil, span.brokenAt);
     const suspect = start < this.#suspectUntil && span.width < this.#headerWidth;
     if (this.#headerWidth === 0 && this.#lineNumber >= this.#headerLine) this.#headerWidth = span.width;
-    return {
-      lineNumber: this.#lineNumber,
-      raw,
-      width: span.width,
-      quoted: span.quoted,
-      damaged: span.brokenAt > 0 || suspect,
-      ...(raw.includes(this.#strayLineEnd) && this.#isStray(raw) && { strayLineEnd: true }),
-    };
+    const { width, quoted } = span;
+    const record = { lineNumber: this.#lineNumber, raw, width, quoted, damaged: span.brokenAt > 0 || suspect };
+    return raw.includes(this.#strayLineEnd) && this.#isStray(raw) ? { ...record, strayLineEnd: true } : record;
   }
 
   /** Whether the other kind of line end stands between cells; at the ends of a record it is a blank. */

@@ -1,7 +1,7 @@
 import { keyBytes, keyName, keyOfBytes } from '../core/identity.js';
 import { looksRounded, ROUNDED_RECORD_ID } from '../core/record-id.js';
 import type { Row } from '../core/row.js';
-import { partsOf } from '../core/web-address.js';
+import { hostOf } from '../core/web-address.js';
 import type { CsvSource } from './csv-source.js';
 import { createHash32 } from './hash32.js';
 import { type FileRow, type RowReaderOptions, readRow } from './read-row.js';
@@ -102,7 +102,7 @@ function createTable(rows: number) {
       const at = placeOf(recordId);
       const own = {
         name: name === undefined ? 0 : hashText(keyName(name)),
-        host: website === undefined ? 0 : hashText(partsOf(website.toLowerCase()).host.replace(/^www\./, '')),
+        host: website === undefined ? 0 : hashText(hostOf(website)),
       };
       if (ids[at] === 0) {
         ids[at] = hashId(recordId);

@@ -1,0 +1,22 @@
+/** The two halves of a 64-bit fingerprint. */
+export type Fingerprint = readonly [number, number];
+
+/** Made of the first 9 bytes of a digest in base64url, or of an identity key: those are random already. */
+export function fingerprintOf(digest: string): Fingerprint {
+  const from = Math.max(0, digest.length - KEY_CHARACTERS);
+  return [wordAt(digest, from), wordAt(digest, from + WORD_CHARACTERS)];
+}
+
+/** Without the version in front. */
+const KEY_CHARACTERS = 22;
+const WORD_CHARACTERS = 6;
+const VALUES = new Uint8Array(128);
+for (const [at, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].entries())
+  VALUES[character.charCodeAt(0)] = at;
+
+/** The lowest 32 of the 36 bits of six characters; a buffer would be made for each. */
+function wordAt(text: string, from: number): number {
+  let word = 0;
+  for (let at = from; at < from + WORD_CHARACTERS; at += 1) word = (word << 6) | (VALUES[text.charCodeAt(at)] ?? 0);
+  return word >>> 0;
+}
