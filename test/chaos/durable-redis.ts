@@ -21,6 +21,8 @@ export interface DurableRedis {
   flush(): Promise<void>;
   /** Whether it takes writes; reads are answered all the while. Does nothing while it is down. */
   takeWrites(takes: boolean): Promise<void>;
+  /** Takes over all that another server has, and follows it no further; asks again until it is in step. */
+  copyOf(port: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function openDurableRedis(
       'redis-server',
       [
         ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--maxmemory-policy', 'noeviction'],
+        ...['--repl-diskless-sync-delay', '0'],
         ...PERSISTENCE[persistence],
         ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
       ],
@@ -91,6 +94,22 @@ export async function openDurableRedis(
       if (!child) return;
       // It has no replicas. Killed in this very moment it starts again without the setting, so a failure changes nothing.
       await ask((client) => client.config('SET', 'min-replicas-to-write', takes ? '0' : '1'));
+    },
+    copyOf: async (of) => {
+      // A restart on either side ends the replication, so it is asked for anew.
+      await waitFor(
+        async () => {
+          let isInStep = false;
+          await ask(async (client) => {
+            const link = await client.info('replication');
+            isInStep = link.includes(`master_port:${of}`) && link.includes('master_link_status:up');
+            if (isInStep) await client.replicaof('NO', 'ONE');
+            else if (!link.includes(`master_port:${of}`)) await client.replicaof('127.0.0.1', of);
+          });
+          return isInStep;
+        },
+        { timeoutMs: 20_000, what: `Redis on port ${port} to be a copy of the one on ${of}` },
+      );
     },
     close: async () => {
       await end('SIGKILL');

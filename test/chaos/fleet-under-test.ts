@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.js';
 import { cli } from '../support/cli.js';
+import { setup } from '../support/setup.js';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { type DurableRedis, openDurableRedis } from './durable-redis.js';
 import { createMember, type Member, removeFolder } from './member.js';
+import { openTopology, type Topology, type TopologyKind } from './topologies.js';
 
 export type ChaosEngine = 'redis' | 'embedded';
 
@@ -14,9 +16,12 @@ export interface FleetUnderTest {
   readonly engine: ChaosEngine;
   readonly dir: string;
   readonly sandbox: Sandbox;
-  /** Null on the embedded engine. */
+  /** One Redis, and the way to it of the fleet, which can fail. Null on the embedded engine, and with a topology. */
   readonly redis: DurableRedis | null;
   readonly toRedis: TcpProxy | null;
+  /** The server that the fleet, and the commands beside it, reach from now on. Cuts their connections. */
+  serveFrom(redis: DurableRedis): void;
+  readonly topology: Topology | null;
   readonly toZoho: TcpProxy;
   readonly workers: readonly Member[];
   readonly producer: Member;
@@ -35,6 +40,8 @@ export interface FleetOptions {
   readonly callsPerSecond: number;
   /** Redis keeps only what was saved when somebody asked: a restart brings an older copy. */
   readonly losing: boolean;
+  /** Default: one Redis. */
+  readonly topology?: TopologyKind | undefined;
 }
 
 /** Short enough that a frozen worker outlives every lock within seconds. */
@@ -47,14 +54,21 @@ export async function openFleet({
   seed,
   callsPerSecond,
   losing,
+  topology: kind,
 }: FleetOptions): Promise<FleetUnderTest> {
+  const servers = setup();
   const dir = await mkdtemp(join(tmpdir(), 'zia-chaos-'));
-  await writeFile(join(dir, 'accounts.csv'), csvOf(rows));
+  for (const [name, columns] of Object.entries(FILES)) await writeFile(join(dir, name), csvOf(rows, columns));
   // No enrichment fails at Zoho: results come in while a long run goes on, and each failed row must be ours to answer for.
   const sandbox = await startSandbox({ seed, latencyMs: [5, 60], tokenLifeSeconds: 20, failedShare: 0 });
-  const redis = engine === 'redis' ? await openDurableRedis({}, { persistence: losing ? 'asked' : 'always' }) : null;
+  const topology = kind === undefined ? null : await openTopology(servers, kind, '{zia}');
+  const redis =
+    engine === 'redis' && !topology ? await openDurableRedis({}, { persistence: losing ? 'asked' : 'always' }) : null;
   const toZoho = await openTcpProxy({ host: '127.0.0.1', port: sandbox.port });
   const toRedis = redis && (await openTcpProxy({ host: '127.0.0.1', port: redis.port }));
+  // Of the commands beside the fleet: it never fails.
+  const around = redis && (await openTcpProxy({ host: '127.0.0.1', port: redis.port }));
+  const urlOf = (proxy: TcpProxy | null) => topology?.url ?? (proxy && `redis://127.0.0.1:${proxy.port}`);
   const account = {
     ZOHO_CLIENT_ID: 'sandbox',
     ZOHO_CLIENT_SECRET: 'sandbox',
@@ -69,8 +83,12 @@ export async function openFleet({
     ZIA_BACKOFF_CAP_MS: '3000',
     LOG_LEVEL: 'info',
   };
-  const direct = { cwd: dir, env: { ...account, ...(redis && { REDIS_URL: redis.url }) } };
-  const proxied = { cwd: dir, env: { ...account, ...(toRedis && { REDIS_URL: `redis://127.0.0.1:${toRedis.port}` }) } };
+  const through = (proxy: TcpProxy | null) => {
+    const REDIS_URL = urlOf(proxy);
+    return { cwd: dir, env: { ...account, ...(REDIS_URL !== null && { REDIS_URL }) } };
+  };
+  const direct = through(around);
+  const proxied = through(toRedis);
   const members = Array.from({ length: engine === 'redis' ? workers : 1 }, (_, index) =>
     createMember(`worker ${index + 1}`, ['worker', '--engine', engine], proxied),
   );
@@ -81,6 +99,13 @@ export async function openFleet({
     sandbox,
     redis,
     toRedis,
+    serveFrom: ({ port }) => {
+      for (const proxy of [toRedis, around]) {
+        proxy?.pointTo(port);
+        proxy?.cut();
+      }
+    },
+    topology,
     toZoho,
     workers: members,
     producer,
@@ -88,8 +113,9 @@ export async function openFleet({
     close: async (keep) => {
       await Promise.all([...members, producer].map((member) => member.kill()));
       if (keep) await keepLogs(dir, sandbox, [...members, producer]);
-      await Promise.all([toZoho.close(), toRedis?.close()]);
+      await Promise.all([toZoho.close(), toRedis?.close(), around?.close()]);
       await redis?.close();
+      await servers.close();
       await sandbox.close();
       if (!keep) await removeFolder(dir);
     },
@@ -108,10 +134,29 @@ async function keepLogs(dir: string, sandbox: Sandbox, members: readonly Member[
   console.error(`What happened is kept in ${dir}`);
 }
 
-function csvOf(rows: number): string {
+/** What a column is called in a file, and what it holds. */
+type Columns = Readonly<Record<string, (id: string) => string>>;
+
+const name = (id: string) => `Company ${id}`;
+const email = (id: string) => `info@company-${id}.example`;
+const website = (id: string) => `www.company-${id}.example`;
+
+/** The same companies in every file, and in each the name, by which rows are one purchase. */
+const FILES: Readonly<Record<string, Columns>> = {
+  'accounts.csv': { Name: name, Email: email, Website: website },
+  'left-out.csv': { Name: name, Website: website },
+  'no-website.csv': { Name: name, Email: email },
+  'added.csv': { Name: name, Email: email, Website: website, Town: (id) => `Town ${id}` },
+  'renamed.csv': { URL: website, Company: name, 'E-mail': email },
+};
+
+/** The files that have a column less, more, or by another name. */
+export const OTHER_FILES = Object.keys(FILES).filter((file) => file !== 'accounts.csv');
+
+function csvOf(rows: number, columns: Columns): string {
   const lines = Array.from({ length: rows }, (_, index) => {
     const id = String(index + 1).padStart(6, '0');
-    return `Company ${id},info@company-${id}.example,www.company-${id}.example`;
+    return Object.values(columns).map((cellOf) => cellOf(id));
   });
-  return ['Name,Email,Website', ...lines, ''].join('\n');
+  return [Object.keys(columns), ...lines, []].map((cells) => cells.join(',')).join('\n');
 }

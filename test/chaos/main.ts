@@ -2,8 +2,9 @@ import { parseArgs } from 'node:util';
 import type { ChaosEngine } from './fleet-under-test.js';
 import { isClean } from './judge.js';
 import { runSeed, type SeedResult } from './run-seed.js';
+import type { TopologyKind } from './topologies.js';
 
-const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--budget N] [--losing] [--json]
+const USAGE = `Usage: npm run chaos -- [--seeds N] [--rows N] [--engine redis|embedded] [--first SEED] [--seconds N] [--budget N] [--losing] [--topology sentinel|cluster] [--only TEXT] [--json]
 
 Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw. A seed decides what happens when.
 
@@ -13,7 +14,9 @@ Runs the fleet while everything goes wrong, and counts what Zoho's stand-in saw.
   --first N     the first seed (default 1)
   --seconds N   how long things go wrong in each run (default 25)
   --budget N    so many rows may be submitted until the fleet stops; then the rest follows
-  --losing      Redis loses writes as well: it comes back on older copies, and is emptied
+  --losing      the store loses writes as well: it comes back on older copies, a lagging replica is promoted, Redis is emptied
+  --topology T  sentinel or cluster: Redis with a replica, and failovers, planned and not
+  --only TEXT   only what goes wrong under a name that holds this text
   --json        one JSON document instead of the table
   --verbose     tell on stderr what goes wrong when
 
@@ -28,6 +31,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '25' },
     budget: { type: 'string' },
     losing: { type: 'boolean', default: false },
+    topology: { type: 'string' },
+    only: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -46,6 +51,8 @@ async function main(): Promise<number> {
       troubleMs: Number(values.seconds) * 1_000,
       healMs: 240_000,
       losing: values.losing,
+      topology: topologyOf(values.topology),
+      only: values.only,
       ...(values.budget !== undefined && { budget: Number(values.budget) }),
       onMishap: (name) => values.verbose && console.error(`seed ${seed}: ${name}`),
     });
@@ -54,6 +61,11 @@ async function main(): Promise<number> {
   }
   if (values.json) console.log(JSON.stringify(results));
   return results.every(isClean) ? 0 : 1;
+}
+
+function topologyOf(name: string | undefined): TopologyKind | undefined {
+  if (name === undefined || name === 'sentinel' || name === 'cluster') return name;
+  throw new Error(`There is no topology ${name}: sentinel or cluster.`);
 }
 
 const COLUMNS: readonly (readonly [string, (result: SeedResult) => string | number])[] = [

@@ -1,11 +1,16 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FleetUnderTest } from './fleet-under-test.js';
+import { openDurableRedis } from './durable-redis.js';
+import { type FleetUnderTest, OTHER_FILES } from './fleet-under-test.js';
 import type { Member } from './member.js';
 import type { Dice } from './random.js';
 
 /** Something that goes wrong. It may take a while and heals by itself, except where the run's healing says so. */
 export interface Mishap {
   readonly name: string;
+  /** Nothing else goes wrong meanwhile. */
+  readonly alone?: boolean;
   readonly happen: (fleet: FleetUnderTest, dice: Dice) => Promise<void>;
 }
 
@@ -87,6 +92,24 @@ const QUOTA: Mishap = {
   },
 };
 
+const ECHO_DIFFERS: Mishap = {
+  name: 'Zoho echoes a website with its scheme',
+  happen: async ({ sandbox }, dice) => {
+    sandbox.configure({ echo: 'scheme' });
+    await sleep(dice.between(2_000, 10_000));
+    sandbox.configure({ echo: 'sent' });
+  },
+};
+
+/** It may fail, and then changes nothing. */
+const OTHER_COLUMNS: Mishap = {
+  name: 'the file is queued with other columns',
+  happen: async ({ command }, dice) => {
+    const mapped = ['accounts.csv', '--map', dice.pick(['email=', 'website=', 'email=Email', 'website=Website'])];
+    await command(['enqueue', ...dice.pick([...OTHER_FILES.map((file) => [file]), mapped])]);
+  },
+};
+
 const CUT_REDIS: Mishap = { name: 'cut connections to Redis', happen: async ({ toRedis }) => toRedis?.cut() };
 
 const REDIS_AWAY: Mishap = {
@@ -133,6 +156,52 @@ const OLDER_COPY: Mishap = {
 
 const FLUSH: Mishap = { name: 'Redis is emptied', happen: async ({ redis }) => redis?.flush() };
 
+/** What was written meanwhile is lost, and the servers are the ones it was known by. */
+const LAGGING_REPLICA: Mishap = {
+  name: 'a lagging replica is promoted, and the old primary again',
+  alone: true,
+  happen: async ({ redis, serveFrom }, dice) => {
+    if (redis === null) return;
+    const replica = await openDurableRedis({}, { persistence: 'none' });
+    await replica.copyOf(redis.port);
+    await sleep(dice.between(500, 4_000));
+    // Either nobody has looked when the old primary is back, or they work on the replica.
+    const isBackAtOnce = dice.next() < 0.5;
+    if (!isBackAtOnce) {
+      serveFrom(replica);
+      await sleep(dice.between(500, 8_000));
+    }
+    await redis.copyOf(replica.port);
+    if (!isBackAtOnce) serveFrom(redis);
+    await replica.close();
+  },
+};
+
+/** Copied while its host stands still, as a snapshot of the disk is. */
+const OLDER_FOLDER: Mishap = {
+  name: 'an older copy of the folder is put back',
+  alone: true,
+  happen: async ({ dir, workers, producer }, dice) => {
+    const [folder, copy] = ['.zia', 'copy'].map((name) => join(dir, name, 'pg')) as [string, string];
+    const members = [...workers, producer];
+    for (const member of members) member.freeze();
+    await cp(folder, copy, { recursive: true });
+    for (const member of members) member.thaw();
+    await sleep(dice.between(500, 4_000));
+    await Promise.all(members.map((member) => member.kill()));
+    await rm(folder, { recursive: true });
+    await cp(copy, folder, { recursive: true });
+    await rm(copy, { recursive: true });
+    for (const member of members) member.start();
+  },
+};
+
+const FAIL_OVER: Mishap = {
+  name: 'a failover',
+  alone: true,
+  happen: async ({ topology }, dice) => topology?.failOver(dice.next() < 0.5),
+};
+
 const EVERYWHERE: readonly Mishap[] = [
   KILL_WORKER,
   FREEZE_WORKER,
@@ -143,15 +212,20 @@ const EVERYWHERE: readonly Mishap[] = [
   STORM,
   ACCEPTED_LATE,
   QUOTA,
+  ECHO_DIFFERS,
+  OTHER_COLUMNS,
 ];
 const ON_REDIS: readonly Mishap[] = [CUT_REDIS, REDIS_AWAY, RESTART_REDIS, REDIS_REFUSES];
 
-const LOSING: readonly Mishap[] = [OLDER_COPY, OLDER_COPY, FLUSH];
+const LOSING: Readonly<Record<FleetUnderTest['engine'], readonly Mishap[]>> = {
+  redis: [OLDER_COPY, OLDER_COPY, FLUSH, LAGGING_REPLICA, LAGGING_REPLICA],
+  embedded: [OLDER_FOLDER, OLDER_FOLDER],
+};
 
-/** What can go wrong on this engine; some things twice, because they do so more often. */
-export function mishapsOf(engine: FleetUnderTest['engine'], losing: boolean): readonly Mishap[] {
-  if (engine === 'embedded') return EVERYWHERE;
-  return [...EVERYWHERE, ...ON_REDIS, ...(losing ? LOSING : [])];
+/** What can go wrong with this fleet; some things twice, because they do so more often. */
+export function mishapsOf({ engine, topology }: FleetUnderTest, losing: boolean): readonly Mishap[] {
+  if (topology !== null) return [...EVERYWHERE, FAIL_OVER, FAIL_OVER];
+  return [...EVERYWHERE, ...(engine === 'redis' ? ON_REDIS : []), ...(losing ? LOSING[engine] : [])];
 }
 
 async function freeze(member: Member, durationMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import { type ChaosEngine, type FleetUnderTest, openFleet } from './fleet-under-
 import { isClean, judge, type Verdict } from './judge.js';
 import { mishapsOf } from './mishaps.js';
 import { createDice } from './random.js';
+import type { TopologyKind } from './topologies.js';
 
 export interface SeedOptions {
   readonly engine: ChaosEngine;
@@ -17,6 +18,10 @@ export interface SeedOptions {
   readonly budget?: number;
   /** The store loses writes, too: older copies, and everything at once. */
   readonly losing?: boolean;
+  /** Default: one Redis. */
+  readonly topology?: TopologyKind | undefined;
+  /** Only mishaps whose names hold this text. Default: all. */
+  readonly only?: string;
   readonly onMishap?: (name: string) => void;
 }
 
@@ -34,10 +39,10 @@ const AT_ONCE = 3;
 
 /** One run: start everything, let the seed's mishaps happen, heal, wait for the end, and judge by the stand-in's own log. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const { engine, seed, rows, losing = false } = options;
+  const { engine, seed, rows, losing = false, topology } = options;
   const startedAt = performance.now();
   const callsPerSecond = Math.max(20, Math.round(rows / (options.troubleMs / 1_000)));
-  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed, callsPerSecond, losing });
+  const fleet = await openFleet({ engine, rows, workers: WORKERS, seed, callsPerSecond, losing, topology });
   let clean = false;
   try {
     if (options.budget !== undefined) await fleet.command(['budget', String(options.budget)]);
@@ -59,10 +64,10 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
 
 async function makeTrouble(
   fleet: FleetUnderTest,
-  { engine, seed, troubleMs, losing = false, onMishap }: SeedOptions,
+  { seed, troubleMs, losing = false, only = '', onMishap }: SeedOptions,
 ): Promise<Record<string, number>> {
   const dice = createDice(seed);
-  const mishaps = mishapsOf(engine, losing);
+  const mishaps = mishapsOf(fleet, losing).filter(({ name }) => name.includes(only));
   const happened: Record<string, number> = {};
   const underWay = new Set<Promise<void>>();
   const until = performance.now() + troubleMs;
@@ -70,10 +75,12 @@ async function makeTrouble(
     await sleep(dice.between(150, 900));
     if (underWay.size >= AT_ONCE) await Promise.race(underWay);
     const mishap = dice.pick(mishaps);
+    if (mishap.alone) await Promise.all(underWay);
     happened[mishap.name] = (happened[mishap.name] ?? 0) + 1;
     onMishap?.(mishap.name);
     const happening = mishap.happen(fleet, dice).finally(() => underWay.delete(happening));
     underWay.add(happening);
+    if (mishap.alone) await happening;
   }
   await Promise.all(underWay);
   return happened;
@@ -81,7 +88,7 @@ async function makeTrouble(
 
 /** Everything that can be put right by an operator is put right; what the program has to mend itself is left to it. */
 async function heal(fleet: FleetUnderTest): Promise<void> {
-  fleet.sandbox.configure({ faults: [], quota: null });
+  fleet.sandbox.configure({ faults: [], quota: null, echo: 'sent' });
   await fleet.redis?.start();
   await fleet.redis?.takeWrites(true);
   await fleet.toRedis?.setMode('pass');

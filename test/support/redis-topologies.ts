@@ -15,6 +15,8 @@ export interface RedisServer {
   readonly client: Redis;
   /** Ends it without a word, as a power cut would. */
   kill(): Promise<void>;
+  /** Starts it again, with what its folder holds. */
+  start(): Promise<void>;
 }
 
 export interface ServerSettings {
@@ -51,7 +53,7 @@ export async function startServer(t: TestScope, options: ServerSettings = {}): P
     ...(password && { requirepass: password, ...(!options.sentinel && { masterauth: password }) }),
     bind: '127.0.0.1',
     dir,
-    ...(!options.sentinel && { save: '', 'maxmemory-policy': 'noeviction' }),
+    ...(!options.sentinel && { save: '', 'maxmemory-policy': 'noeviction', 'repl-diskless-sync-delay': '0' }),
     ...options.settings,
   };
   // A file, because Sentinel writes to it.
@@ -62,10 +64,9 @@ export async function startServer(t: TestScope, options: ServerSettings = {}): P
       .map(([name, value]) => `${name} ${value === '' ? '""' : value}\n`)
       .join(''),
   );
-  const child = t.closing(
-    spawn('redis-server', [file, ...(options.sentinel ? ['--sentinel'] : [])], { stdio: 'ignore' }),
-    end,
-  );
+  const run = () => spawn('redis-server', [file, ...(options.sentinel ? ['--sentinel'] : [])], { stdio: 'ignore' });
+  let child = run();
+  t.closing(null, () => end(child));
   const client = t.closing(
     new Redis({
       port,
@@ -78,42 +79,85 @@ export async function startServer(t: TestScope, options: ServerSettings = {}): P
   );
   client.on('error', () => undefined);
   await client.ping();
-  return { port, client, kill: () => end(child) };
+  return {
+    port,
+    client,
+    kill: () => end(child),
+    start: async () => {
+      child = run();
+      await waitFor(
+        () =>
+          client.ping().then(
+            () => true,
+            () => false,
+          ),
+        { what: `Redis on port ${port}` },
+      );
+    },
+  };
 }
+
+/** The last slots of the three nodes. */
+const LAST_SLOTS = [5_460, 10_922, 16_383];
 
 /** Three nodes that share the slots; resolves when each of them sees a whole cluster. */
 export async function startCluster(t: TestScope, secured?: Secured): Promise<readonly RedisServer[]> {
+  const nodes = await Promise.all(LAST_SLOTS.map(() => startNode(t, secured)));
+  for (const [at, { client }] of nodes.entries()) {
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', (LAST_SLOTS[at - 1] ?? -1) + 1, LAST_SLOTS[at] ?? 0);
+  }
+  await meet(nodes);
+  return nodes;
+}
+
+/** The node of a whole cluster that owns the slot of these keys, and a replica of it, which is in step. */
+export async function addReplica(
+  t: TestScope,
+  nodes: readonly RedisServer[],
+  tag: string,
+): Promise<readonly [owner: RedisServer, replica: RedisServer]> {
+  const slot = Number(await nodes[0]?.client.cluster('KEYSLOT', tag));
+  const owner = nodes[LAST_SLOTS.findIndex((last) => slot <= last)];
+  if (owner === undefined) throw new Error(`No node owns slot ${slot}.`);
+  const replica = await startNode(t);
+  await meet([...nodes, replica]);
+  await replica.client.cluster('REPLICATE', String(await owner.client.cluster('MYID')));
+  await waitFor(() => isReplicaOf(replica, owner), { what: 'the replica to be in step' });
+  return [owner, replica];
+}
+
+/** It is in step, too. */
+export async function isReplicaOf(replica: RedisServer, primary: RedisServer): Promise<boolean> {
+  const link = await replica.client.info('replication').catch(() => '');
+  return link.includes(`master_port:${primary.port}`) && link.includes('master_link_status:up');
+}
+
+async function startNode(t: TestScope, secured?: Secured): Promise<RedisServer> {
   const named = {
     'tls-cluster': 'yes',
     'cluster-announce-hostname': 'localhost',
     'cluster-preferred-endpoint-type': 'hostname',
   };
-  const nodes = await Promise.all(
-    ['0 5460', '5461 10922', '10923 16383'].map(async (slots) => {
-      const busPort = await freePort();
-      const node = await startServer(t, {
-        ...secured,
-        settings: {
-          'cluster-enabled': 'yes',
-          'cluster-port': String(busPort),
-          'cluster-node-timeout': '2000',
-          ...(secured && named),
-        },
-      });
-      await node.client.call('CLUSTER', 'ADDSLOTSRANGE', ...slots.split(' '));
-      return { node, busPort };
-    }),
-  );
-  const [first, ...others] = nodes;
-  for (const { node, busPort } of others) {
-    await first?.node.client.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(busPort));
+  return startServer(t, {
+    ...secured,
+    settings: {
+      'cluster-enabled': 'yes',
+      'cluster-port': String(await freePort()),
+      'cluster-node-timeout': '2000',
+      ...(secured && named),
+    },
+  });
+}
+
+async function meet(nodes: readonly RedisServer[]): Promise<void> {
+  for (const { client, port } of nodes) {
+    const [, busPort = ''] = (await client.config('GET', 'cluster-port')) as string[];
+    await nodes[0]?.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
   }
-  for (const { node } of nodes) {
-    await waitFor(async () => /cluster_state:ok[\s\S]*cluster_known_nodes:3/.test(await node.client.cluster('INFO')), {
-      what: 'the cluster to be whole',
-    });
+  const whole = new RegExp(`cluster_state:ok[^]*cluster_known_nodes:${nodes.length}`);
+  for (const { client } of nodes) {
+    await waitFor(async () => whole.test(String(await client.cluster('INFO'))), { what: 'the cluster to be whole' });
   }
-  return nodes.map(({ node }) => node);
 }
 
 export interface SentinelSet {
@@ -135,9 +179,7 @@ export async function startSentinelSet(t: TestScope, secured?: Secured): Promise
     ...secured,
     settings: { ...encrypted, ...announced, replicaof: `${host} ${primary.port}` },
   });
-  await waitFor(async () => (await replica.client.info('replication')).includes('master_link_status:up'), {
-    what: 'the replica to be in step',
-  });
+  await waitFor(() => isReplicaOf(replica, primary), { what: 'the replica to be in step' });
   const names = secured && { 'sentinel resolve-hostnames': 'yes', 'sentinel announce-hostnames': 'yes' };
   const sentinel = await startServer(t, { ...secured, sentinel: true, settings: { ...encrypted, ...names } });
   for (const words of [

@@ -8,13 +8,16 @@ export type ProxyMode = 'pass' | 'delay' | 'black-hole' | 'refuse';
 export interface TcpProxy {
   readonly port: number;
   setMode(mode: ProxyMode): Promise<void>;
+  /** New connections go to this port. */
+  pointTo(port: number): void;
   /** Destroys every open connection; new ones are treated as the mode says. */
   cut(): void;
   connections(): number;
   close(): Promise<void>;
 }
 
-export async function openTcpProxy(target: { host: string; port: number }, delayMs = 300): Promise<TcpProxy> {
+export async function openTcpProxy(given: { host: string; port: number }, delayMs = 300): Promise<TcpProxy> {
+  let target = given;
   const sockets = new Set<Socket>();
   let mode: ProxyMode = 'pass';
   let server: Server | undefined = await listen(0);
@@ -72,6 +75,9 @@ export async function openTcpProxy(target: { host: string; port: number }, delay
       mode = next;
       if (next === 'refuse') await stopListening();
       else server ??= await listen(port);
+    },
+    pointTo: (to) => {
+      target = { ...target, port: to };
     },
     cut,
     connections: () => sockets.size,

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  addReplica,
+  isReplicaOf,
+  type RedisServer,
+  startCluster,
+  startSentinelSet,
+} from '../support/redis-topologies.js';
+import type { TestScope } from '../support/setup.js';
+import { waitFor } from '../support/wait.js';
+
+/** Redis with a replica that takes the primary's place. */
+export interface Topology {
+  readonly url: string;
+  /** Planned, or the primary is killed, and comes back as a replica. Resolves when the next one may come. */
+  failOver(planned: boolean): Promise<void>;
+}
+
+export type TopologyKind = 'sentinel' | 'cluster';
+
+/** `tag` is what the keys of the store have in common. */
+export async function openTopology(t: TestScope, kind: TopologyKind, tag: string): Promise<Topology> {
+  return kind === 'sentinel' ? openSentinel(t) : openCluster(t, tag);
+}
+
+async function openSentinel(t: TestScope): Promise<Topology> {
+  const { primary, replica, sentinel, name } = await startSentinelSet(t);
+  const primaryPort = async () =>
+    Number(((await sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as string[])[1]);
+  const swap = swapper(primary, replica, {
+    plan: () => sentinel.client.call('SENTINEL', 'FAILOVER', name),
+    isPrimary: async ({ port }) => (await primaryPort()) === port,
+  });
+  return { url: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`, failOver: swap };
+}
+
+async function openCluster(t: TestScope, tag: string): Promise<Topology> {
+  const nodes = await startCluster(t);
+  const [owner, replica] = await addReplica(t, nodes, tag);
+  const failOver = swapper(owner, replica, {
+    plan: ({ client }) => client.cluster('FAILOVER'),
+    isPrimary: async ({ client }) => (await client.info('replication')).includes('role:master'),
+  });
+  const hosts = [...nodes, replica].map(({ port }) => `127.0.0.1:${port}`);
+  return { url: `redis+cluster://${hosts.join(',')}`, failOver };
+}
+
+interface Ways {
+  /** Asks for this one to be made the primary. */
+  readonly plan: (next: RedisServer) => Promise<unknown>;
+  readonly isPrimary: (server: RedisServer) => Promise<boolean>;
+}
+
+function swapper(primary: RedisServer, replica: RedisServer, { plan, isPrimary }: Ways) {
+  let [now, next] = [primary, replica];
+  return async (planned: boolean): Promise<void> => {
+    if (planned) await plan(next);
+    else await now.kill();
+    await waitFor(() => isPrimary(next), { what: 'the replica to be the primary', timeoutMs: 30_000 });
+    if (!planned) {
+      await sleep(1_000);
+      await now.start();
+    }
+    await waitFor(() => isReplicaOf(now, next), { what: 'the old primary to be a replica', timeoutMs: 60_000 });
+    [now, next] = [next, now];
+  };
+}
