@@ -14,6 +14,11 @@ export interface EnrichPayload extends Row {
   readonly line?: number;
   /** A result from before this time, store clock in milliseconds, does not count: the row is sent again. */
   readonly refreshBeforeMs?: number;
+  /**
+   * When its queueing began, store clock in milliseconds: rows of another queueing that were sent may stand for it under other
+   * columns. Absent where they may not.
+   */
+  readonly queuedAtMs?: number;
 }
 
 /** What a completed job keeps. */

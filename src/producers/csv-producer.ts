@@ -50,6 +50,9 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
     let counts = NO_ROWS;
     let late = 0;
     const check = checkOf(options);
+    const { nowMs } = await engine.store.control.read();
+    // What is sent again was decided on: nothing else stands for it.
+    const queuedAtMs = options.again ? undefined : Math.floor(nowMs);
     assertNotSwapped(options);
     for await (const { rows, soFar } of classifyRows(options, check)) {
       const isNew = rows.filter(({ kind }) => kind === 'new');
@@ -59,7 +62,7 @@ export async function enqueueRows(options: EnqueueOptions): Promise<EnqueueRepor
       late += isNew.length - mayGo.size;
       await removeFinished([...mayGo], options);
       const queued = rows.filter((row) => mayGo.has(row) || row.lacksJob);
-      await adding.add(queued.map((row) => jobOf(row, maxAttempts, priority)));
+      await adding.add(queued.map((row) => jobOf(row, { maxAttempts, priority, queuedAtMs })));
       await rejects.write(rejectsAmong(rows.map(({ row }) => row)));
       onProgress?.({ rows: soFar.rows, total: source.rowCount });
     }
@@ -186,9 +189,18 @@ function addInFront(queue: EnqueueOptions['queue'], signal: AbortSignal | undefi
   };
 }
 
-function jobOf({ row, refreshBeforeMs }: ClassifiedRow, maxAttempts: number, priority: Priority): Job {
+interface JobSettings {
+  readonly maxAttempts: number;
+  readonly priority: Priority;
+  readonly queuedAtMs: number | undefined;
+}
+
+function jobOf({ row, refreshBeforeMs, elsewhere }: ClassifiedRow, settings: JobSettings): Job {
+  const { maxAttempts, priority, queuedAtMs } = settings;
   if (!row.parsed.ok || row.key === undefined) throw new Error('A reject was about to become a job.');
   const refresh = refreshBeforeMs === undefined ? {} : { refreshBeforeMs: Math.floor(refreshBeforeMs) };
-  const data: EnrichPayload = { v: 1, ...row.parsed.row, line: row.lineNumber, ...refresh };
+  const mayBeKnown = queuedAtMs !== undefined && (elsewhere === undefined || elsewhere.kind === 'queued');
+  const queued = mayBeKnown ? { queuedAtMs } : {};
+  const data: EnrichPayload = { v: 1, ...row.parsed.row, line: row.lineNumber, ...refresh, ...queued };
   return { name: JOB_NAME, data, opts: jobOptions(row.key, maxAttempts, priority) };
 }

@@ -110,9 +110,11 @@ function isKeyed(row: FileRow): row is KeyedRow {
   return row.key !== undefined;
 }
 
-/** Neither queued nor sent under its own key. */
+/** Neither queued nor sent under its own key. A job that is done without being sent has found its row under another. */
 function isUnknown(records: RowRecords | undefined): boolean {
-  return records === undefined || (records.fate.state === 'absent' && !wasSent(records.entry));
+  if (records === undefined) return true;
+  const { state } = records.fate;
+  return (state === 'absent' || state === 'completed') && !wasSent(records.entry);
 }
 
 function keysOf(elsewhere: Elsewhere): readonly IdentityKey[] {

@@ -7,7 +7,7 @@ import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import { SPENT_CODES, spentOut } from '../lib/core/spent-out.js';
 import { changeControl } from '../lib/store/change-control.js';
-import type { Refusal, Store } from '../lib/store/store.js';
+import type { AdmitRequest, Refusal, Store } from '../lib/store/store.js';
 import type { FleetControl } from './fleet-control.js';
 import type { InFlight } from './in-flight.js';
 import type { ReserveKeeper } from './keep-reserve.js';
@@ -53,7 +53,7 @@ export async function admitRow(
   key: IdentityKey,
   fields: SentFields,
   deps: AdmitRowDeps,
-  refreshBeforeMs?: number,
+  { refreshBeforeMs, queuedAtMs }: Pick<AdmitRequest, 'refreshBeforeMs' | 'queuedAtMs'> = {},
 ): Promise<Admitted> {
   const { store, control, inFlight, timing, shutdown, reserve } = deps;
   const callId = inFlight.newCallId();
@@ -80,6 +80,7 @@ export async function admitRow(
         claimLostAfterMs: timing.claimLostAfterMs,
         keep: reserve?.keep ?? 0,
         refreshBeforeMs,
+        queuedAtMs,
         ...(slotMs === undefined ? {} : { slotMs }),
       })
       .catch((error: unknown) => {

@@ -6,6 +6,7 @@ const payloadV1 = z.object({
   v: z.literal(1),
   line: z.number().int().positive().optional(),
   refreshBeforeMs: z.number().optional(),
+  queuedAtMs: z.number().optional(),
   module: z.string().min(1),
   recordId: text,
   name: text,

@@ -8,6 +8,7 @@ import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField, KEEPABLE, parseRow } from '../lib/core/row.js';
 import type { Logger } from '../lib/logger.js';
+import type { EnrichPayload } from '../lib/queues.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
 import { type AdmitRowDeps, admitRow, type Claim } from './admit-row.js';
@@ -22,10 +23,9 @@ export interface SubmitDeps extends AdmitRowDeps {
 }
 
 /** One row on its way to Zoho: what is sent shrinks when Zoho refuses a field. */
-interface Submission {
+interface Submission extends Pick<EnrichPayload, 'refreshBeforeMs' | 'queuedAtMs'> {
   readonly key: IdentityKey;
   readonly line: number | null;
-  readonly refreshBeforeMs: number | undefined;
   readonly sent: SentFields;
   readonly notes: readonly string[];
   /** Zoho refused the access token once already. */
@@ -49,11 +49,13 @@ export async function submitRow(data: unknown, deps: SubmitDeps): Promise<Outcom
   if (!payload.ok) return { kind: 'discard', code: payload.code, message: payload.message };
   const parsed = parseRow(payload.value, { keep: KEEPABLE });
   if (!parsed.ok) return { kind: 'discard', code: parsed.code, message: parsed.reason };
+  const { line = null, refreshBeforeMs, queuedAtMs } = payload.value;
   let submission: Submission = {
     // Recomputed, not read from the job: other producers may write to the queue, and the ledger must know their rows too.
     key: identityKey(parsed.row),
-    line: payload.value.line ?? null,
-    refreshBeforeMs: payload.value.refreshBeforeMs,
+    line,
+    ...(refreshBeforeMs !== undefined && { refreshBeforeMs }),
+    ...(queuedAtMs !== undefined && { queuedAtMs }),
     sent: parsed.row,
     notes: [],
     tokenRefused: false,
@@ -76,7 +78,7 @@ const again = (submission: Submission): Step => ({ kind: 'again', submission });
 async function sendOnce(submission: Submission, deps: SubmitDeps): Promise<Step> {
   const credentials = await credentialsFor(submission, deps);
   if (credentials.kind === 'outcome') return credentials;
-  const admitted = await admitRow(submission.key, submission.sent, deps, submission.refreshBeforeMs);
+  const admitted = await admitRow(submission.key, submission.sent, deps, submission);
   if (admitted.kind === 'outcome') return admitted;
   const { claim } = admitted;
   const leaving = { ...submission, sent: claim.sent, notes: [...submission.notes, ...claim.notes] };

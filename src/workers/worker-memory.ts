@@ -57,7 +57,9 @@ export function createWorkerMemory({ store, workerId, zohoNowMs, log }: WorkerMe
         number = Math.max(number, admission.number);
         ({ spent } = admission);
         const { sentAtMs, sends } = admission;
-        remember(request.key, { state: 'sending', callId: request.callId, sentAtMs, sends, sent: request.sent });
+        const { key, callId, sent, queuedAtMs } = request;
+        const queued = queuedAtMs === undefined ? {} : { queuedAtMs };
+        remember(key, { state: 'sending', callId, sentAtMs, sends, sent, ...queued });
         return admission;
       },
       settle: async (key, callId, enrichmentId, notes = []) => {

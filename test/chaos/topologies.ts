@@ -27,11 +27,11 @@ async function openSentinel(t: TestScope): Promise<Topology> {
   const { primary, replica, sentinel, name } = await startSentinelSet(t);
   const primaryPort = async () =>
     Number(((await sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as string[])[1]);
-  const swap = swapper(primary, replica, {
+  const failOver = swapper(primary, replica, {
     plan: () => sentinel.client.call('SENTINEL', 'FAILOVER', name),
     isPrimary: async ({ port }) => (await primaryPort()) === port,
   });
-  return { url: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`, failOver: swap };
+  return { url: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}/0`, failOver };
 }
 
 async function openCluster(t: TestScope, tag: string): Promise<Topology> {
@@ -51,12 +51,24 @@ interface Ways {
   readonly isPrimary: (server: RedisServer) => Promise<boolean>;
 }
 
+const ASK_AGAIN_MS = 6_000;
+
 function swapper(primary: RedisServer, replica: RedisServer, { plan, isPrimary }: Ways) {
   let [now, next] = [primary, replica];
   return async (planned: boolean): Promise<void> => {
-    if (planned) await plan(next);
-    else await now.kill();
-    await waitFor(() => isPrimary(next), { what: 'the replica to be the primary', timeoutMs: 30_000 });
+    if (!planned) await now.kill();
+    let askAgainAt = 0;
+    await waitFor(
+      async () => {
+        // Refused, or given up after 5 s, while not everybody knows of the replica.
+        if (planned && performance.now() > askAgainAt) {
+          askAgainAt = performance.now() + ASK_AGAIN_MS;
+          await plan(next).catch(() => undefined);
+        }
+        return isPrimary(next);
+      },
+      { what: 'the replica to be the primary' },
+    );
     if (!planned) {
       await sleep(1_000);
       await now.start();

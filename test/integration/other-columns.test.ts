@@ -6,7 +6,7 @@ import { parse } from 'csv-parse/sync';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import { withInput } from '../../src/lib/csv/with-input.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
-import type { EnrichQueue } from '../../src/lib/queues.js';
+import type { EnrichJob, EnrichQueue } from '../../src/lib/queues.js';
 import type { EnqueueReport } from '../../src/producers/csv-producer.js';
 import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
 import { planFile } from '../../src/producers/plan-file.js';
@@ -61,16 +61,23 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
   const enqueue = (path: string, options: Partial<EnqueueFileOptions> = {}): Promise<EnqueueReport> =>
     enqueueFile({ path, mapFlags: [], module: 'Accounts', maxAttempts: 5, engine, queue, ...options });
 
+  let calls = 0;
+  async function admit({ id, data: { v: _version, line: _line, queuedAtMs, ...sent } }: EnrichJob) {
+    const callId = `call-${++calls}`;
+    const key = id as IdentityKey;
+    const request = { key, callId, sent, queuedAtMs, limits: LIMITS, claimLostAfterMs: 60_000 };
+    return { key, callId, admission: await engine.store.admit(request) };
+  }
+
   /** Sends every waiting row as a worker would. */
   async function pay(): Promise<void> {
     for (const job of await queue.getWaiting(0, -1)) {
-      const { v: _version, line: _line, ...sent } = job.data;
-      const key = job.id as IdentityKey;
-      paid += 1;
-      await engine.store.admit({ key, callId: `call-${paid}`, sent, limits: LIMITS, claimLostAfterMs: 60_000 });
-      await engine.store.settle(key, `call-${paid}`, String(410405000002264025n + BigInt(paid)) as EnrichmentId);
-      await engine.store.finish(key, 'COMPLETED', { ceo: `Head of ${job.data.name}` });
+      const { key, callId, admission } = await admit(job);
       await job.remove();
+      if (admission.kind !== 'go') continue;
+      paid += 1;
+      await engine.store.settle(key, callId, String(410405000002264025n + BigInt(paid)) as EnrichmentId);
+      await engine.store.finish(key, 'COMPLETED', { ceo: `Head of ${job.data.name}` });
     }
   }
 
@@ -118,6 +125,68 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     expect(await enqueueAndPay(await file(others))).toMatchObject({ enqueued: 0, knownUnderOtherColumns: 20 });
     const different = table(['Company', 'Website']).map((line) => line.replace('www.firm', 'www.other'));
     expect(await enqueueAndPay(await file(different))).toMatchObject({ enqueued: 20, knownUnderOtherColumns: 0 });
+  });
+
+  const FULL = ['Company', 'Email', 'Website'] as const;
+  const CHANGED: readonly (readonly [string, readonly Column[], (readonly string[])?])[] = [
+    ['left out', ['Company', 'Email']],
+    ['left out', ['Website', 'Email']],
+    ['left out', ['Company']],
+    ['added', ['Company', 'Email', 'Website', 'Town']],
+    ['renamed and left out', ['Company', 'Website'], ['Account Name', 'URL']],
+  ];
+
+  describe.each(CHANGED)('columns that are %s while the rows wait (%p)', (_change, columns, names) => {
+    test.each(['normal', 'high'] as const)('pay for nothing, whichever row is sent first (%s)', async (priority) => {
+      const [before, after] = [await file(table(FULL)), await file(table(columns, names), 'changed.csv')];
+      await enqueue(before);
+      await enqueue(after, { priority });
+      await pay();
+      expect(paid - paidBefore).toBe(20);
+      for (const path of [before, after]) {
+        const status = await withInput({ path, mapFlags: [], module: 'Accounts', engine }, fileStatus);
+        expect(status).toMatchObject({ rows: 20, enriched: 20 });
+        expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 20 });
+      }
+    });
+
+    test.each(['normal', 'high'] as const)('pay for nothing the other way round (%s)', async (priority) => {
+      await enqueue(await file(table(columns, names)));
+      await enqueue(await file(table(FULL), 'changed.csv'), { priority });
+      await pay();
+      expect(paid - paidBefore).toBe(20);
+    });
+  });
+
+  test('a row that waits under two keys is sent under one, however the other call ends', async () => {
+    await enqueue(await file(table(FULL).slice(0, 2)));
+    await enqueue(await file(table(['Company', 'Email']).slice(0, 2), 'changed.csv'));
+    const [one, other] = (await queue.getWaiting(0, -1)) as [EnrichJob, EnrichJob];
+    const { store } = engine;
+    const first = await admit(one);
+    expect(first.admission.kind).toBe('go');
+    expect((await admit(other)).admission).toMatchObject({ kind: 'claimed' });
+    await store.release(first.key, first.callId);
+    const second = await admit(other);
+    expect(second.admission.kind).toBe('go');
+    await store.markUncertain(second.key, second.callId, 'TIMEOUT');
+    expect((await admit(one)).admission).toEqual({ kind: 'uncertain', held: false });
+    await store.hold(second.key, second.callId, 'AMBIGUOUS');
+    expect((await admit(one)).admission).toEqual({ kind: 'uncertain', held: true });
+    await store.clear(second.key, second.callId);
+    const third = await admit(one);
+    expect(third.admission.kind).toBe('go');
+    const id = '410405000002263999' as EnrichmentId;
+    await store.settle(third.key, third.callId, id);
+    expect((await admit(other)).admission).toEqual({ kind: 'scheduled', enrichmentId: id });
+  });
+
+  test('rows of one queueing are all sent, and so is what is queued again on purpose', async () => {
+    const lines = rows.flatMap(({ Company, Website }, at) => [`${Company},a${at}@x.example,${Website}`]);
+    await enqueue(await file(['Company,Email,Website', ...lines, ...lines.map((line) => line.replace(',a', ',b'))]));
+    await enqueue(await file(table(['Company', 'Website'])), { again: true });
+    await pay();
+    expect(paid - paidBefore).toBe(60);
   });
 
   test('a mapping that names other columns altogether is known by the note of its header row', async () => {

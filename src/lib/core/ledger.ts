@@ -47,6 +47,8 @@ export interface LedgerEntry {
   readonly reason?: string;
   /** Of a row whose values were removed in time: what still tells it from others. `sent` then has its module alone. */
   readonly traits?: Traits;
+  /** When its queueing began, store clock in milliseconds: rows of one queueing do not stand for each other. */
+  readonly queuedAtMs?: number;
   /** Remarks for the export, such as a field Zoho refused and the row went without. */
   readonly notes?: readonly string[];
   /** Present once the result was collected, or given up. */

@@ -38,6 +38,12 @@ export function aliasesOf({ name, website, recordId }: Traits): readonly string[
 /** `name`: nothing but the name says so, and others may have that name, too. */
 export type Fit = 'none' | 'name' | 'sure';
 
+/** How many companies the entries that fit by name alone are: one name may have been paid for with several websites. */
+export function companiesNamed(fitting: readonly { readonly fit: Fit; readonly traits: Traits }[]): number {
+  const named = fitting.filter(({ fit }) => fit === 'name');
+  return new Set(named.map(({ traits: { website, recordId } }) => `${website} ${recordId}`)).size;
+}
+
 /**
  * Whether a row was paid for by an entry with other columns: name and website agree wherever both have them, at least one
  * of the two is in both, and two record ids are equal. So a column that was left out, added or renamed since changes

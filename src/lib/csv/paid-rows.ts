@@ -1,6 +1,6 @@
 import type { IdentityKey } from '../core/ids.js';
 import type { LedgerEntry } from '../core/ledger.js';
-import { aliasesOf, fitOf, type Traits, traitsOf, traitsOfEntry } from '../core/other-columns.js';
+import { aliasesOf, companiesNamed, fitOf, type Traits, traitsOf, traitsOfEntry } from '../core/other-columns.js';
 import type { Engine } from '../engine/engine.js';
 import { type HasSeveral, namesOfSeveral } from './names-of-several.js';
 import { type QueuedAs, readOtherUses } from './queued-as.js';
@@ -119,7 +119,7 @@ async function addFitting(
     });
     const best = fitting.find(({ fit }) => fit === 'sure') ?? fitting.find(({ fit }) => fit === 'name');
     if (best === undefined) continue;
-    const isOfSeveral = best.fit === 'name' && (companiesAmong(fitting) > 1 || (await hasSeveral(own.name)));
+    const isOfSeveral = best.fit === 'name' && (companiesNamed(fitting) > 1 || (await hasSeveral(own.name)));
     found.set(row.key, isOfSeveral ? { kind: 'several' } : sent(row, best.key, best.entry));
   }
 }
@@ -127,12 +127,6 @@ async function addFitting(
 function candidate(own: Traits, key: IdentityKey, entry: LedgerEntry) {
   const traits = traitsOfEntry(entry);
   return { key, entry, traits, fit: fitOf(own, traits) };
-}
-
-/** How many companies the entries that fit by name are: one name may have been paid for with several websites. */
-function companiesAmong(fitting: readonly { readonly fit: string; readonly traits: Traits }[]): number {
-  const named = fitting.filter(({ fit }) => fit === 'name');
-  return new Set(named.map(({ traits: { website, recordId } }) => `${website} ${recordId}`)).size;
 }
 
 async function addQueued(otherKeys: OtherKeys, engine: PaidRowsOptions['engine'], found: Found): Promise<void> {

@@ -29,6 +29,8 @@ export interface AdmitRequest extends CallRequest {
   readonly keep?: number;
   /** A row with a result from before this time, store clock, is sent again; never when absent. */
   readonly refreshBeforeMs?: number | undefined;
+  /** When its queueing began: a row of another one that was sent stands for it under other columns; none does when absent. */
+  readonly queuedAtMs?: number | undefined;
   /** The worker that asks; one whose number is higher than the store's is refused. */
   readonly worker?: { readonly id: string; readonly number: number };
 }

@@ -18,7 +18,7 @@ export function createErasure(operations: Operations, queue: string): Erasure {
       const args = [...entries].flatMap(([key, { enrichmentId = '', sent, traits }]) => [
         key,
         enrichmentId,
-        sentText({ module: sent.module }, traits ?? traitsOf(sent)),
+        sentText({ module: sent.module }, { traits: traits ?? traitsOf(sent) }),
       ]);
       const reply = await run('remove-values', [queue, ...args]);
       return reply.filter((done) => done === '1').length;

@@ -1,10 +1,10 @@
 import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../core/ledger.js';
-import { aliasesOf, traitsOf, traitsOfEntry } from '../core/other-columns.js';
+import { aliasesOf, companiesNamed, fitOf, traitsOf, traitsOfEntry } from '../core/other-columns.js';
 import { echoForms, type Orphan } from '../core/reconcile.js';
 import { createErasure } from './create-erasure.js';
-import { entryFields, parseEntryLine } from './entry-line.js';
+import { entryFields, parseEntryLine, sentText } from './entry-line.js';
 import { lookUp } from './look-up.js';
 import type { AdmitArgs, Operations } from './operations.js';
 import {
@@ -30,8 +30,21 @@ const ORPHAN_CHUNK = 500;
  */
 export function createStore(operations: Operations, queue: string): Store {
   const run = operations.run.bind(operations);
+  async function entriesOfKeys(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>> {
+    const entries = new Map<IdentityKey, LedgerEntry>();
+    for await (const [key, line] of lookUp(operations, 'entries', keys)) entries.set(key, parseEntryLine(line));
+    return entries;
+  }
   return {
-    admit: async (request) => admissionOf(await run('admit', [JSON.stringify(admitArgs(request))])),
+    admit: async (request) => {
+      let rivals: Rivals = { fits: [], others: [] };
+      for (;;) {
+        const [kind, ...reply] = await run('admit', [JSON.stringify(admitArgs(request, rivals))]);
+        if (kind !== 'rivals') return admissionOf([kind ?? '', ...reply]);
+        const keys = [...rivals.fits, ...rivals.others, ...(reply as IdentityKey[])]; // keys of entries
+        rivals = rivalsOf(request, keys, await entriesOfKeys(keys));
+      }
+    },
     admitCall: async (request) =>
       callAdmissionOf(await run('admit-call', [request.callId, ...limitsOf(request), slotOf(request)])),
     finishCall: async (callId) => {
@@ -66,11 +79,7 @@ export function createStore(operations: Operations, queue: string): Store {
       }
       return owners;
     },
-    entries: async (keys) => {
-      const entries = new Map<IdentityKey, LedgerEntry>();
-      for await (const [key, line] of lookUp(operations, 'entries', keys)) entries.set(key, parseEntryLine(line));
-      return entries;
-    },
+    entries: entriesOfKeys,
     counts: async () => {
       const reply = (await run('counts', [])).map(Number);
       const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0, orphans = 0] = reply;
@@ -181,13 +190,37 @@ function resultOf(json: string): EnrichedData | null {
   }
 }
 
-function admitArgs(request: AdmitRequest): AdmitArgs {
-  const { key, callId, sent, limits, slotMs = null, worker, keep = 0 } = request;
+/** Entries that share an alias with a row: those that stand for it, and those that do not. */
+interface Rivals {
+  readonly fits: readonly IdentityKey[];
+  readonly others: readonly IdentityKey[];
+}
+
+/** One that is gone, or was given back, may come again, and fits until then. */
+function rivalsOf(
+  { sent, queuedAtMs }: AdmitRequest,
+  keys: readonly IdentityKey[],
+  entries: ReadonlyMap<IdentityKey, LedgerEntry>,
+): Rivals {
+  const own = traitsOf(sent);
+  const fitting = keys.flatMap((key) => {
+    const entry = entries.get(key);
+    if (entry === undefined) return [{ key, fit: 'sure' as const, traits: own }];
+    const traits = traitsOfEntry(entry);
+    return entry.queuedAtMs === queuedAtMs ? [] : [{ key, fit: fitOf(own, traits), traits }];
+  });
+  const isOfSeveral = companiesNamed(fitting) > 1;
+  const fits = fitting.flatMap(({ key, fit }) => (fit === 'sure' || (fit === 'name' && !isOfSeveral) ? [key] : []));
+  return { fits, others: keys.filter((key) => !fits.includes(key)) };
+}
+
+function admitArgs(request: AdmitRequest, { fits, others }: Rivals): AdmitArgs {
+  const { key, callId, sent, queuedAtMs, limits, slotMs = null, worker, keep = 0 } = request;
   const { module, recordId } = sent;
   return {
     key,
     callId,
-    sent: JSON.stringify(sent),
+    sent: sentText(sent, { queuedAtMs }),
     place: JSON.stringify({ module, recordId }),
     choice: recordId !== undefined,
     forms: echoForms(sent),
@@ -199,6 +232,9 @@ function admitArgs(request: AdmitRequest): AdmitArgs {
     slotMs,
     keep,
     refreshBefore: request.refreshBeforeMs ?? null,
+    mayBeKnown: queuedAtMs !== undefined,
+    fits: fits.join(' '),
+    others: others.join(' '),
     worker: worker?.id ?? '',
     number: worker?.number ?? 0,
   };

@@ -48,14 +48,30 @@ export function parseEntryLine(line: string): LedgerEntry {
 }
 
 /** Written by `sentText`. */
-function sentOf(json: string): Pick<LedgerEntry, 'sent' | 'traits'> {
-  const { digests, ...sent } = (parsed(json) ?? NOTHING_SENT) as SentFields & { readonly digests?: Traits };
-  return digests === undefined ? { sent } : { sent, traits: digests };
+function sentOf(json: string): Pick<LedgerEntry, 'sent' | 'traits' | 'queuedAtMs'> {
+  const { digests, queued, ...sent } = (parsed(json) ?? NOTHING_SENT) as SentFields & More;
+  return {
+    sent,
+    ...(digests !== undefined && { traits: digests }),
+    ...(queued !== undefined && { queuedAtMs: queued }),
+  };
+}
+
+/** What an entry keeps beside the fields sent. */
+interface Kept {
+  readonly traits?: Traits | undefined;
+  readonly queuedAtMs?: number | undefined;
+}
+
+/** As it is written. */
+interface More {
+  readonly digests?: Traits | undefined;
+  readonly queued?: number | undefined;
 }
 
 /** The fields sent as an entry line has them. */
-export function sentText(sent: SentFields, traits: Traits | undefined): string {
-  return JSON.stringify(traits === undefined ? sent : { ...sent, digests: traits });
+export function sentText(sent: SentFields, { traits, queuedAtMs }: Kept): string {
+  return JSON.stringify({ ...sent, digests: traits, queued: queuedAtMs } satisfies SentFields & More);
 }
 
 function parsed(json: string): unknown {
@@ -69,7 +85,7 @@ function parsed(json: string): unknown {
 /** The eleven fields of an entry line, in its order. */
 export function entryFields(entry: LedgerEntry): readonly string[] {
   const { state, callId, sentAtMs, sends, enrichmentId = '', scheduledAtMs, reason = '', sent, notes = [] } = entry;
-  const { finalStatus = '', finishedAtMs, traits } = entry;
+  const { finalStatus = '', finishedAtMs } = entry;
   return [
     state,
     callId,
@@ -78,7 +94,7 @@ export function entryFields(entry: LedgerEntry): readonly string[] {
     enrichmentId,
     scheduledAtMs === undefined ? '' : String(scheduledAtMs),
     reason,
-    sentText(sent, traits),
+    sentText(sent, entry),
     notes.length === 0 ? '' : JSON.stringify(notes),
     finalStatus,
     finishedAtMs === undefined ? '' : String(finishedAtMs),

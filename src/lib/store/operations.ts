@@ -71,6 +71,10 @@ export interface AdmitArgs {
   /** What is to be left of the allowance; 0 for none. */
   readonly keep: number;
   readonly refreshBefore: number | null;
+  /** Entries with the same aliases may stand for the row: first the keys of those that do, then of those that do not. */
+  readonly mayBeKnown: boolean;
+  readonly fits: string;
+  readonly others: string;
   /** Empty for a caller that is no worker. */
   readonly worker: string;
   readonly number: number;

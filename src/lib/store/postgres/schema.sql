@@ -248,6 +248,31 @@ begin
   end if;
 end $$;
 
+-- The answer to a row that was sent under other columns; the keys that the caller has to judge first; or null.
+create or replace function zia.rival_of(v_now double precision, a json) returns text[] language plpgsql as $$
+declare
+  rival_wait_ms constant double precision := 1000;
+  v_owner text;
+  v_other zia.ledger;
+  v_unknown text[] := array['rivals'];
+begin
+  for v_owner in select distinct unnest(string_to_array(owners, ' ')) from zia.alias
+      where alias = any (string_to_array(nullif(a ->> 'aliases', ''), ' ')) loop
+    continue when v_owner = a ->> 'key' or strpos(a ->> 'others', v_owner) > 0;
+    if strpos(a ->> 'fits', v_owner) = 0 then
+      v_unknown := v_unknown || v_owner;
+      continue;
+    end if;
+    select * into v_other from zia.ledger where key = v_owner;
+    if v_other.state = 'scheduled' then return array['scheduled', coalesce(v_other.enrichment_id, '')]; end if;
+    if v_other.state in ('uncertain', 'held') then return array['uncertain', (v_other.state = 'held')::int::text]; end if;
+    if v_other.state = 'sending' then
+      return array['claimed', zia.ms(greatest(v_other.sent_at + (a ->> 'lostAfterMs')::double precision - v_now, rival_wait_ms))];
+    end if;
+  end loop;
+  return case when cardinality(v_unknown) > 1 then v_unknown end;
+end $$;
+
 create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
 declare
   a constant json := args[1]::json;
@@ -297,6 +322,10 @@ begin
   if zia.is_looking() or (v_worker <> ''
       and coalesce((select number from zia.worker where worker_id = v_worker), 0) < (a ->> 'number')::bigint) then
     return array['held-back', v_json, zia.ms(1000), 'looking'];
+  end if;
+  if (a ->> 'mayBeKnown')::boolean and coalesce(v_entry.state, 'cleared') = 'cleared' then
+    v_refused := zia.rival_of(v_now, a);
+    if v_refused is not null then return v_refused; end if;
   end if;
   v_orphan := zia.orphan_for(v_key, a -> 'forms');
   if (v_orphan.orphan).id is not null then

@@ -1,7 +1,7 @@
 -- ARGV: a JSON object (see AdmitArgs in operations.ts)
 -- Returns go epoch sentAt sends number spent | not-yet ms slot | no-permit | held-back control ms-or-'' [reason]
 --       | canary-open control
---       | scheduled id | claimed ms | uncertain held(0/1)
+--       | scheduled id | claimed ms | uncertain held(0/1) | rivals keys
 -- How soon a row asks again that found nothing left while a call in flight may give something back.
 local SPENT_WAIT_MS = 250
 -- What Zoho said of the allowance is good for so long.
@@ -43,6 +43,31 @@ local function leave_earlier(key, entry)
   redis.call('ZREM', base .. ':notfound', key)
 end
 
+-- At least as long as a lost claim takes to be marked as such.
+local RIVAL_WAIT_MS = 1000
+
+-- The answer to a row that was sent under other columns; the keys that the caller has to judge first; or nil.
+local function rival_of(now, a)
+  local unknown = { 'rivals' }
+  for alias in a.aliases:gmatch('%S+') do
+    for owner in (redis.call('HGET', aliases, alias) or ''):gmatch('%S+') do
+      if owner ~= a.key and not a.others:find(owner, 1, true) then
+        if not a.fits:find(owner, 1, true) then
+          unknown[#unknown + 1] = owner
+        else
+          local other = read_entry(owner) or {}
+          if other.state == 'scheduled' then return { 'scheduled', other.id } end
+          if other.state == 'uncertain' or other.state == 'held' then return { 'uncertain', other.state == 'held' and '1' or '0' } end
+          if other.state == 'sending' then
+            return { 'claimed', text(math.max(other.sent_at + a.lostAfterMs - now, RIVAL_WAIT_MS)) }
+          end
+        end
+      end
+    end
+  end
+  return unknown[2] and unknown or nil
+end
+
 local a = cjson.decode(ARGV[1])
 local key, call = a.key, a.callId
 local now = clock()
@@ -76,6 +101,10 @@ if backoff_ms > 0 then return { 'held-back', control_json, text(backoff_ms) } en
 -- The store went back in time, or that is being looked into: what Zoho has is not known.
 if is_looking(read_history()) or (a.worker ~= '' and number_of(a.worker) < a.number) then
   return { 'held-back', control_json, text(LOOK_WAIT_MS), 'looking' }
+end
+if a.mayBeKnown and (not entry or entry.state == 'cleared') then
+  local rival = rival_of(now, a)
+  if rival then return rival end
 end
 local orphan, held = orphan_for(key, a.forms)
 if orphan then
