@@ -1,7 +1,7 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import { aliasesOf, fitOf, traitsOf, traitsOfEntry } from '../lib/core/other-columns.js';
-import { echoForms } from '../lib/core/reconcile.js';
+import { echoDigests } from '../lib/core/reconcile.js';
 import { createPaidRows, type KeyedRow, keysUnder, type PaidRows } from '../lib/csv/paid-rows.js';
 import { type QueuedAs, readOtherUses } from '../lib/csv/queued-as.js';
 import { readRows } from '../lib/csv/row-reader.js';
@@ -58,7 +58,7 @@ async function forgetBatch(
   }
   for (const key of await fittingKeys([...own.values()], store)) if (!found.has(key)) found.set(key, []);
   await forgetting.forget(found);
-  const orphans = await store.orphansLike([...new Set([...own.values()].flatMap(formsOf))]);
+  const orphans = await store.orphansLike([...new Set([...own.values()].map(echoDigests))]);
   await forgetting.forgetOrphans([...new Set([...orphans.values()].flat())]);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const others = new Map<IdentityKey, readonly SentFields[]>();
@@ -84,10 +84,6 @@ async function fittingKeys(rows: readonly SentFields[], store: Engine['store']):
     }
   }
   return [...keys];
-}
-
-function formsOf(sent: SentFields): readonly string[] {
-  return echoForms(sent).map((form) => form.replace(/^\?/, ''));
 }
 
 function fieldsOf({ parsed }: KeyedRow): SentFields {

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
+import { identityKey } from '../../src/lib/core/identity.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
+import { echoDigests } from '../../src/lib/core/reconcile.js';
 import { withInput } from '../../src/lib/csv/with-input.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import type { EnrichJob, EnrichQueue } from '../../src/lib/queues.js';
@@ -62,7 +64,10 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     enqueueFile({ path, mapFlags: [], module: 'Accounts', maxAttempts: 5, engine, queue, ...options });
 
   let calls = 0;
-  async function admit({ id, data: { v: _version, line: _line, queuedAtMs, ...sent } }: EnrichJob) {
+  async function admit({
+    id,
+    data: { v: _version, line: _line, queuedAtMs, ...sent },
+  }: Pick<EnrichJob, 'id' | 'data'>) {
     const callId = `call-${++calls}`;
     const key = id as IdentityKey;
     const request = { key, callId, sent, queuedAtMs, limits: LIMITS, claimLostAfterMs: 60_000 };
@@ -187,6 +192,36 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     await enqueue(await file(table(['Company', 'Website'])), { again: true });
     await pay();
     expect(paid - paidBefore).toBe(60);
+  });
+
+  const N = 'Company';
+  test.each<[string, 'uncertain' | 'held' | 'go', readonly Column[], readonly Column[]]>([
+    ['equals it', 'uncertain', FULL, FULL],
+    ['has nothing but the name, as it has', 'uncertain', [N], [N]],
+    ['has nothing but the email, as it has', 'uncertain', ['Email'], ['Email']],
+    ['has more than it', 'uncertain', FULL, ['Website']],
+    ['has more than it', 'uncertain', FULL, [N, 'Email']],
+    ['has lost the email', 'uncertain', [N, 'Website'], FULL],
+    ['has lost the website', 'uncertain', [N, 'Email'], FULL],
+    ['has lost the name', 'uncertain', ['Website', 'Email'], FULL],
+    ['shares the website', 'uncertain', [N, 'Website'], ['Website', 'Email']],
+    ['shares nothing but the name', 'held', [N], FULL],
+    ['shares nothing but the name', 'held', FULL, [N]],
+    ['shares nothing but the name', 'held', [N, 'Website'], [N, 'Email']],
+    ['shares nothing but the email', 'go', ['Email'], FULL],
+    ['has another company of that email', 'go', [N, 'Email'], ['Website', 'Email']],
+  ])('an orphan whose row %s: %s (%p of %p)', async (_fit, expected, own, sent) => {
+    const { Company, Email, Website } = rows[0] as Record<Column, string>;
+    const all = { Company: { name: Company }, Email: { email: Email }, Website: { website: Website }, Town: {} };
+    const fields = (columns: readonly Column[]) => Object.assign({}, ...columns.map((column) => all[column]));
+    const id = String(710405000002264025n + BigInt(run)) as EnrichmentId;
+    await engine.store.addOrphans([{ id, createdAtMs: 1, echo: fields(sent) }], false);
+    const data = { v: 1 as const, module: 'Accounts', ...fields(own) };
+    const { admission } = await admit({ id: identityKey(data), data });
+    expect(admission).toMatchObject(expected === 'go' ? { kind: 'go' } : { held: expected === 'held' });
+    expect(await engine.store.orphansLike([echoDigests(fields(own))])).toEqual(
+      new Map(expected === 'go' ? [] : [[echoDigests(fields(own)), [id]]]),
+    );
   });
 
   test('a mapping that names other columns altogether is known by the note of its header row', async () => {

@@ -5,7 +5,7 @@ import type { History, HistoryLook } from '../../src/lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
 import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
-import { orphanForms } from '../../src/lib/core/reconcile.js';
+import { echoDigests } from '../../src/lib/core/reconcile.js';
 import { setBudget } from '../../src/lib/store/set-budget.js';
 import type { Limits, Store } from '../../src/lib/store/store.js';
 import { openTestEngine } from '../support/engines.js';
@@ -206,7 +206,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     .map(([i, dryRun]): Step => [`forget orphan ${i} ${dryRun}`, (s) => s.forgetOrphans([own(i)], { dryRun })]),
   fc
     .constantFrom('A', 'B')
-    .map((name): Step => [`orphans like ${name}`, (s) => s.orphansLike(orphanForms({ name: own(name) }))]),
+    .map((name): Step => [`orphans like ${name}`, (s) => s.orphansLike([echoDigests({ name: own(name) })])]),
   nth('w', 3).chain((w) =>
     fc
       .array(call, { maxLength: 3 })

@@ -14,11 +14,17 @@ const DIGEST_CHARACTERS = 12;
  */
 export function traitsOf(fields: SentFields): Traits {
   const { module, recordId, name, website } = keyForm(fields);
-  const digest = (kind: string, value: string | null) =>
-    value === null
-      ? ''
-      : hash('sha256', JSON.stringify([kind, module, value]), 'base64url').slice(0, DIGEST_CHARACTERS);
-  return { name: digest('name', name), website: digest('website', website), recordId: digest('record id', recordId) };
+  return {
+    name: digest('name', module, name),
+    website: digest('website', module, website),
+    recordId: digest('record id', module, recordId),
+  };
+}
+
+/** Of a value in the form of the identity key; '' where there is none. */
+export function digest(kind: string, module: string | null, value: string | null): string {
+  if (value === null) return '';
+  return hash('sha256', JSON.stringify([kind, module, value]), 'base64url').slice(0, DIGEST_CHARACTERS);
 }
 
 /** Of a ledger entry, also when its values were removed. */

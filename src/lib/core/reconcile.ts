@@ -1,6 +1,7 @@
-import { identityKey } from './identity.js';
+import { identityKey, keyForm } from './identity.js';
 import type { EnrichmentId, IdentityKey } from './ids.js';
 import type { LedgerEntry } from './ledger.js';
+import { digest } from './other-columns.js';
 
 /** An enrichment at Zoho that no ledger entry owns, with what Zoho echoes of its submission. */
 export interface Orphan {
@@ -48,26 +49,17 @@ export function isEchoOf(echo: Echo, sent: Echo): boolean {
   return echoForm(echo) === echoForm(sent);
 }
 
-/** The form an orphan is found by, and the one for a row that has lost its email; '' where there is none. */
-export function orphanForms(echo: Echo): readonly [form: string, withoutEmail: string] {
-  const { name, email, website } = echo;
-  return [echoForm(echo), email && (name || website) ? `-${echoForm({ name, website })}` : ''];
-}
-
 /**
- * The forms of the orphans that a row may have caused, the surest first: what it sends, what it sends without the fields that
- * Zoho refused, and what it sent when it still had an email. A name alone proves nothing: after a `?` a person decides.
+ * What tells whether a row may have caused an orphan: short digests of name, email and website in the form of the identity
+ * key, empty where there is none, separated by commas. The engines compare them. The row did when all three are equal. It
+ * may have, under other columns, when they agree wherever both have one and the website is the same, or name and email; a
+ * name alone proves nothing, and then a person decides.
  */
-export function echoForms({ name, email, website }: Echo): readonly string[] {
-  const whole = echoForm({ name, email, website });
-  const parts: readonly Echo[] = [{ name, website }, { name, email }, { email, website }, { website }, { name }];
-  const smaller = parts.flatMap((part) => {
-    const form = echoForm(part);
-    if (form === whole || !(part.name || part.website)) return [];
-    return [part.website || part.email ? form : `?${form}`];
-  });
-  const emailLost = !email && (name || website) ? [`${website ? '' : '?'}-${whole}`] : [];
-  return [...new Set([whole, ...smaller, ...emailLost])];
+export function echoDigests({ name, email, website }: Echo): string {
+  const form = keyForm({ module: '', ...(name && { name }), ...(email && { email }), ...(website && { website }) });
+  return [digest('name', '', form.name), digest('email', '', form.email), digest('website', '', form.website)].join(
+    ',',
+  );
 }
 
 /** The echo in the form of the identity key, of no module and no record. */

@@ -23,10 +23,10 @@ export function createErasure(operations: Operations, queue: string): Erasure {
       const reply = await run('remove-values', [queue, ...args]);
       return reply.filter((done) => done === '1').length;
     },
-    orphansLike: async (forms) => {
+    orphansLike: async (digests) => {
       const found = new Map<string, readonly EnrichmentId[]>();
-      for await (const [form, ids] of lookUp(operations, 'orphans-like', forms)) {
-        found.set(form, ids.split(' ') as EnrichmentId[]); // what the index was given
+      for await (const [wanted, ids] of lookUp(operations, 'orphans-like', digests)) {
+        found.set(wanted, ids.split(' ') as EnrichmentId[]); // what the index was given
       }
       return found;
     },

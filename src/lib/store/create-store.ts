@@ -2,7 +2,7 @@ import type { Control } from '../core/control.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../core/ledger.js';
 import { aliasesOf, companiesNamed, fitOf, traitsOf, traitsOfEntry } from '../core/other-columns.js';
-import { echoForms, type Orphan } from '../core/reconcile.js';
+import { echoDigests, type Orphan } from '../core/reconcile.js';
 import { createErasure } from './create-erasure.js';
 import { entryFields, parseEntryLine, sentText } from './entry-line.js';
 import { lookUp } from './look-up.js';
@@ -21,7 +21,7 @@ import type { AdmitRequest, CallRequest, Document, DocumentName, ImportVerdict, 
 
 /** Entries imported in one round trip; each is fourteen arguments. */
 const IMPORT_CHUNK = 250;
-/** Orphans added in one round trip; each is five arguments. */
+/** Orphans added in one round trip; each is four arguments. */
 const ORPHAN_CHUNK = 500;
 
 /**
@@ -221,9 +221,9 @@ function admitArgs(request: AdmitRequest, { fits, others }: Rivals): AdmitArgs {
     key,
     callId,
     sent: sentText(sent, { queuedAtMs }),
-    place: JSON.stringify({ module, recordId }),
+    place: sentText({ module, ...(recordId !== undefined && { recordId }) }, { queuedAtMs }),
     choice: recordId !== undefined,
-    forms: echoForms(sent),
+    digests: echoDigests(sent),
     aliases: aliasText(sent),
     callsPerSecond: limits.callsPerSecond,
     maxInFlight: limits.maxInFlight,

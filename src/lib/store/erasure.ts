@@ -20,8 +20,8 @@ export interface Erasure {
    * others. Returns how many; a row that was sent again since keeps its values. Repeating it is safe.
    */
   removeValues(entries: ReadonlyMap<IdentityKey, LedgerEntry>): Promise<number>;
-  /** The orphans of these forms, see `core/reconcile.ts`; forms without one are absent. */
-  orphansLike(forms: readonly string[]): Promise<ReadonlyMap<string, readonly EnrichmentId[]>>;
+  /** The orphans that rows with these digests may have caused, see `echoDigests`; those without one are absent. */
+  orphansLike(digests: readonly string[]): Promise<ReadonlyMap<string, readonly EnrichmentId[]>>;
   /** One page of all orphans, as `scanLedger` has it. */
   scanOrphans(
     cursor: string | null,

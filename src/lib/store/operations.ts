@@ -55,12 +55,12 @@ export interface AdmitArgs {
   readonly callId: string;
   /** Fields sent, JSON. */
   readonly sent: string;
-  /** Module and record id of the fields sent, JSON. */
+  /** The fields sent without what Zoho echoes, JSON. */
   readonly place: string;
   /** The row has a record id: an echo does not tell whether an orphan is its own. */
   readonly choice: boolean;
-  /** The row's echo, whole and in part, in the form orphans are found by. */
-  readonly forms: readonly string[];
+  /** What tells whether an orphan may be the row's: see `echoDigests`. */
+  readonly digests: string;
   /** Aliases of the fields sent, separated by blanks. */
   readonly aliases: string;
   readonly callsPerSecond: number;

@@ -47,20 +47,21 @@ create table if not exists zia.worker (worker_id text primary key, lease_end dou
 alter table zia.worker add column if not exists number bigint not null default 0;
 create table if not exists zia.document (name text primary key, value text not null);
 
--- Enrichments at Zoho that no entry owns, found by the form of their echo.
+-- Enrichments at Zoho that no entry owns, found by the digests of their echoes.
 create table if not exists zia.orphan (
-  id            text primary key,
-  created_at    bigint not null,
-  held          text not null,
-  form          text not null,
-  without_email text not null,
+  id         text primary key,
+  created_at bigint not null,
+  held       text not null,
+  digests    text not null,
   -- Keys of the rows that were found to equal it.
-  rows          text not null default '',
-  echo          text not null,
-  added         bigint generated always as identity
+  rows       text not null default '',
+  echo       text not null
 );
-create index if not exists orphan_form on zia.orphan (form);
-create index if not exists orphan_without_email on zia.orphan (without_email) where without_email <> '';
+alter table zia.orphan add column if not exists digests text not null default ',,';
+alter table zia.orphan drop column if exists form, drop column if exists without_email;
+create index if not exists orphan_name on zia.orphan (split_part(digests, ',', 1));
+create index if not exists orphan_email on zia.orphan (split_part(digests, ',', 2));
+create index if not exists orphan_website on zia.orphan (split_part(digests, ',', 3));
 
 -- One row: the last sign of life, and the next free slot of the pace, and how many rows are scheduled and pending (counting a million rows takes
 -- too long).
@@ -183,26 +184,46 @@ create or replace function zia.index_entry(v_key text, aliases text) returns voi
       where strpos(known.owners, v_key) = 0 and cardinality(string_to_array(known.owners, ' ')) < 8
 $$;
 
--- The orphan that a row may have caused, and whether a person has to decide; null when there is none. A row meets the orphans
--- of a form once: after that it was looked up, or a person has decided.
-create or replace function zia.orphan_for(v_key text, forms json, out orphan zia.orphan, out is_held boolean)
+-- How sure it is that what has the one digests caused what has the others: 3 all are equal, 2 other columns, 1 a name alone, 0 not.
+create or replace function zia.fit_of(one text, other text) returns integer language plpgsql immutable as $$
+declare
+  a constant text[] := string_to_array(one, ',');
+  b constant text[] := string_to_array(other, ',');
+begin
+  if one = other then return 3; end if;
+  for i in 1 .. 3 loop
+    if a[i] <> '' and b[i] <> '' and a[i] <> b[i] then return 0; end if;
+  end loop;
+  if a[3] <> '' and a[3] = b[3] then return 2; end if;
+  if a[1] = '' or a[1] <> b[1] then return 0; end if;
+  return case when a[2] <> '' and a[2] = b[2] then 2 else 1 end;
+end $$;
+
+-- The orphans that a row with these digests may have caused, with their fit.
+create or replace function zia.orphans_like(wanted text) returns table (id text, fit integer, created_at bigint) language sql volatile as $$
+  select one.id, zia.fit_of(wanted, digests), one.created_at from zia.orphan one
+  where (split_part(digests, ',', 1) = nullif(split_part(wanted, ',', 1), '')
+      or split_part(digests, ',', 2) = nullif(split_part(wanted, ',', 2), '')
+      or split_part(digests, ',', 3) = nullif(split_part(wanted, ',', 3), ''))
+    and zia.fit_of(wanted, digests) > 0
+$$;
+
+-- The orphan that a row may have caused, and whether a person has to decide; null when there is none. A row meets orphans of a
+-- fit once: after that it was looked up, or a person has decided.
+create or replace function zia.orphan_for(v_key text, wanted text, out orphan zia.orphan, out is_held boolean)
   language plpgsql as $$
 declare
-  v_given text;
-  v_form text;
+  v_fit integer;
+  v_id text;
 begin
-  for v_given in select value from json_array_elements_text(forms) loop
-    v_form := ltrim(v_given, '?');
-    select * into orphan from zia.orphan one
-      where v_form in (one.form, one.without_email) and position(v_key in one.rows) = 0
-      order by added limit 1;
-    if orphan.id is not null then
-      is_held := v_given like '?%' or orphan.held = '1' or orphan.rows <> '';
-      update zia.orphan one set rows = one.rows || ' ' || v_key
-        where v_form in (one.form, one.without_email) and position(v_key in one.rows) = 0;
-      return;
-    end if;
-  end loop;
+  select alike.id, fit into v_id, v_fit from zia.orphans_like(wanted) alike join zia.orphan one on one.id = alike.id
+    where position(v_key in one.rows) = 0 order by fit desc, one.created_at, one.id limit 1;
+  if v_id is null then return; end if;
+  select * into orphan from zia.orphan one where one.id = v_id;
+  is_held := v_fit = 1 or orphan.held = '1' or orphan.rows <> '';
+  update zia.orphan one set rows = one.rows || ' ' || v_key
+    from zia.orphans_like(wanted) alike
+    where alike.id = one.id and fit = v_fit and position(v_key in one.rows) = 0;
 end $$;
 
 -- An entry that was made of an orphan has no claim here that was counted.
@@ -327,7 +348,7 @@ begin
     v_refused := zia.rival_of(v_now, a);
     if v_refused is not null then return v_refused; end if;
   end if;
-  v_orphan := zia.orphan_for(v_key, a -> 'forms');
+  v_orphan := zia.orphan_for(v_key, a ->> 'digests');
   if (v_orphan.orphan).id is not null then
     v_orphan.is_held := v_orphan.is_held or (a ->> 'choice')::boolean;
     perform zia.leave_earlier(v_entry);
@@ -694,17 +715,17 @@ begin
     (select count(*) from zia.ledger where state = 'sending')::text];
 end $$;
 
--- Held (0/1), then for each orphan five: id, created at, form, form without email or '', echo.
+-- Held (0/1), then for each orphan four: id, created at, digests, echo.
 create or replace function zia.add_orphans(args text[]) returns text[] language plpgsql as $$
 declare
   v_added bigint;
 begin
   with given as (
-    select args[i] as id, args[i + 1]::bigint as created_at, args[i + 2] as form, args[i + 3] as bare, args[i + 4] as echo
-    from generate_series(2, cardinality(args), 5) i),
+    select args[i] as id, args[i + 1]::bigint as created_at, args[i + 2] as digests, args[i + 3] as echo
+    from generate_series(2, cardinality(args), 4) i),
   added as (
-    insert into zia.orphan (id, created_at, held, form, without_email, echo)
-    select id, created_at, args[1], form, bare, echo from given
+    insert into zia.orphan (id, created_at, held, digests, echo)
+    select id, created_at, args[1], digests, echo from given
     where zia.owner_of(given.id) is null
     on conflict do nothing returning 1)
   select count(*) into v_added from added;
@@ -713,7 +734,7 @@ end $$;
 
 create or replace function zia.orphans(args text[]) returns text[] language sql volatile as $$
   select array_agg(case when orphan.id is null then ''
-    else concat_ws(E'\n', created_at, held, form, without_email, rows, echo) end order by n)
+    else concat_ws(E'\n', created_at, held, digests, rows, echo) end order by n)
   from unnest(args) with ordinality asked (id, n) left join zia.orphan on orphan.id = asked.id
 $$;
 
@@ -913,8 +934,7 @@ begin
 end $$;
 
 create or replace function zia.orphans_like(args text[]) returns text[] language sql volatile as $$
-  select array_agg(coalesce((select string_agg(id, ' ' order by added) from zia.orphan
-    where form = wanted or (without_email <> '' and without_email = wanted)), '') order by n)
+  select array_agg(coalesce((select string_agg(id, ' ' order by fit desc, created_at, id) from zia.orphans_like(wanted)), '') order by n)
   from unnest(args) with ordinality asked (wanted, n)
 $$;
 
@@ -922,7 +942,7 @@ create or replace function zia.scan_orphans(args text[]) returns text[] language
   with part as (select * from zia.orphan where id > args[1] order by id limit args[2]::integer)
   select array[(select case when count(*) < args[2]::integer then '' else max(id) end from part)]
     || (select coalesce(array_agg(item order by id, n), '{}') from part,
-          lateral (values (1, id), (2, concat_ws(E'\n', created_at, held, form, without_email, rows, echo))) parts (n, item))
+          lateral (values (1, id), (2, concat_ws(E'\n', created_at, held, digests, rows, echo))) parts (n, item))
 $$;
 
 create or replace function zia.read_document(args text[]) returns text[] language sql volatile as $$

@@ -106,7 +106,7 @@ if a.mayBeKnown and (not entry or entry.state == 'cleared') then
   local rival = rival_of(now, a)
   if rival then return rival end
 end
-local orphan, held = orphan_for(key, a.forms)
+local orphan, held = orphan_for(key, a.digests)
 if orphan then
   held = held or a.choice
   leave_earlier(key, entry)

@@ -1,4 +1,8 @@
--- ARGV: forms of echoes. Returns the ids of the orphans of each, separated by blanks
-local reply = redis.call('HMGET', orphan_forms, unpack(ARGV))
-for i = 1, #ARGV do reply[i] = reply[i] or '' end
+-- ARGV: digests of rows. Returns for each the ids of the orphans it may have caused, separated by blanks
+local reply = {}
+for i = 1, #ARGV do
+  local found = {}
+  for _, orphan in ipairs(orphans_like(ARGV[i])) do found[#found + 1] = orphan.id end
+  reply[i] = table.concat(found, ' ')
+end
 return reply
