@@ -42,6 +42,8 @@ export interface FleetOptions {
   readonly losing: boolean;
   /** Default: one Redis. */
   readonly topology?: TopologyKind | undefined;
+  /** Variables of the fleet's processes, on top. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Short enough that a frozen worker outlives every lock within seconds. */
@@ -55,6 +57,7 @@ export async function openFleet({
   callsPerSecond,
   losing,
   topology: kind,
+  env = {},
 }: FleetOptions): Promise<FleetUnderTest> {
   const servers = setup();
   const dir = await mkdtemp(join(tmpdir(), 'zia-chaos-'));
@@ -83,12 +86,12 @@ export async function openFleet({
     ZIA_BACKOFF_CAP_MS: '3000',
     LOG_LEVEL: 'info',
   };
-  const through = (proxy: TcpProxy | null) => {
+  const through = (proxy: TcpProxy | null, more = {}) => {
     const REDIS_URL = urlOf(proxy);
-    return { cwd: dir, env: { ...account, ...(REDIS_URL !== null && { REDIS_URL }) } };
+    return { cwd: dir, env: { ...account, ...(REDIS_URL !== null && { REDIS_URL }), ...more } };
   };
   const direct = through(around);
-  const proxied = through(toRedis);
+  const proxied = through(toRedis, env);
   const members = Array.from({ length: engine === 'redis' ? workers : 1 }, (_, index) =>
     createMember(`worker ${index + 1}`, ['worker', '--engine', engine], proxied),
   );

@@ -181,12 +181,16 @@ const LAGGING_REPLICA: Mishap = {
 const OLDER_FOLDER: Mishap = {
   name: 'an older copy of the folder is put back',
   alone: true,
-  happen: async ({ dir, workers, producer }, dice) => {
+  happen: async ({ dir, sandbox, workers, producer }, dice) => {
     const [folder, copy] = ['.zia', 'copy'].map((name) => join(dir, name, 'pg')) as [string, string];
     const members = [...workers, producer];
     for (const member of members) member.freeze();
-    await cp(folder, copy, { recursive: true });
+    // A copy that is half made when the database is just being made is none.
+    const filter = (path: string) => !/PGSQL|\.lock$/.test(path);
+    const hasBegun = sandbox.enrichments().length > 0;
+    if (hasBegun) await cp(folder, copy, { recursive: true, filter });
     for (const member of members) member.thaw();
+    if (!hasBegun) return;
     await sleep(dice.between(500, 4_000));
     await Promise.all(members.map((member) => member.kill()));
     await rm(folder, { recursive: true });
