@@ -134,7 +134,7 @@ async function openSource({ queries, choice, onNote }: PullOptions): Promise<Sou
       return;
     }
     const column = columns.find((one) => one.field === field);
-    if (column === undefined || !column.optional) throw noField(field, choice.module, reason);
+    if (!column?.optional) throw noField(field, choice.module, reason);
     columns = columns.filter((one) => one !== column);
     if (field === 'Website') filterable = { ...filterable, website: false };
     onNote(`${choice.module} has no field ${field}: the file goes without that column.`);
@@ -157,10 +157,8 @@ async function openSource({ queries, choice, onNote }: PullOptions): Promise<Sou
       const limit = readsMark || wanted === null ? MAX_RECORDS_A_QUERY : Math.min(MAX_RECORDS_A_QUERY, wanted);
       const before = credits;
       const { records, moreRecords } = await ask(afterId, limit);
-      const chosen =
-        readsMark && mark !== null
-          ? records.filter((one) => isChosen(one.values[mark], choice.enrichedBeforeMs))
-          : records;
+      const filter = readsMark ? mark : null;
+      const chosen = records.filter((one) => filter === null || isChosen(one.values[filter], choice.enrichedBeforeMs));
       const taken = wanted === null ? chosen : chosen.slice(0, wanted);
       return {
         lines: taken.map((record) => lineOf(record, columns)),

@@ -40,6 +40,12 @@ export interface ApiCall {
 const VERSIONED = /^\/crm\/v(\d+(?:\.\d+)?)\/(.+)$/;
 const FIRST_VERSION = 7;
 const LAST_VERSION = 8;
+const NOT_SUPPORTED = bareError(
+  400,
+  'API_NOT_SUPPORTED',
+  { supported_version: FIRST_VERSION },
+  'API not supported in the version',
+);
 const INTELLIGENCE = 'ZohoCRM.settings.intelligence';
 
 export function createApi({
@@ -71,14 +77,7 @@ export function createApi({
   function gate({ request, target, event, log, options }: ApiCall): SandboxAnswer | undefined {
     const version = Number(VERSIONED.exec(target.pathname)?.[1] ?? Number.NaN);
     if (!(version <= LAST_VERSION)) return INVALID_URL_PATTERN;
-    if (version < FIRST_VERSION) {
-      return bareError(
-        400,
-        'API_NOT_SUPPORTED',
-        { supported_version: FIRST_VERSION },
-        'API not supported in the version',
-      );
-    }
+    if (version < FIRST_VERSION) return NOT_SUPPORTED;
     if (options.concurrency !== null && event.inFlight > options.concurrency) return TOO_MANY_REQUESTS;
     if (options.credits !== null && options.credits <= 0) return TOO_MANY_REQUESTS;
     if (options.ratePerSecond !== null && callsInLastSecond(log, event.atMs) > options.ratePerSecond)

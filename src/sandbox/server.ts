@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerAdmin, isAdmin } from './admin.js';
 import { INTERNAL_ERROR, type SandboxAnswer } from './answers.js';
-import { createApi } from './api.js';
+import { type Api, createApi } from './api.js';
 import { nowMs, type SandboxEvent } from './effects.js';
 import { createEnrichmentBook } from './enrichments.js';
 import { createFaultChooser, type FaultCourse } from './faults.js';
@@ -23,96 +23,124 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
 /** Starts the stand-in. Port 0 takes a free one. Rejects when the port is taken. On a loopback `host` it answers loopback names only. */
 export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: StartOptions = {}): Promise<Sandbox> {
-  let options: SandboxOptions = { ...DEFAULT_OPTIONS, ...given };
-  const log: SandboxEvent[] = [];
-  const tokens = createTokenDesk();
-  const book = createEnrichmentBook();
-  const random = seededRandom(options.seed);
-  const api = createApi({ tokens, book, records: createRecordBook(book), faults: createFaultChooser(random) });
-  const server = createServer({ keepAlive: true, keepAliveTimeout: 30_000 }, (request, response) => {
-    void serve(request, response).catch(() => response.destroy());
-  });
-  server.listen(port, host);
-  await once(server, 'listening');
-  const listeningPort = (server.address() as AddressInfo).port; // a TCP server's address
-  const url = `http://${host}:${listeningPort}`;
-  let inFlight = 0;
-  // Else a web page could ask it through a name of its own that it points at this machine (DNS rebinding).
-  const isOpen = !LOOPBACK.test(host);
-
-  const sandbox: Sandbox = {
-    url,
-    port: listeningPort,
-    get options() {
-      return options;
-    },
-    configure: (patch) => {
-      options = { ...options, ...patch };
-    },
-    log: () => log,
-    enrich: (sent, createdBy = ANOTHER_USER) => book.accept(sent, createdBy),
-    enrichments: () => book.all(),
-    reset: () => {
-      log.length = 0;
-      book.reset();
-      tokens.reset();
-    },
-    close: async () => {
-      if (!server.listening) return;
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
-  };
+  const sandbox = new SandboxServer(host, { ...DEFAULT_OPTIONS, ...given });
+  await sandbox.listen(port);
   return sandbox;
+}
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isOpen && !LOOPBACK.test((request.headers.host ?? '').replace(/:\d+$/, ''))) {
+class SandboxServer implements Sandbox {
+  options: SandboxOptions;
+  port = 0;
+  readonly #host: string;
+  readonly #log: SandboxEvent[] = [];
+  readonly #tokens = createTokenDesk();
+  readonly #book = createEnrichmentBook();
+  readonly #random: () => number;
+  readonly #api: Api;
+  readonly #server: Server;
+  #inFlight = 0;
+
+  constructor(host: string, options: SandboxOptions) {
+    this.#host = host;
+    this.options = options;
+    this.#random = seededRandom(options.seed);
+    this.#api = createApi({
+      tokens: this.#tokens,
+      book: this.#book,
+      records: createRecordBook(this.#book),
+      faults: createFaultChooser(this.#random),
+    });
+    this.#server = createServer({ keepAlive: true, keepAliveTimeout: 30_000 }, (request, response) => {
+      void this.#serve(request, response).catch(() => response.destroy());
+    });
+  }
+
+  async listen(port: number): Promise<void> {
+    this.#server.listen(port, this.#host);
+    await once(this.#server, 'listening');
+    this.port = (this.#server.address() as AddressInfo).port; // a TCP server's address
+  }
+
+  get url(): string {
+    return `http://${this.#host}:${this.port}`;
+  }
+
+  configure(patch: Partial<SandboxOptions>): void {
+    this.options = { ...this.options, ...patch };
+  }
+
+  log(): readonly SandboxEvent[] {
+    return this.#log;
+  }
+
+  enrich(...[sent, createdBy = ANOTHER_USER]: Parameters<Sandbox['enrich']>): ReturnType<Sandbox['enrich']> {
+    return this.#book.accept(sent, createdBy);
+  }
+
+  enrichments(): ReturnType<Sandbox['enrichments']> {
+    return this.#book.all();
+  }
+
+  reset(): void {
+    this.#log.length = 0;
+    this.#book.reset();
+    this.#tokens.reset();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, 'close');
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Else a web page could ask it through a name of its own that it points at this machine (DNS rebinding).
+    if (LOOPBACK.test(this.#host) && !LOOPBACK.test((request.headers.host ?? '').replace(/:\d+$/, ''))) {
       response.writeHead(421).end('The sandbox answers this machine only.\n');
       return;
     }
     const body = await readText(request);
-    const target = new URL(request.url ?? '/', url);
-    if (isAdmin(target)) return write(response, answerAdmin(request.method ?? 'GET', target, body, sandbox), 0);
-    if (target.pathname.startsWith('/oauth/v2/token')) return serveToken(request, response, target, body);
-    return serveApi(request, response, target, body);
+    const target = new URL(request.url ?? '/', this.url);
+    if (isAdmin(target)) return write(response, answerAdmin(request.method ?? 'GET', target, body, this), 0);
+    if (target.pathname.startsWith('/oauth/v2/token')) return this.#serveToken(request, response, target, body);
+    return this.#serveApi(request, response, target, body);
   }
 
-  async function serveToken(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: URL,
-    body: string,
-  ): Promise<void> {
-    const event = record('token', request, target, 0);
+  async #serveToken(request: IncomingMessage, response: ServerResponse, target: URL, body: string): Promise<void> {
+    const event = this.#record('token', request, target, 0);
     const params = formParams(target, request.headers['content-type'] ?? '', body);
-    const course = api.faultOf('token', undefined, options);
+    const course = this.#api.faultOf('token', undefined, this.options);
     const act = () =>
-      target.pathname.endsWith('/revoke') ? tokens.revoke(params) : tokens.answer(params, options, url);
+      target.pathname.endsWith('/revoke')
+        ? this.#tokens.revoke(params)
+        : this.#tokens.answer(params, this.options, this.url);
     // A fault that answers instead of Zoho issues no token and uses up no grant code.
     const answer = course === undefined || course.accepts ? act() : INTERNAL_ERROR;
-    await leave(response, event, answer, course);
+    await this.#leave(response, event, answer, course);
   }
 
-  async function serveApi(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: URL,
-    body: string,
-  ): Promise<void> {
-    inFlight += 1;
-    const event = record(api.kindOf(request.method ?? 'GET', target), request, target, inFlight);
+  async #serveApi(request: IncomingMessage, response: ServerResponse, target: URL, body: string): Promise<void> {
+    this.#inFlight += 1;
+    const event = this.#record(this.#api.kindOf(request.method ?? 'GET', target), request, target, this.#inFlight);
     let over = false;
     const ended = () => {
-      if (!over) inFlight -= 1;
+      if (!over) this.#inFlight -= 1;
       over = true;
     };
     response.once('close', ended);
-    const { answer, course } = api.answer({ request, target, body, event, log, options });
-    await leave(response, event, answer, course);
+    const { answer, course } = this.#api.answer({
+      request,
+      target,
+      body,
+      event,
+      log: this.#log,
+      options: this.options,
+    });
+    await this.#leave(response, event, answer, course);
   }
 
-  function record(kind: SandboxEvent['kind'], request: IncomingMessage, target: URL, calls: number): SandboxEvent {
+  #record(kind: SandboxEvent['kind'], request: IncomingMessage, target: URL, calls: number): SandboxEvent {
     const event: SandboxEvent = {
       kind,
       method: request.method ?? 'GET',
@@ -125,17 +153,17 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
       enrichmentId: null,
       sent: null,
     };
-    log.push(event);
+    this.#log.push(event);
     return event;
   }
 
-  async function leave(
+  async #leave(
     response: ServerResponse,
     event: SandboxEvent,
     usual: SandboxAnswer,
     course: FaultCourse | undefined,
   ): Promise<void> {
-    const delayMs = latency() + (course?.extraMs ?? 0);
+    const delayMs = this.#latency() + (course?.extraMs ?? 0);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     if (course?.leaves === 'nothing') return;
     if (course?.leaves === 'cut') {
@@ -146,13 +174,13 @@ export async function startSandbox({ port = 0, host = '127.0.0.1', ...given }: S
     event.status = answer.status;
     event.code = answer.code;
     event.answeredAtMs = nowMs();
-    write(response, answer, options.clockOffsetMs, options.credits);
+    write(response, answer, this.options.clockOffsetMs, this.options.credits);
   }
 
-  function latency(): number {
-    const { latencyMs } = options;
+  #latency(): number {
+    const { latencyMs } = this.options;
     if (typeof latencyMs === 'number') return latencyMs;
-    return latencyMs[0] + random() * (latencyMs[1] - latencyMs[0]);
+    return latencyMs[0] + this.#random() * (latencyMs[1] - latencyMs[0]);
   }
 }
 

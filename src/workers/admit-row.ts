@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../lib/core/assert-never.js';
-import { canaryTaken } from '../lib/core/control.js';
+import { type Control, canaryTaken } from '../lib/core/control.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
@@ -65,10 +65,8 @@ export async function admitRow(
       continue;
     }
     const { epoch: knownEpoch, without = [] } = control.current;
-    const { sent, notes } = leaveOut(fields, without);
-    if (!INPUT_FIELDS.some((field) => sent[field] !== undefined)) {
-      return outcome({ kind: 'discard', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
-    }
+    const { sent, notes, isEmpty } = leaveOut(fields, without);
+    if (isEmpty) return outcome({ kind: 'discard', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
     const inTime = sendWindow(timing.sendWithinMs);
     inFlight.start(callId);
     const admission = await store
@@ -110,17 +108,9 @@ export async function admitRow(
         slotMs = admission.slotMs;
         await sleep(admission.waitMs, undefined, { signal: shutdown }).catch(() => undefined);
         break;
-      case 'canary-open': {
-        const { control: seen } = admission;
-        control.observe(seen);
-        if (seen.canary?.cause === 'outage' && (await mustReconcileFirst(store))) {
-          return outcome({ kind: 'requeue', code: 'RECONCILE_FIRST', waitMs: timing.shortWaitMs });
-        }
-        await changeControl(store.control, (now, nowMs) =>
-          canaryTaken(now, seen, { key, callId }, nowMs, timing.canaryLeaseMs),
-        );
-        break;
-      }
+      case 'canary-open':
+        if (await takeCanary(admission.control, { key, callId }, deps)) break;
+        return outcome({ kind: 'requeue', code: 'RECONCILE_FIRST', waitMs: timing.shortWaitMs });
       case 'held-back':
         return outcome(await heldBack(admission, deps));
       case 'scheduled':
@@ -128,13 +118,24 @@ export async function admitRow(
       case 'claimed':
         return outcome({ kind: 'snooze', code: 'PENDING', waitMs: admission.waitMs });
       case 'uncertain':
-        return admission.held
-          ? outcome({ kind: 'discard', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE })
-          : outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
+        if (admission.held) return outcome({ kind: 'discard', code: 'UNCERTAIN_HELD', message: HELD_MESSAGE });
+        return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
       default:
         return assertNever(admission);
     }
   }
+}
+
+/** Tries to make this call the canary; false when rows must be looked up before another is tried. */
+async function takeCanary(
+  seen: Control,
+  call: { readonly key: IdentityKey; readonly callId: string },
+  { store, control, timing }: AdmitRowDeps,
+): Promise<boolean> {
+  control.observe(seen);
+  if (seen.canary?.cause === 'outage' && (await mustReconcileFirst(store))) return false;
+  await changeControl(store.control, (now, nowMs) => canaryTaken(now, seen, call, nowMs, timing.canaryLeaseMs));
+  return true;
 }
 
 /** Puts the row back. One that finds nothing left to spend, and nothing that may come back, stops the fleet. */
@@ -175,11 +176,12 @@ const HELD_MESSAGE =
 function leaveOut(
   fields: SentFields,
   without: readonly InputField[],
-): { readonly sent: SentFields; readonly notes: readonly string[] } {
+): { readonly sent: SentFields; readonly notes: readonly string[]; readonly isEmpty: boolean } {
   const leftOut = without.filter((field) => fields[field] !== undefined);
   const sent = Object.fromEntries(Object.entries(fields).filter(([name]) => !leftOut.some((field) => field === name)));
   return {
     sent: { ...sent, module: fields.module },
+    isEmpty: INPUT_FIELDS.every((field) => sent[field] === undefined),
     notes: leftOut.map((field) => `${field} left out (resume --without ${field})`),
   };
 }

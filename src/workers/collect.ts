@@ -2,15 +2,18 @@ import { type CollectorState, INITIAL_COLLECTOR, isWalkDue, walkBegun, walkEnded
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry } from '../lib/core/ledger.js';
 import { endOf } from '../lib/core/results.js';
-import type { LedgerCounts } from '../lib/store/store.js';
+import type { Logger } from '../lib/logger.js';
+import type { Document, LedgerCounts, Store } from '../lib/store/store.js';
 import type { ListedEnrichment } from '../lib/zoho/shapes.js';
 import {
   createResultFetcher,
   type ReadFailure,
+  type ResultFetcher,
   type ResultSettings,
   type ResultTakerDeps,
   type ScheduledRow,
 } from './fetch-results.js';
+import type { ZohoReads } from './zoho-reads.js';
 
 export interface CollectSettings extends ResultSettings {
   /** The shortest wait between two walks through Zoho's list; grows while they find little. */
@@ -21,17 +24,7 @@ export interface CollectorDeps extends ResultTakerDeps {
   readonly settings: CollectSettings;
 }
 
-export interface Collector {
-  /**
-   * A few seconds of work, so that the sweep can turn to other things in between. `more`: go on at once; `rest`: nothing
-   * is due; `unavailable`: Zoho could not be asked, try again later.
-   */
-  step(ledger: LedgerCounts): Promise<'more' | 'rest' | 'unavailable'>;
-  /** Another worker leads: what was seen so far is old. */
-  forget(): void;
-}
-
-/** What only the worker knows that walks. */
+/** In-memory state of one walk; lost when another worker leads. */
 interface Walk {
   /** Rows found unfinished; null when another worker began this walk. */
   readonly seen: Set<IdentityKey> | null;
@@ -61,62 +54,78 @@ const TOLERANCE_MS = 10_000;
  * still lacks its result, and asks by id for each row with data; rows that the list does not show are asked for by id as
  * well, oldest first. A crash at any point costs a repeated question and nothing else.
  */
-export function createCollector(deps: CollectorDeps): Collector {
-  const { reads, settings, log } = deps;
-  const { store } = deps.engine;
-  const document = store.document<CollectorState>('collector');
-  const taker = createResultFetcher(deps);
-  let walk: Walk | null = null;
+export class Collector {
+  readonly #reads: ZohoReads;
+  readonly #settings: CollectSettings;
+  readonly #log: Logger;
+  readonly #store: Store;
+  readonly #document: Document<CollectorState>;
+  readonly #fetcher: ResultFetcher;
+  #walk: Walk | null = null;
 
-  return {
-    step,
-    forget: () => {
-      walk = null;
-    },
-  };
+  constructor(deps: CollectorDeps) {
+    this.#reads = deps.reads;
+    this.#settings = deps.settings;
+    this.#log = deps.log;
+    this.#store = deps.engine.store;
+    this.#document = this.#store.document('collector');
+    this.#fetcher = createResultFetcher(deps);
+  }
 
-  async function step(ledger: LedgerCounts): Promise<'more' | 'rest' | 'unavailable'> {
-    const { value, nowMs } = await document.read();
+  /**
+   * A few seconds of work, so that the sweep can turn to other things in between. `more`: go on at once; `rest`: nothing
+   * is due; `unavailable`: Zoho could not be asked, try again later.
+   */
+  async step(ledger: LedgerCounts): Promise<'more' | 'rest' | 'unavailable'> {
+    const { value, nowMs } = await this.#document.read();
     const state = value ?? INITIAL_COLLECTOR;
-    const [oldest] = (await store.pending({ limit: 1 })).values();
+    const [oldest] = (await this.#store.pending({ limit: 1 })).values();
     if (oldest === undefined) {
-      if (state.page !== null) await save(walkEnded(state, nowMs));
-      walk = null;
+      if (state.page !== null) await this.#save(walkEnded(state, nowMs));
+      this.#walk = null;
       return 'rest';
     }
     if (state.page === null) {
       const rows = { nowMs, scheduled: ledger.scheduled, oldestScheduledAtMs: scheduledAt(oldest) };
-      if (!isWalkDue(state, rows, settings.resultPollMs)) return 'rest';
-      walk = newWalk(new Set());
-      await save(walkBegun(state, rows));
+      if (!isWalkDue(state, rows, this.#settings.resultPollMs)) return 'rest';
+      this.#walk = newWalk(new Set());
+      await this.#save(walkBegun(state, rows));
       return 'more';
     }
-    walk ??= newWalk(null);
-    const next = walk.todo.length > 0 ? await ask(state, walk) : await goOn(state, walk, oldest.sentAtMs);
-    if ('kind' in next) return fail(state, next, nowMs);
-    await save(next);
+    this.#walk ??= newWalk(null);
+    const next =
+      this.#walk.todo.length > 0
+        ? await this.#ask(state, this.#walk)
+        : await this.#goOn(state, this.#walk, oldest.sentAtMs);
+    if ('kind' in next) return this.#fail(state, next, nowMs);
+    await this.#save(next);
     if (next.page !== null) return 'more';
-    walk = null;
-    log.info('results.collected', { rows: next.finished, calls: next.idleCalls });
+    this.#walk = null;
+    this.#log.info('results.collected', { rows: next.finished, calls: next.idleCalls });
     return 'rest';
   }
 
-  async function goOn(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
-    if (!at.isListed) return readPage(state, at, oldestMs);
-    if (!at.isAsked) return queueUnseen(state, at);
-    return walkEnded(state, (await document.read()).nowMs);
+  /** Another worker leads: what was seen so far is old. */
+  forget(): void {
+    this.#walk = null;
   }
 
-  async function readPage(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
-    const read = await reads.list(state.page ?? 1);
+  async #goOn(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
+    if (!at.isListed) return this.#readPage(state, at, oldestMs);
+    if (!at.isAsked) return this.#queueUnseen(state, at);
+    return walkEnded(state, (await this.#document.read()).nowMs);
+  }
+
+  async #readPage(state: CollectorState, at: Walk, oldestMs: number): Promise<CollectorState | ReadFailure> {
+    const read = await this.#reads.list(state.page ?? 1);
     if (read.kind !== 'read') {
       if (read.code !== 'UNREADABLE') return read;
-      log.warn('results.list-unreadable', { page: state.page });
+      this.#log.warn('results.list-unreadable', { page: state.page });
       at.isListed = true;
       return { ...state, idleCalls: state.idleCalls + 1 };
     }
-    const { nowMs } = await document.read();
-    const finished = await sort(read.value.items, at, nowMs);
+    const { nowMs } = await this.#document.read();
+    const finished = await this.#sort(read.value.items, at, nowMs);
     const offsetMs = read.zohoNowMs === null ? 0 : nowMs - read.zohoNowMs;
     const backToMs = Math.min(...read.value.items.map(({ createdAtMs }) => (createdAtMs ?? nowMs) + offsetMs));
     const firstId = read.value.items[0]?.id ?? null;
@@ -129,9 +138,9 @@ export function createCollector(deps: CollectorDeps): Collector {
   }
 
   /** Sees to the rows of one page; those with data are queued. Returns how many needed no more than the list. */
-  async function sort(items: readonly ListedEnrichment[], at: Walk, nowMs: number): Promise<number> {
-    const owners = await store.owners(items.map(({ id }) => id));
-    const entries = await store.entries([...owners.values()]);
+  async #sort(items: readonly ListedEnrichment[], at: Walk, nowMs: number): Promise<number> {
+    const owners = await this.#store.owners(items.map(({ id }) => id));
+    const entries = await this.#store.entries([...owners.values()]);
     let finished = 0;
     at.barren += 1;
     for (const { id, status } of items) {
@@ -143,10 +152,10 @@ export function createCollector(deps: CollectorDeps): Collector {
       const end = endOf(status);
       if (end === null) {
         at.seen?.add(key);
-        await taker.unfinished(row, nowMs);
+        await this.#fetcher.unfinished(row, nowMs);
       } else if (end === 'COMPLETED') at.todo.push(row);
       else {
-        await taker.finish(row, end);
+        await this.#fetcher.finish(row, end);
         finished += 1;
       }
     }
@@ -154,12 +163,12 @@ export function createCollector(deps: CollectorDeps): Collector {
   }
 
   /** Rows that the list did not show: too far back, or no longer listed. */
-  async function queueUnseen(state: CollectorState, at: Walk): Promise<CollectorState> {
+  async #queueUnseen(state: CollectorState, at: Walk): Promise<CollectorState> {
     const { seen } = at;
     at.isAsked = true;
     // Half a walk does not tell which rows are missing from the list.
     if (seen === null) return state;
-    const rows = [...(await store.pending({ sinceMs: state.askFromMs, limit: ROWS_AT_ONCE }))];
+    const rows = [...(await this.#store.pending({ sinceMs: state.askFromMs, limit: ROWS_AT_ONCE }))];
     at.todo = rows.flatMap(([key, entry]) =>
       entry.enrichmentId === undefined || seen.has(key) || scheduledAt(entry) >= state.startedAtMs
         ? []
@@ -171,8 +180,8 @@ export function createCollector(deps: CollectorDeps): Collector {
     return { ...state, askFromMs: Math.max(lastMs, state.askFromMs + 1) };
   }
 
-  async function ask(state: CollectorState, at: Walk): Promise<CollectorState | ReadFailure> {
-    const taken = await taker.ask(at.todo, MISSES_A_WALK - at.misses);
+  async #ask(state: CollectorState, at: Walk): Promise<CollectorState | ReadFailure> {
+    const taken = await this.#fetcher.ask(at.todo, MISSES_A_WALK - at.misses);
     if (taken.failure !== null) return taken.failure;
     at.misses += taken.unfinished;
     const counted = {
@@ -181,11 +190,11 @@ export function createCollector(deps: CollectorDeps): Collector {
       finished: state.finished + taken.finished,
       refused: null,
     };
-    return at.misses < MISSES_A_WALK ? passed(counted, at) : gaveUp(counted, at);
+    return at.misses < MISSES_A_WALK ? passed(counted, at) : this.#gaveUp(counted, at);
   }
 
   /** Enough was asked in vain: the next walk goes on with the first row that was not asked for. */
-  function gaveUp(state: CollectorState, at: Walk): CollectorState {
+  #gaveUp(state: CollectorState, at: Walk): CollectorState {
     const [next] = at.todo;
     if (!at.isListed || next === undefined) return passed(state, at);
     at.todo = [];
@@ -193,16 +202,16 @@ export function createCollector(deps: CollectorDeps): Collector {
     return { ...state, askFromMs: scheduledAt(next.entry) };
   }
 
-  async function fail(state: CollectorState, failure: ReadFailure, nowMs: number): Promise<'rest' | 'unavailable'> {
+  async #fail(state: CollectorState, failure: ReadFailure, nowMs: number): Promise<'rest' | 'unavailable'> {
     if (failure.kind === 'unavailable') return 'unavailable';
-    walk = null;
-    await save({ ...walkEnded(state, nowMs), refused: failure.code });
-    if (state.refused !== failure.code) log.warn('results.refused', { code: failure.code });
+    this.#walk = null;
+    await this.#save({ ...walkEnded(state, nowMs), refused: failure.code });
+    if (state.refused !== failure.code) this.#log.warn('results.refused', { code: failure.code });
     return 'rest';
   }
 
-  async function save(state: CollectorState): Promise<void> {
-    await document.change(() => state);
+  async #save(state: CollectorState): Promise<void> {
+    await this.#document.change(() => state);
   }
 }
 

@@ -61,10 +61,11 @@ const HOUR_MS = 3_600_000;
 /** Takes results home. Each is kept in the same step that takes its row off the pending ones. */
 export function createResultFetcher({ engine, reads, settings, log, signal }: ResultTakerDeps): ResultFetcher {
   const { store } = engine;
+  const keeping = { keepLarge: settings.keepLargeResults };
   return { ask, finish, unfinished };
 
   async function ask(todo: ScheduledRow[], maxUnfinished: number): Promise<Taken> {
-    const isBusy = await isSubmitting();
+    const isBusy = await isSubmitting(engine);
     const spacingMs =
       isBusy && settings.ratePerSecond > 0 ? 1_000 / settings.ratePerSecond / SHARE_WHILE_SUBMITTING : 0;
     const endMs = performance.now() + settings.timing.askResultsForMs;
@@ -89,12 +90,6 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
     return { ...counted, failure };
   }
 
-  /** Rows that could be sent go first. */
-  async function isSubmitting(): Promise<boolean> {
-    const [{ waiting, active }, { value }] = await Promise.all([engine.counts(), store.control.read()]);
-    return waiting + active > 0 && (value ?? INITIAL_CONTROL).mode !== 'stopped';
-  }
-
   async function askFor(row: ScheduledRow): Promise<'finished' | 'unfinished' | ReadFailure> {
     const read = await reads.enrichment(row.id);
     // Only a finished one has so much to tell, and asking again brings the same.
@@ -107,8 +102,7 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
       await unfinished(row, (await store.control.read()).nowMs);
       return 'unfinished';
     }
-    const { keepLargeResults: keepLarge } = settings;
-    const kept = status === 'COMPLETED' ? compactResult(enrichment.enrichedData, { keepLarge }) : null;
+    const kept = status === 'COMPLETED' ? compactResult(enrichment.enrichedData, keeping) : null;
     if (status === 'COMPLETED' && kept === null) return finishWithout(row, 'Zoho gave no data that can be kept');
     await store.finish(row.key, status, kept, row.id);
     return 'finished';
@@ -128,10 +122,13 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
     const ageMs = nowMs - (entry.scheduledAtMs ?? entry.sentAtMs);
     if (entry.finalStatus !== undefined || ageMs < settings.resultMaxAgeHours * HOUR_MS) return;
     await store.finish(key, 'UNFINISHED', null, id);
-    log.warn('result.given-up', {
-      jobId: key,
-      enrichmentId: entry.enrichmentId,
-      ageHours: Math.round(ageMs / HOUR_MS),
-    });
+    const ageHours = Math.round(ageMs / HOUR_MS);
+    log.warn('result.given-up', { jobId: key, enrichmentId: entry.enrichmentId, ageHours });
   }
+}
+
+/** Rows that could be sent go first. */
+async function isSubmitting(engine: Engine): Promise<boolean> {
+  const [{ waiting, active }, { value }] = await Promise.all([engine.counts(), engine.store.control.read()]);
+  return waiting + active > 0 && (value ?? INITIAL_CONTROL).mode !== 'stopped';
 }

@@ -4,7 +4,7 @@ import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import { reserveTold, reserveUnknown } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
 import { changeControl } from '../lib/store/change-control.js';
-import type { Store } from '../lib/store/store.js';
+import type { Document, Store } from '../lib/store/store.js';
 import { type RememberedAllowance, type ToldAllowance, takesTurnToAsk } from '../lib/zoho/allowance.js';
 import type { Timing } from './timing.js';
 
@@ -21,39 +21,74 @@ export interface KeepReserveDeps extends ReserveSettings {
   readonly log: Logger;
 }
 
-/** The ceiling that a worker keeps by asking Zoho what is left. */
-export interface ReserveKeeper {
-  readonly keep: number;
-  /** A row found nothing left by the latest answer, or has none. */
-  askSoon(): void;
-  /** Asks for all workers now and then, for as long as rows are sent, until `signal` is aborted. Never rejects. */
-  keepAsking(signal: AbortSignal): Promise<void>;
-  /** Asks Zoho now; true when rows may be sent by its answer. */
-  isMoreLeft(): Promise<boolean>;
-}
-
 /** Where nothing was submitted since the latest answer, another program's use alone can have changed it. */
 const IDLE_ASKS_MS = 300_000;
 const CLOCK_TOLERANCE_MS = 10_000;
 
-export function createReserveKeeper(deps: KeepReserveDeps): ReserveKeeper {
-  const { store, timing, log, keep } = deps;
-  const remembered = store.document<RememberedAllowance>('allowance');
-  let hurried = true;
-  let wake = new AbortController();
-  let refusal = '';
+/** The ceiling that a worker keeps by asking Zoho what is left. */
+export class ReserveKeeper {
+  readonly keep: number;
+  readonly #askZoho: ReserveSettings['ask'];
+  readonly #store: KeepReserveDeps['store'];
+  readonly #timing: KeepReserveDeps['timing'];
+  readonly #log: Logger;
+  readonly #remembered: Document<RememberedAllowance>;
+  #hurried = true;
+  #wake = new AbortController();
+  #refusal = '';
 
-  async function look(isFirst: boolean): Promise<void> {
-    const wasHurried = hurried;
-    hurried = false;
-    const [{ value }, spending] = [await store.control.read(), await store.spending()];
-    const control = value ?? INITIAL_CONTROL;
-    if (!isDue(control, spending, wasHurried, isFirst)) return;
-    // A worker that has just asked may not have been answered yet; the row asks again.
-    if (await takesTurn()) await ask();
+  constructor(deps: KeepReserveDeps) {
+    this.keep = deps.keep;
+    this.#askZoho = deps.ask;
+    this.#store = deps.store;
+    this.#timing = deps.timing;
+    this.#log = deps.log;
+    this.#remembered = deps.store.document('allowance');
   }
 
-  function isDue(
+  /** A row found nothing left by the latest answer, or has none. */
+  askSoon(): void {
+    this.#hurried = true;
+    this.#wake.abort();
+  }
+
+  /** Asks for all workers now and then, for as long as rows are sent, until `signal` is aborted. Never rejects. */
+  async keepAsking(signal: AbortSignal): Promise<void> {
+    let isFirst = true;
+    while (!signal.aborted) {
+      try {
+        await this.#look(isFirst);
+        isFirst = false;
+      } catch (error) {
+        this.#log.debug('reserve.not-looked', { message: error instanceof Error ? error.message : String(error) });
+      }
+      this.#wake = new AbortController();
+      const nap = AbortSignal.any([signal, this.#wake.signal]);
+      // Not oftener than rows that wait ask again.
+      await sleep(this.#timing.shortWaitMs, undefined, { signal }).catch(() => undefined);
+      if (!this.#hurried)
+        await sleep(this.#timing.unattendedEveryMs, undefined, { signal: nap }).catch(() => undefined);
+    }
+  }
+
+  /** Asks Zoho now; true when rows may be sent by its answer. */
+  async isMoreLeft(): Promise<boolean> {
+    if (!(await this.#takesTurn())) return false;
+    const answer = await this.#ask();
+    return answer !== null && reserveLeft(answer, this.keep, answer.spent) > 0;
+  }
+
+  async #look(isFirst: boolean): Promise<void> {
+    const wasHurried = this.#hurried;
+    this.#hurried = false;
+    const [{ value }, spending] = [await this.#store.control.read(), await this.#store.spending()];
+    const control = value ?? INITIAL_CONTROL;
+    if (!this.#isDue(control, spending, wasHurried, isFirst)) return;
+    // A worker that has just asked may not have been answered yet; the row asks again.
+    if (await this.#takesTurn()) await this.#ask();
+  }
+
+  #isDue(
     { mode, reserve }: Control,
     spending: SpentSoFar & { readonly nowMs: number },
     isHurried: boolean,
@@ -64,67 +99,38 @@ export function createReserveKeeper(deps: KeepReserveDeps): ReserveKeeper {
     if (reserve === undefined || isFirst || ageMs < -CLOCK_TOLERANCE_MS) return true;
     const isSame = reserve.spent === spending.spent;
     if (isHurried && spending.open === 0 && !(reserve.quiet && isSame)) return true;
-    return ageMs >= timing.reserveEveryMs && (!isSame || ageMs >= IDLE_ASKS_MS);
+    return ageMs >= this.#timing.reserveEveryMs && (!isSame || ageMs >= IDLE_ASKS_MS);
   }
 
-  function takesTurn(): Promise<boolean> {
-    return takesTurnToAsk(remembered, ({ askedAtMs = 0 }) => askedAtMs, timing.shortWaitMs);
+  #takesTurn(): Promise<boolean> {
+    return takesTurnToAsk(this.#remembered, ({ askedAtMs = 0 }) => askedAtMs, this.#timing.shortWaitMs);
   }
 
   /** Zoho's answer, as a ceiling; null when it gave none. Counts what is under way before it asks: see `reserveAfter`. */
-  async function ask(): Promise<Reserve | null> {
-    const before = await store.spending();
-    const answer = await deps.ask();
+  async #ask(): Promise<Reserve | null> {
+    const before = await this.#store.spending();
+    const answer = await this.#askZoho();
     if (answer.kind !== 'told') {
-      if (refusal !== answer.code) log.warn('reserve.not-told', { code: answer.code });
-      refusal = answer.code;
-      if (answer.kind === 'untold' && answer.isFinal) await stopUntold(answer.code);
+      if (this.#refusal !== answer.code) this.#log.warn('reserve.not-told', { code: answer.code });
+      this.#refusal = answer.code;
+      if (answer.kind === 'untold' && answer.isFinal) await this.#stopUntold(answer.code);
       return null;
     }
-    refusal = '';
+    this.#refusal = '';
     const { allowance } = answer;
     const reserve = reserveAfter(allowance.left, before, before.nowMs);
-    await remembered.change(() => ({ atMs: before.nowMs, askedAtMs: before.nowMs, allowance }));
-    log.debug('reserve.told', { left: allowance.left, maySend: reserveLeft(reserve, keep, before.spent) });
-    await changeControl(store.control, (control, nowMs) => reserveTold(control, reserve, nowMs));
+    await this.#remembered.change(() => ({ atMs: before.nowMs, askedAtMs: before.nowMs, allowance }));
+    this.#log.debug('reserve.told', { left: allowance.left, maySend: reserveLeft(reserve, this.keep, before.spent) });
+    await changeControl(this.#store.control, (control, nowMs) => reserveTold(control, reserve, nowMs));
     return reserve;
   }
 
   /** By an answer that is still good the rest of it may be sent. */
-  async function stopUntold(code: string): Promise<void> {
-    const { changed } = await changeControl(store.control, (control, nowMs) => {
+  async #stopUntold(code: string): Promise<void> {
+    const { changed } = await changeControl(this.#store.control, (control, nowMs) => {
       const isGood = control.reserve !== undefined && nowMs - control.reserve.askedAtMs < ALLOWANCE_GOOD_MS;
       return isGood ? control : reserveUnknown(control, code, nowMs);
     });
-    if (changed) log.error('reserve.unknown', { code, keep });
+    if (changed) this.#log.error('reserve.unknown', { code, keep: this.keep });
   }
-
-  return {
-    keep,
-    askSoon: () => {
-      hurried = true;
-      wake.abort();
-    },
-    keepAsking: async (signal) => {
-      let isFirst = true;
-      while (!signal.aborted) {
-        try {
-          await look(isFirst);
-          isFirst = false;
-        } catch (error) {
-          log.debug('reserve.not-looked', { message: error instanceof Error ? error.message : String(error) });
-        }
-        wake = new AbortController();
-        const nap = AbortSignal.any([signal, wake.signal]);
-        // Not oftener than rows that wait ask again.
-        await sleep(timing.shortWaitMs, undefined, { signal }).catch(() => undefined);
-        if (!hurried) await sleep(timing.unattendedEveryMs, undefined, { signal: nap }).catch(() => undefined);
-      }
-    },
-    isMoreLeft: async () => {
-      if (!(await takesTurn())) return false;
-      const answer = await ask();
-      return answer !== null && reserveLeft(answer, keep, answer.spent) > 0;
-    },
-  };
 }

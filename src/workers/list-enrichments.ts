@@ -27,18 +27,6 @@ export type ListResult =
   | { readonly kind: 'listed'; readonly items: readonly Listed[]; readonly zohoNowMs: number | null }
   | ListFailure;
 
-export interface EnrichmentList {
-  /** The list back to a moment. Fails whole: half a list proves nothing. Asked between pages, `goOn` may end it. */
-  list(backTo: Moment, goOn?: () => Promise<boolean>): Promise<ListResult>;
-  /** What nobody owns, and what somebody does. `sinceMs` is on the store's clock. */
-  since(sinceMs: number): Promise<LookResult>;
-  /** What these echo, null for an id that Zoho does not know; asked for once. */
-  echoes(
-    ids: readonly EnrichmentId[],
-    goOn?: () => Promise<boolean>,
-  ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | ListFailure>;
-}
-
 /** The list and the store's clock may disagree by the offset's error, and list times have whole seconds. */
 const TOLERANCE_MS = 10_000;
 const ECHOES_AT_ONCE = 5;
@@ -49,33 +37,26 @@ const MAX_PAGES = 10_000;
 
 const always = async () => true;
 
-export function createEnrichmentList(reads: ZohoReads, store: Store): EnrichmentList {
-  const remembered = new Map<EnrichmentId, Echo | null>();
-  return { list, since, echoes };
+/** Zoho's list of enrichments, read for whoever leads. */
+export class EnrichmentList {
+  readonly #reads: ZohoReads;
+  readonly #store: Store;
+  readonly #remembered = new Map<EnrichmentId, Echo | null>();
 
-  async function since(sinceMs: number): Promise<LookResult> {
-    const listed = await list({ storeMs: sinceMs, zohoMs: null });
-    if (listed.kind !== 'listed') return listed;
-    const ids = listed.items.map(({ id }) => id);
-    const [known, kept] = await Promise.all([store.owners(ids), store.orphans(ids)]);
-    const unknown = listed.items.filter(({ id }) => !known.has(id));
-    const found = await echoes(unknown.map(({ id }) => id).filter((id) => !kept.has(id)));
-    if ('kind' in found) return found;
-    const orphans = unknown.flatMap(({ id, createdAtMs }) => {
-      const echo = kept.get(id)?.echo ?? found.get(id);
-      return echo ? [{ id, createdAtMs, echo }] : [];
-    });
-    return { kind: 'look', look: { orphans, known } };
+  constructor(reads: ZohoReads, store: Store) {
+    this.#reads = reads;
+    this.#store = store;
   }
 
-  async function list(backTo: Moment, goOn = always): Promise<ListResult> {
+  /** The list back to a moment. Fails whole: half a list proves nothing. Asked between pages, `goOn` may end it. */
+  async list(backTo: Moment, goOn = always): Promise<ListResult> {
     const items = new Map<EnrichmentId, Listed>();
     let firstNowMs: number | null = null;
     for (let page = 1; page <= MAX_PAGES; page++) {
       if (!(await goOn())) return { kind: 'unavailable', code: 'INTERRUPTED' };
-      const answer = await reads.list(page);
+      const answer = await this.#reads.list(page);
       if (answer.kind !== 'read') return answer;
-      const { nowMs } = await store.control.read();
+      const { nowMs } = await this.#store.control.read();
       const offsetMs = answer.zohoNowMs === null ? 0 : nowMs - answer.zohoNowMs;
       firstNowMs ??= answer.zohoNowMs;
       const backToMs = (backTo.zohoMs === null ? backTo.storeMs : backTo.zohoMs + offsetMs) - TOLERANCE_MS;
@@ -95,36 +76,53 @@ export function createEnrichmentList(reads: ZohoReads, store: Store): Enrichment
     return { kind: 'unavailable', code: 'LIST_WITHOUT_END' };
   }
 
-  async function echoes(
+  /** What nobody owns, and what somebody does. `sinceMs` is on the store's clock. */
+  async since(sinceMs: number): Promise<LookResult> {
+    const listed = await this.list({ storeMs: sinceMs, zohoMs: null });
+    if (listed.kind !== 'listed') return listed;
+    const ids = listed.items.map(({ id }) => id);
+    const [known, kept] = await Promise.all([this.#store.owners(ids), this.#store.orphans(ids)]);
+    const unknown = listed.items.filter(({ id }) => !known.has(id));
+    const found = await this.echoes(unknown.map(({ id }) => id).filter((id) => !kept.has(id)));
+    if ('kind' in found) return found;
+    const orphans = unknown.flatMap(({ id, createdAtMs }) => {
+      const echo = kept.get(id)?.echo ?? found.get(id);
+      return echo ? [{ id, createdAtMs, echo }] : [];
+    });
+    return { kind: 'look', look: { orphans, known } };
+  }
+
+  /** What these echo, null for an id that Zoho does not know; asked for once. */
+  async echoes(
     ids: readonly EnrichmentId[],
     goOn = always,
   ): Promise<ReadonlyMap<EnrichmentId, Echo | null> | ListFailure> {
     const limit = pLimit(ECHOES_AT_ONCE);
     const found = new Map<EnrichmentId, Echo | null>();
     let failure: ListFailure | undefined;
-    async function ask(id: EnrichmentId): Promise<void> {
-      const known = remembered.get(id);
+    const ask = async (id: EnrichmentId): Promise<void> => {
+      const known = this.#remembered.get(id);
       if (known !== undefined) found.set(id, known);
       if (known !== undefined || failure) return;
       if (!(await goOn())) {
         failure = { kind: 'unavailable', code: 'INTERRUPTED' };
         return;
       }
-      const answer = await reads.echo(id);
+      const answer = await this.#reads.echo(id);
       if (answer.kind !== 'read') failure = answer;
       else {
-        remember(id, answer.value);
+        this.#remember(id, answer.value);
         found.set(id, answer.value);
       }
-    }
+    };
     await Promise.all(ids.map((id) => limit(ask, id)));
     return failure ?? found;
   }
 
-  function remember(id: EnrichmentId, echo: Echo | null): void {
-    remembered.set(id, echo);
-    if (remembered.size <= REMEMBERED_ECHOES) return;
-    const [oldest] = remembered.keys();
-    if (oldest !== undefined) remembered.delete(oldest);
+  #remember(id: EnrichmentId, echo: Echo | null): void {
+    this.#remembered.set(id, echo);
+    if (this.#remembered.size <= REMEMBERED_ECHOES) return;
+    const [oldest] = this.#remembered.keys();
+    if (oldest !== undefined) this.#remembered.delete(oldest);
   }
 }

@@ -12,7 +12,7 @@ import type { ZohoClient } from '../lib/zoho/client.js';
 import { createFleetControl } from './fleet-control.js';
 import { Heartbeat } from './heartbeat.js';
 import { createInFlight } from './in-flight.js';
-import { createReserveKeeper, type ReserveSettings } from './keep-reserve.js';
+import { ReserveKeeper, type ReserveSettings } from './keep-reserve.js';
 import { createReadinessTracker, type Readiness } from './readiness.js';
 import { resumeByItself } from './resume-by-itself.js';
 import { type NoticeSettings, sendNotices, tellLast } from './send-notices.js';
@@ -141,7 +141,7 @@ function assemble(options: RunWorkerOptions) {
   const heartbeat = new Heartbeat({ workerId, store, control, inFlight, timing, log, onMayFetch });
   const signs = createReadinessTracker(control, heartbeat, { ...settings, timing });
   const { refused, onRefused } = refusal(log);
-  const reserve = options.reserve && createReserveKeeper({ ...options.reserve, store, timing, log });
+  const reserve = options.reserve && new ReserveKeeper({ ...options.reserve, store, timing, log });
   const { tokens, stopSignal: shutdown } = options;
   const deps = { store, zoho, tokens, control, inFlight, timing, shutdown, log, onRefused, reserve };
   const submit = (data: unknown) => signs.during(() => submitRow(data, deps));

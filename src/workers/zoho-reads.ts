@@ -41,22 +41,22 @@ export interface ZohoReadsDeps {
 }
 
 export function createZohoReads({ store, zoho, tokens, inFlight, timing, onRefused }: ZohoReadsDeps): ZohoReads {
+  const enrichment = (id: EnrichmentId) =>
+    read(
+      (credentials) => zoho.getEnrichment(credentials, id),
+      (body) => (body === undefined ? null : parseEnrichment(body)),
+    );
   return {
     list: (page) =>
       read(
         (credentials) => zoho.listEnrichments(credentials, { page, perPage: LIST_PAGE_SIZE }),
         (body) => (body === undefined ? { items: [], moreRecords: false } : parseListPage(body)),
       ),
-    echo: (id) =>
-      read(
-        (credentials) => zoho.getEnrichment(credentials, id),
-        (body) => (body === undefined ? null : parseEnrichment(body)?.echo),
-      ),
-    enrichment: (id) =>
-      read(
-        (credentials) => zoho.getEnrichment(credentials, id),
-        (body) => (body === undefined ? null : parseEnrichment(body)),
-      ),
+    echo: async (id) => {
+      const answer = await enrichment(id);
+      return answer.kind === 'read' ? { ...answer, value: answer.value && answer.value.echo } : answer;
+    },
+    enrichment,
   };
 
   /** `parse` gets `undefined` for an empty answer (204) and answers `undefined` for a body it cannot read. */
@@ -90,31 +90,35 @@ export function createZohoReads({ store, zoho, tokens, inFlight, timing, onRefus
   async function paced(call: () => Promise<Answer>): Promise<Answer> {
     const callId = inFlight.newCallId();
     try {
-      await admitted(callId);
+      await admitted(callId, { store, inFlight, timing });
       return await call();
     } finally {
       inFlight.end(callId);
       await store.finishCall(callId);
     }
   }
+}
 
-  async function admitted(callId: string): Promise<void> {
-    let slotMs: number | undefined;
-    for (;;) {
-      inFlight.start(callId);
-      const admission = await store.admitCall({
-        callId,
-        limits: inFlight.limits,
-        ...(slotMs === undefined ? {} : { slotMs }),
-      });
-      if (admission.kind === 'go') return;
-      slotMs = admission.kind === 'not-yet' ? admission.slotMs : undefined;
-      if (admission.kind === 'no-permit') {
-        await inFlight.waitForPermit(callId);
-        continue;
-      }
-      inFlight.end(callId);
-      await sleep(admission.waitMs ?? timing.shortWaitMs);
+/** Resolves when the call has its slot in the pace and a permit. */
+async function admitted(
+  callId: string,
+  { store, inFlight, timing }: Pick<ZohoReadsDeps, 'store' | 'inFlight' | 'timing'>,
+): Promise<void> {
+  let slotMs: number | undefined;
+  for (;;) {
+    inFlight.start(callId);
+    const admission = await store.admitCall({
+      callId,
+      limits: inFlight.limits,
+      ...(slotMs === undefined ? {} : { slotMs }),
+    });
+    if (admission.kind === 'go') return;
+    slotMs = admission.kind === 'not-yet' ? admission.slotMs : undefined;
+    if (admission.kind === 'no-permit') {
+      await inFlight.waitForPermit(callId);
+      continue;
     }
+    inFlight.end(callId);
+    await sleep(admission.waitMs ?? timing.shortWaitMs);
   }
 }

@@ -3,8 +3,8 @@ import type { TokenState } from '../../src/lib/core/token-lease.js';
 import type { Logger } from '../../src/lib/logger.js';
 import type { Document } from '../../src/lib/store/store.js';
 import type { AccessTokens } from '../../src/lib/zoho/access-tokens.js';
+import { type AccessTokensOptions, FleetTokens } from '../../src/lib/zoho/access-tokens.js';
 import { serversOf } from '../../src/lib/zoho/data-centers.js';
-import { type AccessTokensOptions, createAccessTokens } from '../../src/lib/zoho/fleet-tokens.js';
 import { refreshAccessToken } from '../../src/lib/zoho/oauth.js';
 import { createTransport } from '../../src/lib/zoho/transport.js';
 import { ENGINE_KINDS, type EngineKind, openTestEngine, quietLog } from '../support/engines.js';
@@ -45,7 +45,7 @@ async function openFleet(kind: EngineKind = 'redis') {
     const transport = t.closing(createTransport({ requestTimeoutMs: 2_000, userAgent: 'test' }), (opened) =>
       opened.close(),
     );
-    return createAccessTokens({
+    return new FleetTokens({
       document: counted,
       refresh: () => refreshAccessToken({ transport, servers }, CREDENTIALS),
       credentialsId: 'credentials',

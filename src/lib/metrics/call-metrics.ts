@@ -25,40 +25,7 @@ const CODE = /^\w{1,40}$/;
 
 export function createCallMetrics(): CallMetrics {
   const registry = new Registry();
-  const registers = [registry];
-  const submissions = new Counter({
-    name: 'zia_submissions_total',
-    help: 'Submissions to Zoho by what the answer meant, and its code.',
-    labelNames: ['outcome', 'code'],
-    registers,
-  });
-  const throttles = new Counter({
-    name: 'zia_throttles_total',
-    help: 'Answers of Zoho that said: too many requests.',
-    labelNames: ['call'],
-    registers,
-  });
-  const durations = new Histogram({
-    name: 'zia_call_duration_seconds',
-    help: 'Time from the start of a call to Zoho to the end of its answer.',
-    labelNames: ['call'],
-    buckets: CALL_SECONDS,
-    registers,
-  });
-  const inFlight = new Gauge({
-    name: 'zia_calls_in_flight',
-    help: 'Calls to Zoho that this process waits for.',
-    registers,
-  });
-  const limiterWait = new Histogram({
-    name: 'zia_limiter_wait_seconds',
-    help: 'Time a call waited for its slot in the pace and for a permit.',
-    buckets: WAIT_SECONDS,
-    registers,
-  });
-  // Series that may be asked for before anything happened.
-  inFlight.set(0);
-  for (const call of ['submit', 'list', 'get'] satisfies CallKind[]) throttles.inc({ call }, 0);
+  const { submissions, throttles, durations, inFlight, limiterWait } = createSeries([registry]);
 
   async function measured(call: CallKind, answering: Promise<Answer>): Promise<Answer> {
     inFlight.inc();
@@ -118,3 +85,40 @@ export function createCallMetrics(): CallMetrics {
 
 /** A worker that is told one of these waits for slot or place, and asks again for the same call. */
 const ASKED_AGAIN: ReadonlySet<string> = new Set(['not-yet', 'no-permit']);
+
+function createSeries(registers: Registry[]) {
+  const submissions = new Counter({
+    name: 'zia_submissions_total',
+    help: 'Submissions to Zoho by what the answer meant, and its code.',
+    labelNames: ['outcome', 'code'],
+    registers,
+  });
+  const throttles = new Counter({
+    name: 'zia_throttles_total',
+    help: 'Answers of Zoho that said: too many requests.',
+    labelNames: ['call'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'zia_call_duration_seconds',
+    help: 'Time from the start of a call to Zoho to the end of its answer.',
+    labelNames: ['call'],
+    buckets: CALL_SECONDS,
+    registers,
+  });
+  const inFlight = new Gauge({
+    name: 'zia_calls_in_flight',
+    help: 'Calls to Zoho that this process waits for.',
+    registers,
+  });
+  const limiterWait = new Histogram({
+    name: 'zia_limiter_wait_seconds',
+    help: 'Time a call waited for its slot in the pace and for a permit.',
+    buckets: WAIT_SECONDS,
+    registers,
+  });
+  // Series that may be asked for before anything happened.
+  inFlight.set(0);
+  for (const call of ['submit', 'list', 'get'] satisfies CallKind[]) throttles.inc({ call }, 0);
+  return { submissions, throttles, durations, inFlight, limiterWait };
+}

@@ -15,9 +15,66 @@ const MODES = ['running', 'canary', 'stopped'] as const;
 
 export function createFleetMetrics({ store }: Engine): FleetMetrics {
   const registry = new Registry();
+  const gauges = createGauges(registry);
+
+  async function read(): Promise<void> {
+    const [control, counts, { spent }, fleetStats, oldest, collector, remembered] = await Promise.all([
+      store.control.read(),
+      store.counts(),
+      store.spending(),
+      store.fleetStats(),
+      store.pending({ limit: 1 }),
+      store.document<CollectorState>('collector').read(),
+      store.document<RememberedAllowance>('allowance').read(),
+    ]);
+    const { value, nowMs } = control;
+    const now = value ?? INITIAL_CONTROL;
+    for (const name of MODES) gauges.mode.set({ mode: name }, now.mode === name ? 1 : 0);
+    gauges.stop.reset();
+    if (now.mode === 'stopped' && now.stop !== null) gauges.stop.set({ code: now.stop.code }, now.stop.sinceMs / 1_000);
+    gauges.workers.set(fleetStats.workers);
+    gauges.inFlight.set(fleetStats.inFlight);
+    const holdSeconds = Math.max(0, now.backoffUntilMs - nowMs) / 1_000;
+    for (const reason of ['throttled', 'outage'])
+      gauges.hold.set({ reason }, now.backoffReason === reason ? holdSeconds : 0);
+    for (const state of ['scheduled', 'sending', 'uncertain', 'held'] as const)
+      gauges.ledger.set({ state }, counts[state]);
+    gauges.pending.set(counts.pending);
+    gauges.failed.set(counts.failed);
+    const [entry] = oldest.values();
+    const oldestMs = entry?.scheduledAtMs ?? entry?.sentAtMs ?? nowMs;
+    gauges.lag.set(Math.max(0, nowMs - oldestMs) / 1_000);
+    gauges.looked.set((collector.value?.lookedAtMs ?? 0) / 1_000);
+    setAllowance(remembered.value, nowMs);
+    setOrAbsent(gauges.budget, budgetLeft(now.budget, spent));
+    setOrAbsent(gauges.unspent, now.reserve ? reserveLeft(now.reserve, 0, spent) : null);
+  }
+
+  function setAllowance(remembered: RememberedAllowance | null, nowMs: number): void {
+    gauges.allowance.reset();
+    gauges.allowanceAge.remove();
+    if (remembered === null || remembered.allowance === null) return;
+    const { source, ...numbers } = remembered.allowance;
+    for (const [kind, count] of Object.entries(numbers)) gauges.allowance.set({ kind, source }, count);
+    gauges.allowanceAge.set(Math.max(0, nowMs - remembered.atMs) / 1_000);
+  }
+
+  return {
+    text: async () => {
+      await read();
+      return registry.metrics();
+    },
+  };
+}
+
+function setOrAbsent(one: Gauge, value: number | null): void {
+  one.remove();
+  if (value !== null) one.set(value);
+}
+
+function createGauges(registry: Registry) {
   const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
-
   const mode = gauge('zia_fleet_mode', 'What the fleet does: 1 for the mode it is in.', ['mode']);
   const stop = gauge('zia_stop_since_timestamp_seconds', 'When the fleet was stopped; absent while it is not.', [
     'code',
@@ -40,56 +97,20 @@ export function createFleetMetrics({ store }: Engine): FleetMetrics {
     'What Zoho said was left when some of it is kept back, less what was submitted since; absent when it has not told.',
   );
   const allowanceAge = gauge('zia_allowance_age_seconds', 'How old the latest answer about the allowance is.');
-
-  async function read(): Promise<void> {
-    const [control, counts, { spent }, fleetStats, oldest, collector, remembered] = await Promise.all([
-      store.control.read(),
-      store.counts(),
-      store.spending(),
-      store.fleetStats(),
-      store.pending({ limit: 1 }),
-      store.document<CollectorState>('collector').read(),
-      store.document<RememberedAllowance>('allowance').read(),
-    ]);
-    const { value, nowMs } = control;
-    const now = value ?? INITIAL_CONTROL;
-    for (const name of MODES) mode.set({ mode: name }, now.mode === name ? 1 : 0);
-    stop.reset();
-    if (now.mode === 'stopped' && now.stop !== null) stop.set({ code: now.stop.code }, now.stop.sinceMs / 1_000);
-    workers.set(fleetStats.workers);
-    inFlight.set(fleetStats.inFlight);
-    const holdSeconds = Math.max(0, now.backoffUntilMs - nowMs) / 1_000;
-    for (const reason of ['throttled', 'outage']) hold.set({ reason }, now.backoffReason === reason ? holdSeconds : 0);
-    for (const state of ['scheduled', 'sending', 'uncertain', 'held'] as const) ledger.set({ state }, counts[state]);
-    pending.set(counts.pending);
-    failed.set(counts.failed);
-    const [entry] = oldest.values();
-    const oldestMs = entry?.scheduledAtMs ?? entry?.sentAtMs ?? nowMs;
-    lag.set(Math.max(0, nowMs - oldestMs) / 1_000);
-    looked.set((collector.value?.lookedAtMs ?? 0) / 1_000);
-    setAllowance(remembered.value, nowMs);
-    setOrAbsent(budget, budgetLeft(now.budget, spent));
-    setOrAbsent(unspent, now.reserve ? reserveLeft(now.reserve, 0, spent) : null);
-  }
-
-  function setAllowance(remembered: RememberedAllowance | null, nowMs: number): void {
-    allowance.reset();
-    allowanceAge.remove();
-    if (remembered === null || remembered.allowance === null) return;
-    const { source, ...numbers } = remembered.allowance;
-    for (const [kind, count] of Object.entries(numbers)) allowance.set({ kind, source }, count);
-    allowanceAge.set(Math.max(0, nowMs - remembered.atMs) / 1_000);
-  }
-
-  function setOrAbsent(one: Gauge, value: number | null): void {
-    one.remove();
-    if (value !== null) one.set(value);
-  }
-
   return {
-    text: async () => {
-      await read();
-      return registry.metrics();
-    },
+    mode,
+    stop,
+    workers,
+    inFlight,
+    hold,
+    ledger,
+    pending,
+    failed,
+    lag,
+    looked,
+    allowance,
+    budget,
+    unspent,
+    allowanceAge,
   };
 }

@@ -29,12 +29,36 @@ const ORPHAN_CHUNK = 500;
  * the engine's scripts name it.
  */
 export function createStore(operations: Operations, queue: string): Store {
+  return {
+    ...claimSteps(operations),
+    ...ledgerReads(operations),
+    ...resultSteps(operations),
+    ...ledgerInBulk(operations),
+    ...createErasure(operations, queue),
+    ...fleetSteps(operations),
+    connections: operations.connections,
+    control: createCell<Control>(operations, 'control'),
+    document: (name) => createCell(operations, name),
+  };
+}
+
+/** The way of one row: from the claim to what came of it. */
+function claimSteps(
+  operations: Operations,
+): Pick<
+  Store,
+  | 'admit'
+  | 'admitCall'
+  | 'finishCall'
+  | 'settle'
+  | 'release'
+  | 'markUncertain'
+  | 'clear'
+  | 'reopen'
+  | 'hold'
+  | 'expireClaims'
+> {
   const run = operations.run.bind(operations);
-  async function entriesOfKeys(keys: readonly IdentityKey[]): Promise<ReadonlyMap<IdentityKey, LedgerEntry>> {
-    const entries = new Map<IdentityKey, LedgerEntry>();
-    for await (const [key, line] of lookUp(operations, 'entries', keys)) entries.set(key, parseEntryLine(line));
-    return entries;
-  }
   return {
     admit: async (request) => {
       let rivals: Rivals = { fits: [], others: [] };
@@ -42,7 +66,7 @@ export function createStore(operations: Operations, queue: string): Store {
         const [kind, ...reply] = await run('admit', [JSON.stringify(admitArgs(request, rivals))]);
         if (kind !== 'rivals') return admissionOf([kind ?? '', ...reply]);
         const keys = [...rivals.fits, ...rivals.others, ...(reply as IdentityKey[])]; // keys of entries
-        rivals = rivalsOf(request, keys, await entriesOfKeys(keys));
+        rivals = rivalsOf(request, keys, await entriesAt(operations, keys));
       }
     },
     admitCall: async (request) =>
@@ -64,7 +88,15 @@ export function createStore(operations: Operations, queue: string): Store {
     hold: async (key, callId, reason) => (await run('hold', [key, callId, oneLine(reason)]))[0] === '1',
     expireClaims: async (claimLostAfterMs, limit) =>
       (await run('expire-claims', [String(claimLostAfterMs), String(limit)])) as readonly IdentityKey[],
+  };
+}
 
+/** What the ledger knows. */
+function ledgerReads(
+  operations: Operations,
+): Pick<Store, 'uncertain' | 'sending' | 'owners' | 'aliasOwners' | 'entries' | 'counts' | 'spending'> {
+  const run = operations.run.bind(operations);
+  return {
     uncertain: async ({ held, limit }) => entriesOf(await run('uncertain', [held ? '1' : '0', String(limit)])),
     sending: async (limit) => entriesOf(await run('sending', [String(limit)])),
     owners: async (ids) => {
@@ -79,7 +111,8 @@ export function createStore(operations: Operations, queue: string): Store {
       }
       return owners;
     },
-    entries: entriesOfKeys,
+    entries: (keys) => entriesAt(operations, keys),
+
     counts: async () => {
       const reply = (await run('counts', [])).map(Number);
       const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0, orphans = 0] = reply;
@@ -89,11 +122,15 @@ export function createStore(operations: Operations, queue: string): Store {
       const [spent = 0, open = 0, held = 0, nowMs = 0] = (await run('spending', [text(atLeast)])).map(Number);
       return { spent, open, held, nowMs };
     },
-    fleetStats: async () => {
-      const [workers = 0, inFlight = 0, withData = 0] = (await run('fleet-stats', [])).map(Number);
-      return { workers, inFlight, withData };
-    },
+  };
+}
 
+/** Results of submitted rows, and the rows that lack theirs. */
+function resultSteps(
+  operations: Operations,
+): Pick<Store, 'pending' | 'markTaken' | 'list' | 'search' | 'failed' | 'finish' | 'results'> {
+  const run = operations.run.bind(operations);
+  return {
     pending: async ({ sinceMs = 0, limit }) => entriesOf(await run('pending', [String(sinceMs), String(limit)])),
     markTaken: async (key, callId) => (await run('mark-taken', [key, callId]))[0] === '1',
     list: async (index, { offset, limit }) => {
@@ -117,7 +154,13 @@ export function createStore(operations: Operations, queue: string): Store {
       }
       return results;
     },
+  };
+}
 
+/** The whole ledger, and what was paid for that no entry has. */
+function ledgerInBulk(operations: Operations): Pick<Store, 'scanLedger' | 'importEntries' | 'addOrphans' | 'orphans'> {
+  const run = operations.run.bind(operations);
+  return {
     scanLedger: async (cursor, count) => {
       const [next = '', ...page] = await run('scan', [cursor ?? '', String(count)]);
       return { cursor: next === '' ? null : next, entries: entriesOf(page) };
@@ -156,9 +199,13 @@ export function createStore(operations: Operations, queue: string): Store {
       for await (const [id, fields] of lookUp(operations, 'orphans', ids)) orphans.set(id, orphanOf(id, fields));
       return orphans;
     },
+  };
+}
 
-    ...createErasure(operations, queue),
-
+/** Workers that live. */
+function fleetSteps(operations: Operations): Pick<Store, 'heartbeat' | 'leave' | 'fleetStats'> {
+  const run = operations.run.bind(operations);
+  return {
     heartbeat: async (workerId, callIds, leaseMs, mark) => {
       const marks = mark
         ? [
@@ -174,11 +221,21 @@ export function createStore(operations: Operations, queue: string): Store {
       const [workers = 0, claims = 0] = (await run('leave', [workerId])).map(Number);
       return { workers, claims };
     },
-    connections: operations.connections,
 
-    control: createCell<Control>(operations, 'control'),
-    document: (name) => createCell(operations, name),
+    fleetStats: async () => {
+      const [workers = 0, inFlight = 0, withData = 0] = (await run('fleet-stats', [])).map(Number);
+      return { workers, inFlight, withData };
+    },
   };
+}
+
+async function entriesAt(
+  operations: Operations,
+  keys: readonly IdentityKey[],
+): Promise<ReadonlyMap<IdentityKey, LedgerEntry>> {
+  const entries = new Map<IdentityKey, LedgerEntry>();
+  for await (const [key, line] of lookUp(operations, 'entries', keys)) entries.set(key, parseEntryLine(line));
+  return entries;
 }
 
 /** Only `finish` writes these. One that was damaged is as none: it must not keep the others from being read. */

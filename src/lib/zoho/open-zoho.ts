@@ -4,9 +4,9 @@ import type { TokenState } from '../core/token-lease.js';
 import type { Logger } from '../logger.js';
 import type { Document } from '../store/store.js';
 import type { AccessTokens } from './access-tokens.js';
+import { FleetTokens } from './access-tokens.js';
 import type { ZohoClient } from './client.js';
 import { serversOf } from './data-centers.js';
-import { createAccessTokens } from './fleet-tokens.js';
 import { createZohoClient } from './got-client.js';
 import { credentialsId, refreshAccessToken } from './oauth.js';
 import { createZohoReadApi, type ZohoReadApi } from './read-api.js';
@@ -34,7 +34,7 @@ export function openZoho(
   const transport = createTransport(settings);
   const zoho = createZohoClient({ ...settings, apiVersion: account.apiVersion });
   const readApi = createZohoReadApi({ ...settings, apiVersion: account.apiVersion });
-  const tokens = createAccessTokens({
+  const tokens = new FleetTokens({
     document,
     refresh: () => refreshAccessToken({ transport, servers }, account),
     credentialsId: credentialsId(servers, account),

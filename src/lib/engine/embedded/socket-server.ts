@@ -34,8 +34,7 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
   let stopped = false;
 
   function nextClient(): Client | undefined {
-    if (holder === undefined) return turn.shift();
-    const at = turn.indexOf(holder);
+    const at = holder === undefined ? 0 : turn.indexOf(holder);
     return at < 0 ? undefined : turn.splice(at, 1)[0];
   }
 
@@ -49,26 +48,13 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
     try {
       for (let client = nextClient(); client !== undefined && !stopped; client = nextClient()) {
         const batch = client.waiting.shift();
-        if (batch !== undefined && !client.gone) await run(client, batch);
+        if (batch !== undefined && !client.gone) await run(db, client, batch);
         await keepOrEndTransaction(client);
       }
     } catch (error) {
       stopped = true;
       if (!db.closed) onBroken(error);
     }
-  }
-
-  async function run({ socket }: Client, batch: readonly Buffer[]): Promise<void> {
-    await db.runExclusive(async () => {
-      for (const message of batch) {
-        await db.execProtocolRawStream(message, {
-          onRawData: (data) => {
-            // A copy: the data lies in PGlite's memory.
-            if (socket.writable) socket.write(Buffer.from(data));
-          },
-        });
-      }
-    });
   }
 
   async function keepOrEndTransaction(client: Client): Promise<void> {
@@ -95,17 +81,12 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
 
   listener.serve((socket) => {
     const client: Client = { socket, waiting: [], gone: false };
-    const read = createFrameReader();
     clients.add(client);
     socket.on('close', () => leave(client));
-    socket.on('data', (data) => {
-      for (const unit of read(data)) {
-        if (unit.kind === 'end') socket.end();
-        else if (unit.kind === 'no-encryption') socket.write('N');
-        else {
-          client.waiting.push(unit.messages);
-          turn.push(client);
-        }
+    listen(client, (batches) => {
+      for (const batch of batches) {
+        client.waiting.push(batch);
+        turn.push(client);
       }
       wake();
     });
@@ -120,6 +101,33 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
       await Promise.all([...clients].map(({ socket }) => endOf(socket)));
     },
   };
+}
+
+/** Calls `onBatches` with the batches of statements that the client has sent in whole. */
+function listen({ socket }: Client, onBatches: (batches: (readonly Buffer[])[]) => void): void {
+  const read = createFrameReader();
+  socket.on('data', (data) => {
+    const batches: (readonly Buffer[])[] = [];
+    for (const unit of read(data)) {
+      if (unit.kind === 'end') socket.end();
+      else if (unit.kind === 'no-encryption') socket.write('N');
+      else batches.push(unit.messages);
+    }
+    onBatches(batches);
+  });
+}
+
+async function run(db: PGlite, { socket }: Client, batch: readonly Buffer[]): Promise<void> {
+  await db.runExclusive(async () => {
+    for (const message of batch) {
+      await db.execProtocolRawStream(message, {
+        onRawData: (data) => {
+          // A copy: the data lies in PGlite's memory.
+          if (socket.writable) socket.write(Buffer.from(data));
+        },
+      });
+    }
+  });
 }
 
 function endOf(socket: Socket): Promise<void> {
