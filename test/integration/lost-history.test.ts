@@ -13,6 +13,7 @@ import { readBudget, setBudget } from '../../src/lib/store/set-budget.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { API_USER } from '../../src/sandbox/enrichments.js';
 import type { StartOptions } from '../../src/sandbox/server.js';
+import type { SweepState } from '../../src/workers/sweep-state.js';
 import { openDurableRedis, type Persistence } from '../chaos/durable-redis.js';
 import { quietLog, testPlace } from '../support/engines.js';
 import { goodRows, queueRows, startWorker, type TestWorkerOptions } from '../support/fleet.js';
@@ -387,8 +388,12 @@ describe('a restart that lost nothing', () => {
     const worker = await s.work();
     await s.enqueue(goodRows(2));
     await isScheduled(s.engine, 2);
+    const leader = async () => (await s.engine.store.document<SweepState>('sweep').read()).value?.leader;
+    await waitFor(async () => Boolean(await leader()), { what: 'the worker to lead' });
     worker.end();
     await worker.ended;
+    // The next one need not wait for the end of its lead.
+    expect(await leader()).toBeNull();
     expect(await history(s.engine)).toMatchObject({ cleanEnd: true, look: null });
     await s.work();
     await s.enqueue(goodRows(2, 'Next'));

@@ -186,6 +186,21 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     expect((await admit(other)).admission).toEqual({ kind: 'scheduled', enrichmentId: id });
   });
 
+  test('a row whose fate is open and whose job is lost gets one when its file is queued again', async () => {
+    const path = await file(table(FULL).slice(0, 4));
+    await enqueue(path);
+    const [sending, unsure, settled] = (await queue.getWaiting(0, -1)) as [EnrichJob, EnrichJob, EnrichJob];
+    await admit(sending);
+    const lost = await admit(unsure);
+    await engine.store.markUncertain(lost.key, lost.callId, 'TIMEOUT');
+    const done = await admit(settled);
+    await engine.store.settle(done.key, done.callId, '410405000002263998' as EnrichmentId);
+    for (const job of [sending, unsure, settled]) await job.remove();
+    expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 3 });
+    const ids = (await queue.getWaiting(0, -1)).map((job) => job.id);
+    expect(new Set(ids)).toEqual(new Set([sending.id, unsure.id]));
+  });
+
   test('rows of one queueing are all sent, and so is what is queued again on purpose', async () => {
     const lines = rows.flatMap(({ Company, Website }, at) => [`${Company},a${at}@x.example,${Website}`]);
     await enqueue(await file(['Company,Email,Website', ...lines, ...lines.map((line) => line.replace(',a', ',b'))]));

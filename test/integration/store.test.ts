@@ -41,6 +41,14 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
   });
   afterEach(() => t.close());
 
+  test('a permit that ends later than any can is from before a clock was set back, and free', async () => {
+    const limits = { ...FREE, maxInFlight: 1 };
+    const late = { ...limits, permitTtlMs: 3_600_000 };
+    expect(await store.admitCall({ callId: 'late', limits: late })).toEqual({ kind: 'go' });
+    expect(await store.admitCall({ callId: 'a', limits })).toEqual({ kind: 'go' });
+    expect(await store.admitCall({ callId: 'b', limits })).toEqual({ kind: 'no-permit' });
+  });
+
   test('lets exactly one of many concurrent callers send a row, and tells the others it is pending', async () => {
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, n) => (n % 2 ? store : other).admit(ask('a', `call-${n}`))),
