@@ -45,6 +45,8 @@ describe('placeholders', () => {
     'Gefiltert nach: Land = DE',
     'Anzahl Datensätze: 2',
     'As of 5/1/2026',
+    'Count of Account Name',
+    'Sum of Revenue',
     'Copyright (c) 2000-2026 salesforce.com, inc. All rights reserved.',
   ])('%j is no name', (value) => {
     expect(isPlaceholderValue(value)).toBe(true);
@@ -80,6 +82,15 @@ describe('placeholders', () => {
       'Total Wine & More',
     ],
     ...['Page One Ltd', 'Seite Drei GmbH', 'Generated Media', 'Printed Matter Inc', 'Copyright Clearance Center'],
+    ...['Guest Services Inc', 'Household Brands', 'The Company Store', 'Inc Magazine', 'Required Reading LLC'],
+    ...[
+      'Cash Sale Cars',
+      'Count of Monte Cristo Tours',
+      'Sum of Us',
+      'Optional Dance Co',
+      'Diverse Talent',
+      'LTD Commodities',
+    ],
     ...['Subtotale Srl', 'Total Records', 'Standard 5', 'Filtered Water Co', 'Average Joe Coffee', 'As of Now Studio'],
   ])('%j is a name', (name) => {
     expect(rowOf({ name })).toMatchObject({ row: { name }, notes: [] });

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import pLimit from 'p-limit';
 import { checkText } from '../../src/producers/check-text.js';
-import { cli } from '../support/cli.js';
+import { type CliResult, cli } from '../support/cli.js';
 import { testRedisUrl } from '../support/engines.js';
 import { FIELD_FOLDER, type FieldFile, type FieldFlags, sendFieldFile } from '../support/field-file.js';
+import { withScratch } from '../support/scratch.js';
 
 jest.setTimeout(60_000);
 
@@ -55,8 +56,18 @@ function told({ plan, refusal, accepted }: FieldFile): Expected {
   };
 }
 
+/** `plan --json` of the built program. */
+function plan(folder: string, words: readonly string[]): Promise<CliResult> {
+  return cli(['plan', ...words, '--json'], {
+    cwd: folder,
+    env: { REDIS_URL: testRedisUrl(), ZIA_PREFIX: 'test-field-plan' },
+  });
+}
+
 describe('files as people have them', () => {
   const files = new Map<string, FieldFile>();
+  /** What the built program said of it. */
+  const commands = new Map<string, CliResult>();
   /** What became of a file that was sent as it is. */
   const sent = (name: string): FieldFile => {
     const file = files.get(name);
@@ -67,6 +78,10 @@ describe('files as people have them', () => {
   beforeAll(async () => {
     const limit = pLimit(8);
     await Promise.all(NAMES.map((name) => limit(async () => files.set(name, await send(name)))));
+    await withScratch(async (folder) => {
+      const two = pLimit(2);
+      await Promise.all(NAMES.map((name) => two(async () => commands.set(name, await plan(folder, [pathOf(name)])))));
+    });
   });
 
   test('each has its line in the README, and what is expected of it', async () => {
@@ -93,16 +108,26 @@ describe('files as people have them', () => {
     expect(accepted).toHaveLength(enqueued);
   });
 
-  test('plan --json prints that document', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'zia-field-'));
-    try {
-      const name = 'sap_customers';
-      const env = { REDIS_URL: testRedisUrl(), ZIA_PREFIX: 'test-field-plan' };
-      const { code, stdout } = await cli(['plan', pathOf(name), '--json'], { cwd: folder, env });
-      expect([code, JSON.parse(stdout)]).toEqual([0, { ...sent(name).plan, file: pathOf(name) }]);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+  test.each(NAMES)('%s: plan --json of the built program prints that document, or the refusal alone', (name) => {
+    const { plan, refusal } = sent(name);
+    const command = commands.get(name);
+    // A file of which only queueing is refused has a plan.
+    const told = plan === null ? '' : { ...plan, file: pathOf(name) };
+    const printed = command?.stdout === '' ? '' : JSON.parse(command?.stdout ?? '');
+    expect([command?.code, printed]).toEqual([plan === null ? 2 : 0, told]);
+    if (plan === null) expect(command?.stderr).toContain(refusal?.message);
+  });
+
+  test.each([
+    ['cp1251', '--encoding', 'windows-1251', { enqueued: 1, rejected: 1, input: { encoding: 'windows-1251' } }],
+    ['dedupe_contacts', '--one-per', 'website', { enqueued: 1, duplicates: 7 }],
+    ['dup_headers', '--map', 'website=#2', { input: { columns: { website: { header: 'Website', index: 1 } } } }],
+    ['title_rows', '--header-line', '4', { enqueued: 1, rejected: 0, input: { headerLine: 4 } }],
+  ])('%s: plan --json of the built program with %s %s', async (name, flag, value, told) => {
+    await withScratch(async (folder) => {
+      const { code, stdout } = await plan(folder, [pathOf(name), flag, value]);
+      expect([code, JSON.parse(stdout)]).toMatchObject([0, told]);
+    });
   });
 
   test.each([

@@ -12,8 +12,9 @@ export type MappedField = (typeof MAPPED_FIELDS)[number];
 export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
   name: listed(`
     accountname, companyname, organizationname, organisationname, businessname, firmname, legalname, companylegalname,
-    legalcompanyname, customername, clientname, nameofcompany, associatedcompany, primaryassociatedcompany, companyaccount,
-    currentcompany, currentcompanyname, personorganization, dealorganization, organization1name, vendorname, suppliername,
+    legalcompanyname, customername, customerfullname, clientname, nameofcompany, associatedcompany, primaryassociatedcompany, companyaccount,
+    currentcompany, currentcompanyname, personorganization, dealorganization, organization1name, vendorname, suppliername, yourcompanyname,
+    whatisyourcompanysname, whatisyourcompanyname,
     firmenname, firmenbezeichnung, unternehmensname, kundenname, nomsociete, nomdelasociete, nomdelentreprise, nomentreprise,
     raisonsociale, nomclient, nombreempresa, nombredelaempresa, nombredelacompania, razonsocial, nombrecliente,
     nomedaempresa, nomeempresa, razaosocial, nomefantasia, nomeazienda, ragionesociale, denominazione, bedrijfsnaam,
@@ -26,13 +27,13 @@ export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
   `),
   email: listed(`
     companyemail, companyemailaddress, vendoremail, supplieremail, accountemail, organizationemail, businessemail, workemail, personemailwork,
-    primaryemail, primarycontactemail, emailaddress, emailaddress1, email, email1, email1value, emailid, contactemail,
+    primaryemail, primarycontactemail, contactemailaddress, emailaddress, emailaddress1, email, email1, email1value, emailid, contactemail,
     personemail, emailadresse, emailadres, adresseemail, indirizzoemail, correoelectronico, correioeletronico, courriel,
     postaelettronica, adresseelectronique, mailadresse, mailadres, adressemail, correo, mail
   `),
   website: listed(`
     companywebsite, accountwebsite, organizationwebsite, websiteurl, websiteaddress, companyurl, companydomainname,
-    companydomain, websitedomain, primarydomain, website1value, vendorwebsite, supplierwebsite, website, webpage, webaddress, homepage, homepageurl,
+    companydomain, websitedomain, primarydomain, companywebsiteurl, primarywebsite, website1, website1value, vendorwebsite, supplierwebsite, website, webpage, webaddress, homepage, homepageurl,
     webseite, internetseite, webadresse, internetadresse, siteweb, siteinternet, sitioweb, paginaweb, sitodellazienda, sitoweb,
     sitointernet, webadres, websiteadres, internetadres, sitedaempresa, urlsite,
     domainname, domain, url, web, internet, site, sito

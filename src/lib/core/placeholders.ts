@@ -31,6 +31,17 @@ export const PLACEHOLDER_VALUES: readonly string[] = [
     company, company name, your company, your company name, my company, name, your name, account name, organization,
     organization name, organisation, website, your website, email, your email
   `),
+  // The line below the header that says how to fill in a form, and how letters begin
+  ...listed(`
+    required, optional, mandatory, dear sir or madam, dear sirs, to whom it may concern
+  `),
+  // Whom tills and shops sell to, and a legal form with its name lost
+  ...listed(`
+    cash sale, cash sales, cash customer, walk in, walk ins, walk in customer, counter sale, counter sales, guest,
+    guest customer, one time customer, misc customer, miscellaneous customer, general customer, generic customer,
+    retail customer, household, laufkundschaft, barverkauf, diverse, client de passage, cliente mostrador,
+    cliente generico, consumidor final, gmbh, ltd, llc, llp, inc, plc, pvt ltd, the company
+  `),
   // Persons without a company
   ...listed(`
     self, self employed, selfemployed, self employee, freelance, freelancer, freelancing, independent,
@@ -49,7 +60,8 @@ export const PLACEHOLDER_VALUES: readonly string[] = [
   ...listed(`
     total, totals, grand total, grand totals, subtotal, sub total, sum, count, gesamt, gesamtergebnis, summe,
     total general, total geral, totale, totaal, eindtotaal, average, averages, mittelwert, durchschnitt, moyenne,
-    promedio, gemiddelde, zwischensumme, sous total, end of report, confidential information
+    promedio, gemiddelde, zwischensumme, sous total, end of report, confidential information, row labels,
+    column labels, zeilenbeschriftungen, étiquettes de lignes, etiquetas de fila, etichette di riga, rijlabels
   `),
   // German, French, Spanish, Portuguese, Italian, Dutch
   ...listed(`
@@ -88,6 +100,7 @@ const FOOTER = new RegExp(
   [
     String.raw`(page|seite|página|pagina|blad) \d+( (of|von|sur|de|di|van) \d+)?$`,
     String.raw`(report |list |file )?(generated|created|printed|exported) (on|at|by) .*\d`,
+    '(sum|count|average) of (account|company|customer|name|id|record|revenue|amount|sales|value|total|employees)',
     '(sub ?totals?|zwischensumme|sous total)( |$)',
     String.raw`(number of|total) (records|rows|accounts|companies) \d+$`,
     '(filtered by|gefiltert nach|filtré par|anzahl datensätze) ',

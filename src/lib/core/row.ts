@@ -94,8 +94,9 @@ const HOST_AND_PORT = new RegExp(String.raw`^${DOMAIN}\.?(?::\d{1,5})?$`, 'iu');
 const LETTER = /\p{L}/u;
 /** A number as spreadsheets write it; what is in it is no letter. */
 const SCIENTIFIC = /^[+-]?\d+(?:[.,]\d+)?E[+-]?\d+$/i;
-/** A whole value that is an email address, a web address with http or www, or a formula. */
-const NO_NAME = /^(?:[^\s@]+@[^\s@]+\.[^\s@]+|(?:https?:\/\/|www\.)\S+\.\S+|=[A-Z][A-Z.]*\(.*)$/is;
+/** A whole value that is an email address, a web address with http or www, a formula, JSON, or has a tag of HTML in it. */
+const NO_NAME =
+  /^(?:[^\s@]+@[^\s@]+\.[^\s@]+|(?:https?:\/\/|www\.)\S+\.\S+|=[A-Z][A-Z.]*\(.*|\{\s*".*\}|\[\s*["{].*\]|.*<\/[a-z]+>.*)$/is;
 /** `Ã¼`, `â€™`: UTF-8 read as windows-1252. Not Ã before a quotation mark or a no-break space, which Portuguese has. */
 const GARBLED = /[ÂÃ][\u00A1-\u00AA\u00AC-\u00BA\u00BC-\u00BF]|â€[\u0080-\u00BF“”™œš˜ž¦¢]/;
 const LEADING_WWW = /^www\./i;
@@ -160,7 +161,7 @@ const DESCRIPTIONS: Readonly<Record<FieldProblem, (field: InputField) => string>
     field === 'email' ? 'is at a free-mail provider' : 'is a page on a social network or another host of many',
   MALFORMED: (field) =>
     ({
-      name: 'is an address or a formula',
+      name: 'is an address, a formula or code',
       email: 'is not a valid email address',
       website: 'is not a valid web address',
     })[field],
