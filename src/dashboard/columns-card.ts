@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
+import { columnName, indexOfHeader, MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
 import { formatCount } from '../lib/core/format.js';
 import { FIELD_NAMES } from './field-names.js';
 import type { ColumnSample, FilePreview, PreviewRow } from './file-preview.js';
@@ -66,15 +66,14 @@ function doubtfulColumns({ samples, headers, columns }: FilePreview): Html {
 function columnChoice(field: MappedField, file: UploadedFile): Html {
   const { headers, samples } = file.preview;
   const chosen = chosenColumn(field, file);
-  const seen = new Set<string>();
-  const option = (header: string, at: number) =>
-    html`<option value="${header}" ${at === chosen ? 'selected' : ''}>${header}</option>`;
-  // Of several columns with one name only the first can be asked for.
-  const options = headers.slice(0, MAX_COLUMNS_SHOWN).flatMap((header, at) => {
-    if (header.trim() === '' || seen.has(header)) return [];
-    seen.add(header);
-    return [option(header, at)];
-  });
+  const option = (header: string, at: number) => {
+    const name = columnName(headers, at);
+    const words = name === header.trim() ? header : `${header} (column ${formatCount(at + 1)})`;
+    return html`<option value="${name}" ${at === chosen ? 'selected' : ''}>${words}</option>`;
+  };
+  const options = headers
+    .slice(0, MAX_COLUMNS_SHOWN)
+    .map((header, at) => (header.trim() === '' && at !== chosen ? '' : option(header, at)));
   const far = chosen !== undefined && chosen >= MAX_COLUMNS_SHOWN ? option(headers[chosen] ?? '', chosen) : '';
   return html`<div class="choice"><label for="column-${field}">${FIELD_NAMES[field]}</label>
     <select id="column-${field}" name="${field}"><option value="" ${chosen === undefined ? 'selected' : ''}>– none –</option>${options}${far}</select>
@@ -95,7 +94,8 @@ function chosenColumn(
 ): number | undefined {
   if (columns !== null) return columns[field];
   const asked = parseMapFlags(mapFlags);
-  return asked.ok ? headers.findIndex((header) => header.trim() === asked.overrides[field]) : undefined;
+  const header = asked.ok ? asked.overrides[field] : null;
+  return header ? indexOfHeader(headers, header) : undefined;
 }
 
 /** The line, the mapped columns and what is sent come first; the others can be scrolled to. */

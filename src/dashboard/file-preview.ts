@@ -1,7 +1,7 @@
 import { type ColumnMapping, MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
-import { type FieldProblem, INPUT_FIELDS, parseRow } from '../lib/core/row.js';
+import { type FieldProblem, INPUT_FIELDS, type Keepable, parseRow } from '../lib/core/row.js';
 import { type CsvSource, openCsv } from '../lib/csv/csv-source.js';
-import { lookUpColumns } from '../lib/csv/resolve-columns.js';
+import { lookUpColumns, rememberedKeep } from '../lib/csv/resolve-columns.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 import type { Store } from '../lib/store/store.js';
@@ -59,11 +59,12 @@ export async function previewFile(
   { path, mapFlags }: PreviewedFile,
   { module, store }: { readonly module: string; readonly store: Pick<Store, 'document'> },
 ): Promise<FilePreview> {
-  const source = await openCsv(path);
+  const source = await openCsv(path, { rememberedKeep: (headers) => rememberedKeep(headers, store) });
   try {
     if (source.headers.length > MAX_COLUMNS) throw tooManyColumns(path, source.headers.length);
     const { columns, problem } = await columnsOf(source, mapFlags, store);
     const { headers, rowCount, encoding, delimiter } = source;
+    const asked = { module, keep: source.keep };
     const first = await firstRows(source, columns ?? {}, module);
     return {
       headers,
@@ -72,8 +73,8 @@ export async function previewFile(
       delimiter,
       columns,
       problem,
-      rows: first.slice(0, ROWS_SHOWN).map((row) => previewRow(row, columns, module)),
-      samples: columns === null ? {} : samplesOf(first, columns, module),
+      rows: first.slice(0, ROWS_SHOWN).map((row) => previewRow(row, columns, asked)),
+      samples: columns === null ? {} : samplesOf(first, columns, asked),
     };
   } finally {
     await source.close();
@@ -105,10 +106,10 @@ async function columnsOf(
   }
 }
 
-function previewRow({ lineNumber, cells, parsed }: FileRow, columns: ColumnMapping | null, module: string): PreviewRow {
+function previewRow({ lineNumber, cells, parsed }: FileRow, columns: ColumnMapping | null, asked: Asked): PreviewRow {
   const problems: Partial<Record<MappedField, FieldProblem | 'BAD_RECORD_ID'>> = {};
   for (const field of MAPPED_FIELDS) {
-    const problem = columns === null ? null : problemOf(field, cells[columns[field] ?? -1], module);
+    const problem = columns === null ? null : problemOf(field, cells[columns[field] ?? -1], asked);
     if (problem !== null) problems[field] = problem;
   }
   const { row } = parsed.ok ? parsed : { row: {} as Partial<Record<MappedField, string>> };
@@ -121,15 +122,21 @@ function previewRow({ lineNumber, cells, parsed }: FileRow, columns: ColumnMappi
   };
 }
 
+/** How values are judged. */
+interface Asked {
+  readonly module: string;
+  readonly keep: readonly Keepable[];
+}
+
 /** Why a value of a field is not sent; null when it is, or is empty. A good value beside it keeps the row from being a reject. */
 function problemOf(
   field: MappedField,
   value: string | undefined,
-  module: string,
+  { module, keep }: Asked,
 ): FieldProblem | 'BAD_RECORD_ID' | null {
   if (value === undefined || value.trim() === '') return null;
   const beside = field === 'name' ? { website: 'www.zoho.com' } : { name: 'Zoho Corporation' };
-  const parsed = parseRow({ module, ...beside, [field]: value });
+  const parsed = parseRow({ module, ...beside, [field]: value }, { keep });
   if (!parsed.ok) return 'BAD_RECORD_ID';
   return parsed.notes.find((note) => note.field === field)?.problem ?? null;
 }
@@ -137,14 +144,14 @@ function problemOf(
 function samplesOf(
   rows: readonly FileRow[],
   columns: ColumnMapping,
-  module: string,
+  asked: Asked,
 ): Readonly<Partial<Record<MappedField, ColumnSample>>> {
   const samples: Partial<Record<MappedField, ColumnSample>> = {};
   for (const field of [...INPUT_FIELDS, 'recordId'] as const) {
     const at = columns[field];
     if (at === undefined) continue;
     const values = rows.map(({ cells }) => cells[at]?.trim() ?? '').filter((value) => value !== '');
-    const usable = values.filter((value) => problemOf(field, value, module) === null);
+    const usable = values.filter((value) => problemOf(field, value, asked) === null);
     samples[field] = {
       rows: rows.length,
       filled: values.length,

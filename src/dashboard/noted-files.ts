@@ -100,7 +100,10 @@ async function isFile(path: string, { id, bytes }: NotedFile): Promise<boolean> 
   return (await contentId(path).catch(() => null)) === id;
 }
 
-/** The values of `--map` for the columns that a file was queued by. */
-function mapFlagsOf({ headers }: NotedFile): readonly string[] {
-  return MAPPED_FIELDS.map((field) => `${field.toLowerCase()}=${headers[field] ?? ''}`);
+/** The values of `--map` for the columns that a file was queued by: by position, since several may have one name. */
+function mapFlagsOf({ columns }: NotedFile): readonly string[] {
+  return MAPPED_FIELDS.map((field) => {
+    const at = columns[field];
+    return `${field.toLowerCase()}=${at === undefined ? '' : `#${at + 1}`}`;
+  });
 }

@@ -1,11 +1,12 @@
+import { MAPPED_FIELDS } from '../lib/core/columns.js';
 import { ENRICHMENT_FAILED, failureText, type RowFailure } from '../lib/core/failure.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import { filledColumns, RESULT_COLUMNS } from '../lib/core/result-columns.js';
-import { INPUT_FIELDS, type InputField } from '../lib/core/row.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createTally, type FileCounts } from './file-counts.js';
+import { type MappedValues, mappedValues } from './list-rows.js';
 import { ROW_STATUSES, type RowOutcome, type RowStatus } from './row-outcome.js';
 
 export interface RowQuery {
@@ -13,7 +14,7 @@ export interface RowQuery {
   readonly statuses?: readonly RowStatus[] | undefined;
   /** Only rows with this error code. */
   readonly code?: string | undefined;
-  /** Only rows with this text in one of their values or in their enrichment id, case ignored. */
+  /** Only rows with this text in one of their values in the mapped columns, case ignored. */
   readonly search?: string | undefined;
   /** Only enriched rows for which Zia found nothing in this column of the export. */
   readonly without?: string | undefined;
@@ -26,8 +27,8 @@ export interface RowLine {
   /** Line in the file. */
   readonly line: number;
   readonly key: IdentityKey | undefined;
-  /** The file's values in the mapped columns, as written. */
-  readonly values: Readonly<Partial<Record<RowField, string>>>;
+  /** The file's values in the mapped columns. */
+  readonly values: MappedValues;
   readonly status: RowStatus;
   /** Why the row failed, was rejected or is uncertain. */
   readonly error: RowFailure | undefined;
@@ -44,9 +45,6 @@ export interface FillRate {
   readonly column: string;
   readonly filled: number;
 }
-
-const FIELDS = [...INPUT_FIELDS, 'recordId'] as const;
-export type RowField = InputField | 'recordId';
 
 /** Between the values of a row; no CSV cell that is not a reject has one. */
 const SEPARATOR = '\u0000';
@@ -85,14 +83,11 @@ export class FileRows {
 
   #add(row: FileRow, { status, error }: RowOutcome, columns: Input['columns']): void {
     const at = this.#lines.length;
-    const value = (field: RowField) => {
-      const column = columns[field];
-      return column === undefined ? '' : (row.cells[column] ?? '').replaceAll(SEPARATOR, '');
-    };
+    const values = mappedValues(row, columns);
     this.#lines.push(row.lineNumber);
     this.#keys.push(row.key);
     this.#statuses.push(ROW_STATUSES.indexOf(status));
-    this.#texts.push(FIELDS.map(value).join(SEPARATOR));
+    this.#texts.push(MAPPED_FIELDS.map((field) => values[field]?.replaceAll(SEPARATOR, '') ?? '').join(SEPARATOR));
     if (error !== undefined) this.#errors.set(at, this.#shared(error));
     if (row.key !== undefined && !this.#firsts.has(row.key)) this.#firsts.set(row.key, at);
     this.#tally.add(status);
@@ -203,7 +198,7 @@ export class FileRows {
     return {
       line: this.#lines[at] ?? 0,
       key: this.#keys[at],
-      values: Object.fromEntries(FIELDS.flatMap((field, n) => (values[n] ? [[field, values[n]]] : []))),
+      values: Object.fromEntries(MAPPED_FIELDS.flatMap((field, n) => (values[n] ? [[field, values[n]]] : []))),
       status: this.#statusAt(at),
       error: this.#errors.get(at),
     };

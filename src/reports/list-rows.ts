@@ -1,4 +1,4 @@
-import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
+import { type ColumnMapping, MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
@@ -12,14 +12,16 @@ export interface RowChoice {
   readonly search?: string | undefined;
 }
 
+/** The mapped columns as the file has them, trimmed; absent when empty or not mapped. */
+export type MappedValues = Readonly<Partial<Record<MappedField, string>>>;
+
 /** One row of a file as a list shows it. */
 export interface ListedRow {
   /** The physical line on which the record starts, counted from 1. */
   readonly line: number;
   /** Absent when the record is rejected. */
   readonly key?: IdentityKey;
-  /** The mapped columns as the file has them, trimmed; absent when empty or not mapped. */
-  readonly values: Readonly<Partial<Record<MappedField, string>>>;
+  readonly values: MappedValues;
   readonly outcome: RowOutcome;
 }
 
@@ -43,11 +45,17 @@ function matching(search = ''): ((row: FileRow) => boolean) | undefined {
   return ({ cells }) => cells.some((cell) => cell.toLowerCase().includes(wanted));
 }
 
-function listed({ lineNumber, cells, key }: FileRow, outcome: RowOutcome, { columns }: Input): ListedRow {
-  const values = MAPPED_FIELDS.flatMap((field) => {
+function listed(row: FileRow, outcome: RowOutcome, { columns }: Input): ListedRow {
+  const { lineNumber: line, key } = row;
+  return { line, ...(key !== undefined && { key }), values: mappedValues(row, columns), outcome };
+}
+
+export function mappedValues({ cells }: FileRow, columns: ColumnMapping): MappedValues {
+  const values: Partial<Record<MappedField, string>> = {};
+  for (const field of MAPPED_FIELDS) {
     const at = columns[field];
     const value = at === undefined ? '' : (cells[at] ?? '').trim();
-    return value === '' ? [] : [[field, value] as const];
-  });
-  return { line: lineNumber, ...(key !== undefined && { key }), values: Object.fromEntries(values), outcome };
+    if (value !== '') values[field] = value;
+  }
+  return values;
 }

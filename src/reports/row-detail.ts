@@ -1,21 +1,14 @@
 import type { IdentityKey } from '../lib/core/ids.js';
-import type { LedgerEntry, SentFields } from '../lib/core/ledger.js';
+import type { SentFields } from '../lib/core/ledger.js';
 import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import type { ParsedRow } from '../lib/core/row.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
 import type { Input } from '../lib/csv/with-input.js';
-import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
-import type { EnrichJob, EnrichQueue } from '../lib/queues.js';
+import type { EnrichQueue } from '../lib/queues.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import type { RowOutcome } from './row-outcome.js';
-
-/** Something that happened to a row. */
-export interface RowEvent {
-  readonly event: 'queued' | 'sent' | 'accepted' | 'failed' | 'result';
-  /** Epoch milliseconds. */
-  readonly atMs: number;
-}
+import { type RowEvent, rowRecords } from './row-record.js';
 
 /** All that is known of one row of a file. */
 export interface RowDetail {
@@ -46,7 +39,7 @@ export interface RowDetail {
 export async function rowDetail(file: Input, queue: EnrichQueue, line: number): Promise<RowDetail> {
   const { row, repeats } = await findRow(file, line);
   const { key, parsed, cells } = row;
-  const records = key === undefined ? null : await recordsOf(key, file.engine, queue);
+  const [recorded] = key === undefined ? [] : await rowRecords(file.engine, queue, [key]);
   const outcome = await outcomeOf(row, file);
   const found = resultCells(outcome.data);
   return {
@@ -55,11 +48,11 @@ export async function rowDetail(file: Input, queue: EnrichQueue, line: number): 
     key: key ?? null,
     record: cells.map((value, at) => ({ column: file.source.headers[at] ?? `column ${at + 1}`, value })),
     parsed,
-    sent: records?.entry?.sent ?? null,
-    sends: records?.entry?.sends ?? 0,
+    sent: recorded?.entry?.sent ?? null,
+    sends: recorded?.entry?.sends ?? 0,
     outcome,
     found: RESULT_COLUMNS.flatMap((column, at) => (found[at] ? [{ column, value: found[at] }] : [])),
-    history: historyOf(records?.entry, records?.job),
+    history: recorded?.history ?? [],
   };
 }
 
@@ -108,22 +101,4 @@ async function outcomeOf({ lineNumber }: FileRow, file: Input): Promise<RowOutco
     if (outcomes[0] !== undefined) return outcomes[0];
   }
   throw new Error('The row was there a moment ago.');
-}
-
-async function recordsOf(key: IdentityKey, { store }: Engine, queue: EnrichQueue) {
-  const [entries, job] = await Promise.all([store.entries([key]), queue.getJob(key)]);
-  return { entry: entries.get(key), job };
-}
-
-/** What ledger and queue remember of a row, oldest first. */
-export function historyOf(entry: LedgerEntry | undefined, job: EnrichJob | undefined): readonly RowEvent[] {
-  const hasFailed = job?.failedReason !== undefined;
-  const events: readonly { readonly event: RowEvent['event']; readonly atMs: number | undefined }[] = [
-    { event: 'queued', atMs: job?.timestamp },
-    { event: 'sent', atMs: entry?.sentAtMs },
-    { event: 'accepted', atMs: entry?.scheduledAtMs },
-    { event: 'failed', atMs: hasFailed ? job?.finishedOn : undefined },
-    { event: 'result', atMs: entry?.finishedAtMs },
-  ];
-  return events.flatMap(({ event, atMs }) => (atMs === undefined ? [] : [{ event, atMs }]));
 }

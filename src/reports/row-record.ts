@@ -1,9 +1,15 @@
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry, SentFields } from '../lib/core/ledger.js';
 import type { Engine } from '../lib/engine/engine.js';
-import type { EnrichPayload, EnrichQueue } from '../lib/queues.js';
-import { historyOf, type RowEvent } from './row-detail.js';
+import type { EnrichJob, EnrichPayload, EnrichQueue } from '../lib/queues.js';
 import { type RowOutcome, recordedOutcome } from './row-outcome.js';
+
+/** Something that happened to a row. */
+export interface RowEvent {
+  readonly event: 'queued' | 'sent' | 'accepted' | 'failed' | 'result';
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+}
 
 /** All that is known of a row beside its file. */
 export interface RowRecord {
@@ -62,4 +68,17 @@ function fieldsOf(data: EnrichPayload | null): SentFields | null {
     ...(email !== undefined && { email }),
     ...(website !== undefined && { website }),
   };
+}
+
+/** What ledger and queue remember of a row, oldest first. */
+function historyOf(entry: LedgerEntry | undefined, job: EnrichJob | undefined): readonly RowEvent[] {
+  const hasFailed = job?.failedReason !== undefined;
+  const events: readonly { readonly event: RowEvent['event']; readonly atMs: number | undefined }[] = [
+    { event: 'queued', atMs: job?.timestamp },
+    { event: 'sent', atMs: entry?.sentAtMs },
+    { event: 'accepted', atMs: entry?.scheduledAtMs },
+    { event: 'failed', atMs: hasFailed ? job?.finishedOn : undefined },
+    { event: 'result', atMs: entry?.finishedAtMs },
+  ];
+  return events.flatMap(({ event, atMs }) => (atMs === undefined ? [] : [{ event, atMs }]));
 }

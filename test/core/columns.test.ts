@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { type ColumnMapping, findColumns, parseMapFlags } from '../../src/lib/core/columns.js';
+import {
+  type ColumnMapping,
+  columnName,
+  findColumns,
+  indexOfHeader,
+  parseMapFlags,
+} from '../../src/lib/core/columns.js';
 
 const columnsOf = (headers: readonly string[], ...flags: readonly string[]): ColumnMapping | string => {
   const parsed = parseMapFlags(flags);
@@ -18,6 +24,9 @@ describe('findColumns', () => {
     [[' "Website" ', 'e.mail'], { email: 1, website: 0 }],
     [['Record Id', 'Account Name', 'Website'], { recordId: 0, name: 1, website: 2 }],
     [['City', 'Ｃｏｍｐａｎｙ'], { name: 1 }],
+    [['Company', 'Website 1', 'Website 2', 'Email 1'], { name: 0, website: 1, email: 3 }],
+    [['Customer full name', 'Primary Website', 'contact_email_address'], { name: 0, website: 1, email: 2 }],
+    [['Timestamp', 'What is your company’s name?', 'Company website (if any)'], { name: 1, website: 2 }],
   ])('finds the columns of %j', (headers, columns) => {
     expect(columnsOf(headers)).toEqual(columns);
   });
@@ -100,6 +109,26 @@ describe('findColumns', () => {
 
   test('is a problem when overrides leave nothing to enrich from', () => {
     expect(columnsOf(['Company', 'Email'], 'name=', 'email=')).toBe('NO_USABLE_COLUMN');
+  });
+});
+
+describe('columnName', () => {
+  test.each<[readonly string[], readonly string[]]>([
+    [
+      ['Company', 'Website', 'Website', 'website '],
+      ['Company', 'Website', '#3', 'website'],
+    ],
+    [
+      ['', ' Firm '],
+      ['#1', 'Firm'],
+    ],
+    [
+      ['#2', 'Firm'],
+      ['#2', 'Firm'],
+    ],
+  ])('names each column of %j so that --map finds it', (headers, names) => {
+    expect(headers.map((_, at) => columnName(headers, at))).toEqual(names);
+    expect(names.map((name) => indexOfHeader(headers, name))).toEqual([...headers.keys()]);
   });
 });
 

@@ -11,6 +11,7 @@ import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { type EnrichQueue, jobOptions } from '../../src/lib/queues.js';
 import { notedFiles } from '../../src/lib/store/files.js';
+import { setBudget } from '../../src/lib/store/set-budget.js';
 import { enqueueFile } from '../../src/producers/enqueue-file.js';
 import { ENGINES_IN_TURN, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
@@ -208,6 +209,57 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     expect(dialog).toContain('<input type="hidden" name="limit" value="2" />');
     expect(page).toMatch(/LIVE<\/b>/);
     expect(page).not.toContain('SANDBOX');
+  });
+
+  test('the question before sending names the budget beside the allowance, and warns when either ends before the rows', async () => {
+    const allowance = { total: 500, used: 497, left: 3, source: 'zoho' } as const;
+    await engine.store.document('allowance').change((_, atMs) => ({ atMs, allowance }));
+    await setBudget(engine.store, 2);
+    const dashboard = await start();
+    const file = dashboard.url + (await upload(dashboard));
+    await until(file, 'stage', 'new rows');
+    const dialogFor = async (rows: number) =>
+      /<dialog[^>]* open>[\s\S]*<\/dialog>/.exec(await text(`${file}?ask=send&take=first&rows=${rows}`))?.[0] ?? '';
+    const ENDS = 'Only 2 are left: sending stops by itself when they are used up, and no row is lost.';
+    const fits = await dialogFor(2);
+    expect(fits).toContain('<b>2 enrichments</b> of 3 left, and of a budget of 2</dd>');
+    expect(fits).not.toContain(ENDS);
+    expect(await dialogFor(3)).toContain(ENDS);
+    await setBudget(engine.store, null);
+    await waitFor(async () => !(await dialogFor(3)).includes('budget'), { what: 'the budget to go' });
+    expect(await dialogFor(3)).not.toContain('Only');
+    expect(await dialogFor(4)).toContain('Only 3 are left');
+  });
+
+  test('of columns with one name each can be chosen, and is the one in use after a restart, too', async () => {
+    const csv = 'Company,Website,Website\nAcme Ltd,acme.example,acme-group.example\n';
+    const first = await start();
+    const path = await upload(first, csv);
+    const page = await text(first.url + path);
+    expect(page).toContain('<option value="Website" selected>Website</option>');
+    expect(page).toContain('<option value="#3" >Website (column 3)</option>');
+    await post(`${first.url + path}/columns`, { name: 'Company', website: '#3' });
+    const second = '<option value="#3" selected>Website (column 3)</option>';
+    expect(await text(first.url + path)).toContain(second);
+    await until(first.url + path, 'stage', 'new row');
+    await post(`${first.url + path}/enqueue`, { mapping: 'name=0,website=2' });
+    await until(first.url + path, 'stage', '1 row queued.');
+    expect(await queue.getJob(keyOf('Acme Ltd', 'acme-group.example'))).toBeDefined();
+    await first.close();
+    const next = await start();
+    expect(await text(next.url + path)).toContain(second);
+  });
+
+  test('values that were kept with --keep are not struck through in files with that header row', async () => {
+    const row = 'Acme Ltd,www.linkedin.com/company/acme';
+    const own = join(folder, 'kept.csv');
+    await writeFile(own, `Company,Website\n${row}\n`);
+    const queued = { path: own, mapFlags: [], engine, queue, module: 'Accounts', maxAttempts: 5 };
+    const dashboard = await start();
+    const struck = async (csv: string) => (await text(dashboard.url + (await upload(dashboard, csv)))).includes('<s>');
+    expect(await struck(`Company,Website\n${row}\nNorthwind,\n`)).toBe(true);
+    await enqueueFile({ ...queued, csv: { keep: ['shared-hosts'] } });
+    expect(await struck(`Company,Website\n${row}\nHarbour & Sons,\n`)).toBe(false);
   });
 
   test('files are listed after a restart, with their rows, and those of commands too', async () => {

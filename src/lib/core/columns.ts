@@ -107,7 +107,14 @@ export function parseMapFlags(flags: readonly string[]): ParsedMapFlags {
   return { ok: true, overrides };
 }
 
-function indexOfHeader(headers: readonly string[], wanted: string): number {
+/** What `--map` calls this column: its header, or its position where the header is blank or names another column first. */
+export function columnName(headers: readonly string[], index: number): string {
+  const header = headers[index]?.trim() ?? '';
+  return header !== '' && indexOfHeader(headers, header) === index ? header : `#${index + 1}`;
+}
+
+/** The column that `--map` means by a header's text or `#3`; -1 when there is none. */
+export function indexOfHeader(headers: readonly string[], wanted: string): number {
   const exact = headers.findIndex((header) => header.trim() === wanted);
   if (exact !== -1) return exact;
   const target = plainHeader(wanted);
