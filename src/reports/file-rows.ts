@@ -64,8 +64,12 @@ export class FileRows {
   /** Enriched rows: which columns have a value, a bit each. */
   readonly #filled = new Map<IdentityKey, number>();
   readonly #tally = createTally();
-  /** The first row of each key. */
-  readonly #firsts = new Map<IdentityKey, number>();
+  /** How many of them have a value in each column: a page must not go through all rows to tell. */
+  readonly #fills = new Uint32Array(RESULT_COLUMNS.length);
+  readonly #keysSeen = new Set<IdentityKey>();
+  /** Rows without repeated ones, and those that Zoho took and failed. */
+  readonly #companies = createTally();
+  #failedByZoho = 0;
 
   /** Reads a file's rows and outcomes: as many round trips as `fileStatus` needs, and those for new results. `before` is an earlier snapshot of the same file. */
   static async read(file: Input, signal?: AbortSignal, before?: FileRows): Promise<FileRows> {
@@ -89,8 +93,11 @@ export class FileRows {
     this.#statuses.push(ROW_STATUSES.indexOf(status));
     this.#texts.push(MAPPED_FIELDS.map((field) => values[field]?.replaceAll(SEPARATOR, '') ?? '').join(SEPARATOR));
     if (error !== undefined) this.#errors.set(at, this.#shared(error));
-    if (row.key !== undefined && !this.#firsts.has(row.key)) this.#firsts.set(row.key, at);
     this.#tally.add(status);
+    if (row.key === undefined || this.#keysSeen.has(row.key)) return;
+    this.#keysSeen.add(row.key);
+    this.#companies.add(status);
+    if (error?.code === ENRICHMENT_FAILED.code) this.#failedByZoho += 1;
   }
 
   #shared(error: RowFailure): RowFailure {
@@ -111,10 +118,17 @@ export class FileRows {
       if (key === undefined || outcomes[at]?.status !== 'enriched') continue;
       const known = before === undefined ? undefined : before.#filled.get(key);
       if (known === undefined) unknown.add(key);
-      else this.#filled.set(key, known);
+      else this.#fill(key, known);
     }
     if (unknown.size === 0) return;
-    for (const [key, data] of await store.results([...unknown])) this.#filled.set(key, filledColumns(data));
+    for (const [key, data] of await store.results([...unknown])) this.#fill(key, filledColumns(data));
+  }
+
+  #fill(key: IdentityKey, mask: number): void {
+    if (this.#filled.has(key)) return;
+    this.#filled.set(key, mask);
+    for (let bit = 0; bit < this.#fills.length; bit += 1)
+      if (hasBit(mask, bit)) this.#fills[bit] = (this.#fills[bit] ?? 0) + 1;
   }
 
   /** All rows by outcome; repeated rows count with the outcome of their first. */
@@ -124,17 +138,13 @@ export class FileRows {
 
   /** The same without repeated rows: companies. */
   companies(): FileCounts {
-    const tally = createTally();
-    for (const at of this.#firsts.values()) tally.add(this.#statusAt(at));
-    return tally.counts();
+    return this.#companies.counts();
   }
 
   /** Enrichments that Zoho counts for this file: every company that was accepted, whatever came of it. */
   enrichmentsUsed(): number {
     const { enriched, notFound, submitted } = this.companies();
-    let failed = 0;
-    for (const at of this.#firsts.values()) if (this.#errors.get(at)?.code === ENRICHMENT_FAILED.code) failed += 1;
-    return enriched + notFound + submitted + failed;
+    return enriched + notFound + submitted + this.#failedByZoho;
   }
 
   /** Failed, rejected and uncertain rows by code, the most frequent first. */
@@ -146,11 +156,7 @@ export class FileRows {
 
   /** What Zia found, by company: how many enriched companies there are, and in how many each column is filled, most first. */
   fillRates(): { readonly enriched: number; readonly columns: readonly FillRate[] } {
-    const filled = RESULT_COLUMNS.map((column, bit) => {
-      let rows = 0;
-      for (const mask of this.#filled.values()) if (hasBit(mask, bit)) rows += 1;
-      return { column, filled: rows };
-    });
+    const filled = RESULT_COLUMNS.map((column, bit) => ({ column, filled: this.#fills[bit] ?? 0 }));
     return { enriched: this.#filled.size, columns: filled.sort((a, b) => b.filled - a.filled) };
   }
 
