@@ -24,8 +24,9 @@ export function define(command: Command): Run {
   example(command, 'npm run cancel accounts.csv');
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'producer' }, async (session) => {
-      const report = await cancel(session, command.args[0] ?? '-', flags);
+    const file = command.args[0] ?? '-';
+    return withSession({ engine: flags.engine, kind: 'producer', file }, async (session) => {
+      const report = await cancel(session, file, flags);
       printResult(flags.json ?? false, report, () => summary(report));
       return EXIT.done;
     });

@@ -52,9 +52,8 @@ export function define(command: Command): Run {
   );
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'producer' }, (session) =>
-      run(session, command.args[0] ?? '-', flags),
-    );
+    const file = command.args[0] ?? '-';
+    return withSession({ engine: flags.engine, kind: 'producer', file }, (session) => run(session, file, flags));
   };
 }
 

@@ -53,7 +53,7 @@ export function define(command: Command): Run {
         'Name the CSV file to export, or use --all without a file for everything the ledger holds.',
       );
     }
-    return withSession({ engine: flags.engine, kind: 'question' }, (session) => run(session, file, flags));
+    return withSession({ engine: flags.engine, kind: 'question', file }, (session) => run(session, file, flags));
   };
 }
 

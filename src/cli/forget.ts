@@ -44,7 +44,8 @@ export function define(command: Command): Run {
   return () => {
     const flags: Flags = command.opts();
     const what = targetOf(command.args[0], flags);
-    return withSession({ engine: flags.engine, kind: 'producer' }, (session) => run(session, what, flags));
+    const file = 'file' in what ? what.file : undefined;
+    return withSession({ engine: flags.engine, kind: 'producer', file }, (session) => run(session, what, flags));
   };
 }
 

@@ -7,6 +7,7 @@ import { redactText } from '../lib/redaction.js';
 import type { Define } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { lineWithoutSwallowedFlags } from './npm.js';
+import { note } from './terminal.js';
 import { version } from './version.js';
 
 interface Entry {
@@ -115,16 +116,16 @@ function refuseSwallowedFlags(command: Command, words: readonly string[]): void 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage; // it printed its own message
   if (error instanceof InterruptedError) {
-    process.stderr.write(`${error.message}\n`);
+    note(error.message);
     return error.exitCode;
   }
   if (error instanceof AppError) {
-    process.stderr.write(`error: ${asStarted(redactText(error.message))}\n`);
+    note(`error: ${redactText(error.message)}`);
     if (process.env.LOG_LEVEL === 'debug' && error.cause !== undefined) writeStack(error.cause);
     return error.exitCode;
   }
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: ${asStarted(redactText(message))} (unexpected; run with LOG_LEVEL=debug for details)\n`);
+  note(`error: ${redactText(message)} (unexpected; run with LOG_LEVEL=debug for details)`);
   if (process.env.LOG_LEVEL === 'debug') writeStack(error);
   return EXIT.failed;
 }
@@ -143,7 +144,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
   if (outputFailure === undefined) {
     const explained = writeFailure(error, 'standard output');
-    process.stderr.write(`error: ${explained instanceof Error ? explained.message : error.message}\n`);
+    note(`error: ${explained instanceof Error ? explained.message : error.message}`);
   }
   outputFailure ??= error;
   process.exitCode = EXIT.failed;

@@ -39,8 +39,9 @@ export function define(command: Command): Run {
   example(command, 'npm run plan accounts.csv', 'npm run -s plan accounts.csv -- --json');
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'batch' }, async (session) => {
-      const plan = await makePlan(session, typedPath(command.args[0] ?? '-'), flags);
+    const file = command.args[0] ?? '-';
+    return withSession({ engine: flags.engine, kind: 'batch', file }, async (session) => {
+      const plan = await makePlan(session, typedPath(file), flags);
       printResult(flags.json ?? false, plan, () => planText(plan, session));
       return EXIT.done;
     });

@@ -25,8 +25,9 @@ export function define(command: Command): Run {
   example(command, 'npm run report accounts.csv', 'npm run -s report accounts.csv -- --json');
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'question' }, (session) =>
-      withInput(session, command.args[0] ?? '-', flags, async (file) => {
+    const file = command.args[0] ?? '-';
+    return withSession({ engine: flags.engine, kind: 'question', file }, (session) =>
+      withInput(session, file, flags, async (file) => {
         const report = await fileReport(file);
         const { path } = file.source;
         printResult(flags.json ?? false, documentOf(path, report), () => textOf(path, report));

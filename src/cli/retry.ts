@@ -50,7 +50,7 @@ export function define(command: Command): Run {
         'Held rows have no error code, so --code does not go with --uncertain; leave one of them out.',
       );
     }
-    return withSession({ engine: flags.engine, kind: 'batch' }, (session) => retry(session, flags));
+    return withSession({ engine: flags.engine, kind: 'batch', file: flags.file }, (session) => retry(session, flags));
   };
 }
 

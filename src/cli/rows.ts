@@ -39,8 +39,9 @@ export function define(command: Command): Run {
   example(command, 'npm run rows accounts.csv', 'npm run rows accounts.csv -- --status failed --search acme');
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'question' }, (session) =>
-      withInput(session, command.args[0] ?? '-', flags, (file) => list(session, file, flags)),
+    const file = command.args[0] ?? '-';
+    return withSession({ engine: flags.engine, kind: 'question', file }, (session) =>
+      withInput(session, file, flags, (file) => list(session, file, flags)),
     );
   };
 }

@@ -61,7 +61,8 @@ export function define(command: Command): Run {
     }
     const finishing = finishingCommand(command, process.argv.slice(2));
     const interrupted = `Stopped. Nothing is lost: what was queued stays queued. To finish it:\n  ${finishing}`;
-    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true, interrupted }, async (session) => {
+    const options = { engine: flags.engine, kind: 'batch', file, needsAccount: true, interrupted } as const;
+    return withSession(options, async (session) => {
       if (flags.limit !== 0 && !(await confirmCost(session, typedPath(file), flags))) return EXIT.failed;
       const signs = createWorkerTelemetry();
       await startOverview(session, signs);

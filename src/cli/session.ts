@@ -1,12 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { readEnvironment } from '../lib/config/environment.js';
 import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
+import { assertReadable } from '../lib/csv/input-file.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { openEngine } from '../lib/engine/open-engine.js';
 import { InterruptedError } from '../lib/errors.js';
 import { createLogger, type Logger } from '../lib/logger.js';
 import { createShutdown, type Shutdown, signalExitCode } from '../lib/shutdown.js';
 import { accountOf, bindAccount } from './account.js';
+import { typedPath } from './input.js';
 import { chooseEngine, type EngineKind, rememberEngine } from './last-engine.js';
 import { writeAbove } from './live-area.js';
 import { logLine } from './log-words.js';
@@ -15,6 +17,8 @@ import { isWatched, note } from './terminal.js';
 export interface SessionOptions {
   readonly engine?: EngineKind | undefined;
   readonly kind: CommandKind;
+  /** The CSV file that the command reads, as typed: looked at before an account is asked for and an engine is opened. */
+  readonly file?: string | undefined;
   /** The command talks to Zoho: it does not start without credentials. */
   readonly needsAccount?: boolean;
   /** What a person is told who interrupted it, when the command could not tell itself. */
@@ -53,6 +57,7 @@ export async function withSession(
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const config = loadConfig(readEnvironment());
+  if (options.file !== undefined) await assertReadable(typedPath(options.file));
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
   const withAccount = async (opened: Omit<Session, 'account'>) => {

@@ -40,7 +40,7 @@ export function define(command: Command): Run {
     const flags: Flags = command.opts();
     if (place === null) throw new Error('The argument is required.');
     const { path, line } = place;
-    return withSession({ engine: flags.engine, kind: 'question' }, (session) =>
+    return withSession({ engine: flags.engine, kind: 'question', file: path }, (session) =>
       withInput(session, path, flags, (file) => show(session, file, line, flags)),
     );
   };

@@ -46,9 +46,8 @@ export function define(command: Command): Run {
         '--json prints one document, so it does not go with --watch; leave one of them out.',
       );
     }
-    return withSession({ engine: flags.engine, kind: 'question' }, (session) =>
-      status(session, command.args[0], flags),
-    );
+    const [file] = command.args;
+    return withSession({ engine: flags.engine, kind: 'question', file }, (session) => status(session, file, flags));
   };
 }
 

@@ -26,8 +26,9 @@ export function define(command: Command): Run {
   example(command, 'npm run verify accounts.csv');
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, async (session) => {
-      const report = await verify(session, command.args[0] ?? '-', flags);
+    const file = command.args[0] ?? '-';
+    return withSession({ engine: flags.engine, kind: 'batch', file, needsAccount: true }, async (session) => {
+      const report = await verify(session, file, flags);
       printResult(flags.json ?? false, report, () => summary(report));
       return EXIT.done;
     });

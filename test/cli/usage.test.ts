@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { cli } from '../support/cli.js';
+import { startOnTerminal } from '../support/pty.js';
 import { withScratch } from '../support/scratch.js';
 
 const COMMANDS = [
@@ -73,6 +74,7 @@ describe('configuration', () => {
 
   test.each(['worker', 'run a.csv'])('%s without credentials names those that are missing', (words) =>
     withScratch(async (cwd) => {
+      await writeFile(join(cwd, 'a.csv'), 'Company\nAcme\n');
       const { code, stderr } = await cli(words.split(' '), { cwd, env: { ZOHO_CLIENT_ID: '1000.X' } });
       expect(stderr).toMatch(/^error: .*lack ZOHO_CLIENT_SECRET and ZOHO_REFRESH_TOKEN;.*\n$/);
       expect(code).toBe(2);
@@ -88,6 +90,40 @@ describe('configuration', () => {
       expect(await readdir(cwd)).toEqual([]);
     }));
 });
+
+test.each([
+  'run missing.csv',
+  'verify missing.csv',
+  'plan missing.csv',
+  'enqueue missing.csv',
+  'cancel missing.csv',
+  'status missing.csv',
+  'export missing.csv',
+  'report missing.csv',
+  'rows missing.csv',
+  'show missing.csv:2',
+  'retry --file missing.csv',
+  'forget missing.csv --yes',
+])('%s speaks of the file, not of the account or the engine', (words) =>
+  withScratch(async (cwd) => {
+    const env = { REDIS_URL: 'redis://127.0.0.1:1' };
+    const { code, stderr } = await cli(words.split(' '), { cwd, env });
+    expect([code, stderr]).toEqual([2, 'error: There is no file missing.csv: check the path.\n']);
+    expect(await readdir(cwd)).toEqual([]);
+  }),
+);
+
+test('an error breaks at words where the terminal is narrow', () =>
+  withScratch(async (cwd) => {
+    const terminal = await startOnTerminal(['worker'], { cwd, columns: 60 });
+    try {
+      expect((await terminal.ended).code).toBe(2);
+      expect((await terminal.screen()).length).toBeGreaterThan(1);
+      expect(await terminal.wrapped()).toEqual([]);
+    } finally {
+      await terminal.close();
+    }
+  }));
 
 describe('input that cannot be used exits 2 with one sentence', () => {
   test.each([

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -26,12 +26,10 @@ export interface InputFile {
  */
 export async function openInputFile(path: string, stdin: Readable): Promise<InputFile> {
   if (path === '-') return spool(stdin, 'standard input');
-  const handle = await openForReading(path);
+  const handle = await open(path, 'r').catch(explain(path));
   try {
     const stats = await handle.stat({ bigint: true });
-    if (stats.isDirectory()) {
-      throw new UsageError('NOT_A_FILE', `${path} is a directory: name a CSV file in it.`);
-    }
+    assertNoDirectory(path, stats);
     if (stats.isFile()) return new OpenFile(path, handle, stats, () => stat(path, { bigint: true }));
   } catch (error) {
     await handle.close();
@@ -41,18 +39,28 @@ export async function openInputFile(path: string, stdin: Readable): Promise<Inpu
   return spool(handle.createReadStream(), path);
 }
 
-async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code; // fs rejects with nothing else
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
+/**
+ * Throws UsageError as `openInputFile` does, without opening the file: a pipe's writer gives up when its first reader goes.
+ */
+export async function assertReadable(path: string): Promise<void> {
+  if (path === '-') return;
+  assertNoDirectory(path, await stat(path).catch(explain(path)));
+  await access(path, constants.R_OK).catch(explain(path));
+}
+
+function assertNoDirectory(path: string, stats: Pick<BigIntStats, 'isDirectory'>): void {
+  if (stats.isDirectory()) throw new UsageError('NOT_A_FILE', `${path} is a directory: name a CSV file in it.`);
+}
+
+function explain(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
       throw new UsageError('FILE_NOT_FOUND', `There is no file ${path}: check the path.`, { cause: error });
     }
-    throw new UsageError('FILE_NOT_READABLE', `${path} cannot be read (${code}): check its permissions.`, {
+    throw new UsageError('FILE_NOT_READABLE', `${path} cannot be read (${error.code}): check its permissions.`, {
       cause: error,
     });
-  }
+  };
 }
 
 async function spool(from: Readable, name: string): Promise<InputFile> {
