@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
+import type { Config } from '../lib/config.js';
 import type { Keepable } from '../lib/core/row.js';
 import { type Input, type InputOptions, withInput as withCsvInput } from '../lib/csv/with-input.js';
+import type { Engine } from '../lib/engine/engine.js';
 import { typedIn } from './npm.js';
-import type { Session } from './session.js';
 
 export interface InputFlags {
   /** Values of `--map`, such as `name=Firm`. */
@@ -31,7 +32,7 @@ export function typedPath(path: string): string {
 
 /** `withInput` for the file the user named. */
 export function withInput<T>(
-  { engine, config }: Pick<Session, 'engine' | 'config'>,
+  { engine, config }: { readonly engine: Engine; readonly config: Config },
   path: string,
   flags: InputFlags,
   work: (input: Input) => Promise<T>,

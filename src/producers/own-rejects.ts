@@ -5,8 +5,11 @@ import type { Store } from '../lib/store/store.js';
 
 /** Tells rejects files that are as this program left them from those that somebody corrected. */
 export interface OwnRejects {
-  /** Where rejects go that were meant for `path`: there, or to the first `accounts.rejects-2.csv` that is nobody else's. */
-  pathFor(path: string): Promise<string>;
+  /**
+   * Where rejects go that were meant for `path`: there, or to the first `accounts.rejects-2.csv` that is nobody else's. A
+   * file that says the same, by its SHA-256 in base64url, is as good as our own.
+   */
+  pathFor(path: string, digest?: string): Promise<string>;
   /** Notes a file that was just written. */
   note(path: string): Promise<void>;
 }
@@ -20,13 +23,13 @@ const MAX_NOTES = 200;
 export function ownRejects(store: Pick<Store, 'document'>): OwnRejects {
   const document = () => store.document<Notes>('rejects');
   return {
-    pathFor: async (path) => {
+    pathFor: async (path, wanted) => {
       const { value } = await document().read();
       for (let number = 1; ; number += 1) {
         const candidate = numbered(path, number);
         const digest = await digestOf(candidate);
         const isOwn = value?.some((note) => note.path === resolve(candidate) && note.digest === digest) ?? false;
-        if (digest === null || isOwn) return candidate;
+        if (digest === null || digest === wanted || isOwn) return candidate;
       }
     },
     note: async (path) => {

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import type { RejectCode } from '../lib/core/row.js';
 import type { CsvRecord, CsvSource } from '../lib/csv/csv-source.js';
+import { utf8Bytes } from '../lib/csv/encoding.js';
 import type { FileRow } from '../lib/csv/row-reader.js';
 import { UsageError } from '../lib/errors.js';
 import { writeFailure } from '../lib/file-failure.js';
@@ -51,19 +53,23 @@ export function rejectsAmong(rows: readonly FileRow[]): readonly Reject[] {
 export function createRejectWriter(path: string, source: CsvSource, own?: OwnRejects): RejectWriter {
   const form = formOf(source);
   let file: OutputFile | undefined;
+  const written = createHash('sha256');
   return {
     async write(rejects) {
       if (rejects.length === 0) return;
       const isNew = file === undefined;
       file ??= await create(path, source);
       try {
-        await file.append(`${isNew ? form.header : ''}${form.lines(rejects)}`);
+        const text = `${isNew ? form.header : ''}${form.lines(rejects)}`;
+        written.update(utf8Bytes(text));
+        await file.append(text);
       } catch (error) {
         throw writeFailure(error, path);
       }
     },
     async finish() {
-      const final = own === undefined ? path : await own.pathFor(path);
+      const digest = file === undefined ? undefined : written.digest('base64url');
+      const final = own === undefined ? path : await own.pathFor(path, digest);
       if (file === undefined) {
         await removeLeftovers(path);
         await rm(final, { force: true });

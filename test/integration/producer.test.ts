@@ -303,6 +303,19 @@ describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
     expect(await rejects('accounts.rejects.csv')).toBe('corrected');
   });
 
+  test('keeps the name of a rejects file with the very same bytes, whoever wrote it', async () => {
+    const path = await file('Company,Town\nAcme Ltd,Ulm\nno,Bonn\n');
+    const rejectsFile = join(folder, 'accounts.rejects.csv');
+    expect(await enqueue(path)).toMatchObject({ rejectsFile });
+    const written = await readFile(rejectsFile, 'utf8');
+    // What this program wrote where is no longer known.
+    await engine.store.document('rejects').change(() => []);
+    expect(await enqueue(path)).toMatchObject({ rejectsFile });
+    await engine.store.document('rejects').change(() => []);
+    await file(`${written}x,y,z,u,v\n`, 'accounts.rejects.csv');
+    expect(await enqueue(path)).toMatchObject({ rejectsFile: join(folder, 'accounts.rejects-2.csv') });
+  });
+
   test('removes the rejects of an earlier run when nothing is rejected, and what a killed run left', async () => {
     await enqueue(await file('Company\nHP\n'));
     await file('left', '.accounts.rejects.csv.4194999.tmp');
