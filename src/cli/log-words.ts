@@ -19,12 +19,18 @@ const WAITING: Readonly<Record<string, string>> = {
   SERVER_CHANGED: 'Zoho’s list is read first, for the store may have lost writes',
 };
 
+/** A code for people: the system's own, such as ENOTFOUND, say of themselves only that nobody was reached. */
+function cause(code: Fields[string]): string {
+  const name = text(code);
+  if (/^E[A-Z_]+$/.test(name)) return `${WAITING.OUTAGE} (${name})`;
+  return WAITING[name] ?? name.toLowerCase().replaceAll('_', ' ');
+}
+
 /** Events in words, for those that a person meets; all others are told by their name and fields. */
 const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   'worker.started': ({ concurrency }) => `Worker started, ${text(concurrency)} rows at a time`,
   'worker.ended': () => 'Worker ended',
-  'fleet.waiting': ({ code, waitMs }) =>
-    `Waiting ${seconds(waitMs)}: ${WAITING[text(code)] ?? text(code).toLowerCase().replaceAll('_', ' ')}`,
+  'fleet.waiting': ({ code, waitMs }) => `Waiting ${seconds(waitMs)}: ${cause(code)}`,
   'fleet.stopped': ({ code, message }) => `STOPPED (${text(code)}): ${text(message)}`,
   'fleet.canary': ({ cause }) =>
     cause === 'outage' ? 'Zoho could not be reached: testing with one row' : 'Resumed: testing with one row first',
@@ -37,6 +43,18 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   'results.collected': ({ rows: found }) => `${formatRows(number(found))} with a result`,
   'results.refused': ({ code }) => `Zoho does not let us read results (${text(code)})`,
   'token.refreshed': () => 'Logged in to Zoho',
+  'token.refresh-failed': ({ code }) => `Zoho gave no access token: ${cause(code)}`,
+  'token.rejected': () => 'Zoho refused the access token: a new one is asked for',
+  'history.look-due': ({ sign }) =>
+    sign === 'start'
+      ? 'Before anything is sent, Zoho’s list is read for rows that this store may not know of'
+      : 'The store may have lost writes: Zoho’s list is read before anything is sent',
+  'history.look-unavailable': ({ code }) => `Zoho’s list cannot be read yet: ${cause(code)}`,
+  'history.looked': () => 'Zoho’s list is read',
+  'history.not-looked': ({ code, message }) => text(message) || `Zoho does not let us read its list (${text(code)})`,
+  'history.written-back': ({ rows: lost }) => `${formatRows(number(lost))} that the store had lost written back`,
+  'result.given-up': ({ ageHours }) => `A row has no result after ${text(ageHours)} h and is no longer asked for`,
+  'result.not-kept': ({ reason }) => `The result of a row is not kept: ${text(reason)}`,
   'shutdown.started': () => 'Ending: calls in flight are finished',
   'shutdown.forced': () => 'Ending at once',
   'lookup.unavailable': ({ code, rows: due }) =>

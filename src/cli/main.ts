@@ -89,6 +89,8 @@ async function main(words: readonly string[]): Promise<number> {
     const command = program.command(entry.name).description(entry.summary);
     if (entry.name !== asked) continue;
     const run = (await entry.load()).define(command);
+    const typed = entry.name === 'run' ? 'start' : `run ${entry.name}`;
+    command.showHelpAfterError(asStarted(`\`npm ${typed} -- --help\` says how it is used.`));
     command.option('--profile <name>', 'use the settings and the store of this profile (.env.NAME)');
     refuseSwallowedFlags(command, words.slice(words.indexOf(asked) + 1));
     command.action(async () => {

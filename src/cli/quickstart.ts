@@ -120,6 +120,6 @@ function summary({ enqueue, export: exported }: RunReport, out: string): string 
     `Wrote     ${out}`,
     ...(enqueue?.rejectsFile ? [`Rejects   ${enqueue.rejectsFile}`] : []),
     ...(exported === null ? [] : [fileTable(exported.counts)]),
-    'With your own file and account: put your credentials into .env, then `npm start -- accounts.csv`.',
+    'With your own account and file: `npm run login`, then `npm start -- accounts.csv`.',
   ].join('\n');
 }

@@ -4,7 +4,7 @@ import { barLine } from './bar.js';
 import { colouredTrouble, fleetTrouble } from './fleet-words.js';
 import { type LiveArea, openLiveArea } from './live-area.js';
 import { HEARTBEAT_MS, roomOf } from './progress.js';
-import { cut, isWatched, note } from './terminal.js';
+import { cut, isWatched, note, wrapped } from './terminal.js';
 
 type Start = Pick<WorkerProgress, 'queue' | 'ledger'>;
 
@@ -91,7 +91,7 @@ function drawn({ label, before, waitForResults, allowanceLeft }: RunProgressOpti
         trouble === null
           ? waiting(seen)
           : colouredTrouble({ ...trouble, text: cut(trouble.text, width) }, process.stderr);
-      area?.show(second === null ? line : `${line}\n${second}`);
+      area?.show(second === null ? line : `${line}\n${wrapped(second, width)}`);
     },
     stop: () => {
       area?.clear();

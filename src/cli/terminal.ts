@@ -37,10 +37,12 @@ function worded(key: string, value: unknown): unknown {
 
 /** A command is copied as it stands: a line break in it would be typed, too. */
 const COMMAND = /^ *(npm|npx|zia-enrich) /;
+/** What ends with a command: `To finish: npm start -- accounts.csv`. */
+const ENDS_WITH_COMMAND = /^( *)(.*:) (\S*(?:npm|npx|zia-enrich) .*)$/;
 
 /** Broken at words where a terminal would break inside them; what goes on keeps the indent of its line. */
-export function wrapped(text: string, stream: Stream): string {
-  const width = widthOf(stream);
+export function wrapped(text: string, room: Stream | number): string {
+  const width = typeof room === 'number' ? room : widthOf(room);
   if (!Number.isFinite(width)) return text;
   return text
     .split('\n')
@@ -49,6 +51,8 @@ export function wrapped(text: string, stream: Stream): string {
 }
 
 function wrappedLine(line: string, width: number): string {
+  const [, outer = '', why, command] = ENDS_WITH_COMMAND.exec(line) ?? [];
+  if (why !== undefined) return `${wrapped(`${outer}${why}`, width)}\n${outer}  ${command}`;
   const indent = /^ */.exec(line)?.[0] ?? '';
   const room = Math.max(20, width - indent.length);
   return wrapAnsi(line.slice(indent.length), room, { hard: true }).replace(/^/gm, indent);

@@ -140,7 +140,7 @@ export function requireCredentials(zoho: ZohoConfig): ZohoAccount {
   const names = new Intl.ListFormat('en').format(missing);
   throw new UsageError(
     'CREDENTIALS_MISSING',
-    `This needs a Zoho account, but .env and the environment lack ${names}; docs/configuration.md says where to get them, and \`npm run sandbox\` serves a stand-in that needs none.`,
+    `This needs a Zoho account, but .env and the environment lack ${names}; \`npm run login\` asks for them, docs/getting-started.md says where they come from, and \`npm run sandbox\` serves a stand-in that needs none.`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { assertNever } from '../lib/core/assert-never.js';
 import { MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
 import { formatCount, formatRows } from '../lib/core/format.js';
-import { type Finding, type InputCheck, MAX_LINES_SHOWN } from '../lib/core/input-check.js';
+import type { Finding, InputCheck } from '../lib/core/input-check.js';
 import type { Keepable } from '../lib/core/row.js';
 import type { ClassifyReport } from './classify-rows.js';
 
@@ -141,8 +141,8 @@ function counted({ count: found }: Finding, one: string, several: string): strin
 
 const MAX_LINES_IN_TEXT = 3;
 
-function linesText({ count: found, lines }: Finding): string {
+function linesText({ lines }: Finding): string {
   if (lines.length === 0) return '';
-  const shown = lines.slice(0, Math.min(MAX_LINES_IN_TEXT, MAX_LINES_SHOWN));
-  return ` (${found === 1 ? 'line' : 'lines'} ${shown.join(', ')}${found > shown.length ? ' ...' : ''})`;
+  const shown = lines.slice(0, MAX_LINES_IN_TEXT);
+  return ` (${shown.length === 1 ? 'line' : 'lines'} ${shown.join(', ')}${lines.length > shown.length ? ' ...' : ''})`;
 }

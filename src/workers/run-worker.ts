@@ -97,6 +97,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
   const crash = crashOf(worker, log);
   signs.enter('running');
   log.info('worker.started', { workerId, concurrency: settings.concurrency });
+  let ended: WorkerReport['ended'];
   try {
     const done = watch.untilDone({
       ...options,
@@ -104,8 +105,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
       resultPollMs: settings.resultPollMs,
       watchEveryMs: timing.watchEveryMs,
     });
-    const ended = await Promise.race([done, crash, refused]);
-    return await watch.report(ended);
+    ended = await Promise.race([done, crash, refused]);
   } finally {
     signs.enter('ending');
     ending.abort();
@@ -118,6 +118,8 @@ export async function runWorker(options: RunWorkerOptions): Promise<WorkerReport
     await heartbeat.close();
     log.info('worker.ended', { workerId });
   }
+  // Now that the calls in flight are finished.
+  return watch.report(ended);
 }
 
 /** The parts of one worker, none of them running. */

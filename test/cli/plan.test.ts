@@ -227,3 +227,12 @@ describe('the question before spending', () => {
       expect({ code, asked: stderr.includes('[y/N]') }).toEqual({ code: 0, asked: false });
     }));
 });
+
+test('a line with two values that cannot be used is named once', () =>
+  withScene('redis', {}, async (t) => {
+    await writeFile(
+      join(t.folder, 'a.csv'),
+      'Company,Email,Website\nAcme,acme@gmail.com,facebook.com/acme\nEmber,info@ember.example,ember.example\n',
+    );
+    expect((await t.run(['plan', 'a.csv'])).stdout).toContain('like left out (line 2)\n');
+  }));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { wrapped } from '../../src/cli/terminal.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { waitFor } from '../support/wait.js';
 
@@ -51,10 +52,14 @@ describe.each([110, 60])('run on a terminal of %i columns', (columns) => {
         const command = "zia-enrich run 'my accounts.csv' --map name=Company --limit 0";
         expect(screen.replace(/\n */g, ' ')).toContain(`To finish it: ${command}`);
         expect(screen).not.toContain('the same command');
+        // What was in flight at Ctrl-C counts.
+        expect(screen).toContain(`\n${t.sandbox.enrichments().length} rows sent.`);
 
+        t.sandbox.configure({ completeAfterMs: 2_000 });
         const finish = await t.onTerminal(['run', 'my accounts.csv', '--map', 'name=Company', '--limit', '0'], {
           columns,
         });
+        await finish.shows(/Everything is sent.*;[ \n]next[ \n]look[ \n](in[ \n]\d+ s|now)/);
         expect((await finish.ended).code).toBe(0);
         expect(t.sandbox.enrichments()).toHaveLength(10);
         expect((await finish.screen()).join('\n')).toMatch(/enriched +10\n[\s\S]*not enqueued +20/);
@@ -102,3 +107,12 @@ test(
     }),
   60_000,
 );
+
+test.each([
+  ['  To finish: npm start -- a.csv', '  To finish:\n    npm start -- a.csv'],
+  ['Stopped for good: \x1b[1mzia-enrich run a.csv\x1b[22m', 'Stopped for good:\n  \x1b[1mzia-enrich run a.csv\x1b[22m'],
+  ['npm run rows accounts.csv -- --status failed', 'npm run rows accounts.csv -- --status failed'],
+  ['Start it with `npm run worker`, then look again.', 'Start it with `npm run\nworker`, then look\nagain.'],
+])('a narrow terminal gives a command at the end of a line a line of its own: %j', (line, expected) => {
+  expect(wrapped(line, 22)).toBe(expected);
+});

@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { cli } from '../support/cli.js';
+import { cli, npm } from '../support/cli.js';
 import { startOnTerminal } from '../support/pty.js';
 import { withScratch } from '../support/scratch.js';
 
@@ -112,6 +112,15 @@ test.each([
     expect(await readdir(cwd)).toEqual([]);
   }),
 );
+
+test('a mistake in a command names the line that shows its help, as it was started', () =>
+  withScratch(async (cwd) => {
+    const { stderr } = await cli(['export', '--colour'], { cwd });
+    expect(stderr).toContain('\n`zia-enrich export --help` says how it is used.\n');
+    const underNpm = await npm(['run', 'export', '--', '--colour'], { cwd: resolve('.'), env: { INIT_CWD: cwd } });
+    expect(underNpm.stderr).toContain('\n`npm run export -- --help` says how it is used.\n');
+    expect((await npm(['start'], { cwd: resolve('.') })).stderr).toContain('`npm start -- --help`');
+  }));
 
 test('an error breaks at words where the terminal is narrow', () =>
   withScratch(async (cwd) => {

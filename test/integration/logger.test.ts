@@ -20,10 +20,16 @@ test('writes one JSON line an event, with the event as its name and the fields o
 test('writes words for people when asked to, of redacted fields', async () => {
   const t = await setup({ words: logLine });
   t.log.warn('fleet.waiting', { code: 'THROTTLED', waitMs: 2_809 });
+  t.log.warn('fleet.waiting', { code: 'ENOTFOUND', waitMs: 1_000 });
+  t.log.warn('token.refresh-failed', { reason: 'outage', code: 'ECONNREFUSED' });
+  t.log.warn('history.look-due', { sign: 'start', since: '2026-01-01T00:00:00.000Z' });
   t.log.error('engine.broken', { message: 'see redis://user:hunter22@host' });
   t.log.info('allowance.refused', { code: 'A', token: 'hunter22' });
   expect(t.lines.map((line) => line.replace(/^\d\d:\d\d:\d\d /, ''))).toEqual([
     'Waiting 3 s: Zoho asked for fewer calls\n',
+    'Waiting 1 s: Zoho cannot be reached (ENOTFOUND)\n',
+    'Zoho gave no access token: Zoho cannot be reached (ECONNREFUSED)\n',
+    'Before anything is sent, Zoho’s list is read for rows that this store may not know of\n',
     'Engine broken: see redis://[hidden]@host\n',
     'Allowance refused: code A, token [hidden]\n',
   ]);
