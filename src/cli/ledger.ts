@@ -1,9 +1,7 @@
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { Argument, type Command } from 'commander';
 import { formatCount } from '../lib/core/format.js';
-import { UsageError } from '../lib/errors.js';
 import { type ImportReport, importLedger, type LedgerAccount, ledgerLines } from '../lib/store/ledger-file.js';
 import { resolveTarget, writeTo } from '../reports/write-file.js';
 import { bindStore } from './account.js';
@@ -35,8 +33,9 @@ export function define(command: Command): Run {
   return () => {
     const flags: Flags = command.opts();
     const [action, file = '-'] = command.args;
-    return withSession({ engine: flags.engine, kind: 'batch' }, (session) =>
-      action === 'export' ? writeLedger(session, typedPath(file), flags) : readLedger(session, typedPath(file), flags),
+    const isExport = action === 'export';
+    return withSession({ engine: flags.engine, kind: 'batch', file: isExport ? undefined : file }, (session) =>
+      (isExport ? writeLedger : readLedger)(session, typedPath(file), flags),
     );
   };
 }
@@ -80,7 +79,7 @@ async function* counted(lines: AsyncIterable<string>, count: (lines: number) => 
 
 async function readLedger({ engine, shutdown }: Session, file: string, { json = false }: Flags): Promise<number> {
   const progress = createProgress('import');
-  const input = await openInput(file);
+  const input = file === '-' ? process.stdin : (await open(file)).createReadStream();
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY, signal: shutdown.signal });
   try {
     const report = await importLedger(engine.store, lines, {
@@ -97,14 +96,6 @@ async function readLedger({ engine, shutdown }: Session, file: string, { json = 
     lines.close();
     input.destroy();
   }
-}
-
-async function openInput(file: string): Promise<Readable> {
-  if (file === '-') return process.stdin;
-  const handle = await open(file).catch((cause: NodeJS.ErrnoException) => {
-    throw new UsageError('FILE_UNREADABLE', `${file} cannot be read (${cause.code ?? cause.name}).`, { cause });
-  });
-  return handle.createReadStream();
 }
 
 function summary({ entries, added, stronger, known, conflicts, forgotten }: ImportReport): string {

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../lib/errors.js';
 import { signalExitCode } from '../lib/shutdown.js';
+import { exportTarget } from '../reports/export-file.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
 import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -63,6 +64,7 @@ export function define(command: Command): Run {
     const interrupted = `Stopped. Nothing is lost: what was queued stays queued. To finish it:\n  ${finishing}`;
     const options = { engine: flags.engine, kind: 'batch', file, needsAccount: true, interrupted } as const;
     return withSession(options, async (session) => {
+      await exportTarget(typedPath(file), { out: flags.out === undefined ? undefined : typedPath(flags.out) });
       if (flags.limit !== 0 && !(await confirmCost(session, typedPath(file), flags))) return EXIT.failed;
       const signs = createWorkerTelemetry();
       await startOverview(session, signs);

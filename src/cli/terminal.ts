@@ -40,7 +40,10 @@ const COMMAND = /^ *(npm|npx|zia-enrich) /;
 /** What ends with a command: `To finish: npm start -- accounts.csv`. */
 const ENDS_WITH_COMMAND = /^( *)(.*:) (\S*(?:npm|npx|zia-enrich) .*)$/;
 
-/** Broken at words where a terminal would break inside them; what goes on keeps the indent of its line. */
+/**
+ * Broken at words where a terminal would break inside them; what goes on keeps the indent of its line. A word that is wider
+ * than the terminal, such as a path or a list of scopes, is left to it: what it breaks is still copied whole.
+ */
 export function wrapped(text: string, room: Stream | number): string {
   const width = typeof room === 'number' ? room : widthOf(room);
   if (!Number.isFinite(width)) return text;
@@ -55,7 +58,7 @@ function wrappedLine(line: string, width: number): string {
   if (why !== undefined) return `${wrapped(`${outer}${why}`, width)}\n${outer}  ${command}`;
   const indent = /^ */.exec(line)?.[0] ?? '';
   const room = Math.max(20, width - indent.length);
-  return wrapAnsi(line.slice(indent.length), room, { hard: true }).replace(/^/gm, indent);
+  return wrapAnsi(line.slice(indent.length), room).replace(/^/gm, indent);
 }
 
 /** Whether somebody watches the progress. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { ConfigError, type ConfigProblem, shown, unknownName } from './config/problems.js';
+import { PROFILE_NAME } from './config/values.js';
 import { type DATA_CENTERS, type LOG_LEVELS, SCHEMA, type Variables } from './config/variables.js';
 import type { NoticeEvent } from './core/notices.js';
 import { UsageError } from './errors.js';
@@ -146,7 +147,9 @@ export function requireCredentials(zoho: ZohoConfig): ZohoAccount {
 
 /** A profile has a store of its own. */
 function profileDefaults(profile: string | undefined): Readonly<Record<string, string>> {
-  return profile === undefined ? {} : { ZIA_DATA_DIR: `.zia-${profile}`, ZIA_PREFIX: `zia-${profile}` };
+  return profile === undefined || !PROFILE_NAME.test(profile)
+    ? {}
+    : { ZIA_DATA_DIR: `.zia-${profile}`, ZIA_PREFIX: `zia-${profile}` };
 }
 
 /** Known to other programs in small letters; curl reads only those of some. */

@@ -48,6 +48,16 @@ export function exportPathOf(input: string, { format = 'csv', only = [] }: Expor
 }
 
 /**
+ * Where an export of `path` goes; `input` is null for standard input. Throws `UsageError` when that is the input or cannot
+ * be written: whoever pays first asks before.
+ */
+export async function exportTarget(path: string, choices: ExportChoices) {
+  const out = choices.out ?? exportPathOf(path, choices);
+  const input = path === '-' ? null : path;
+  return { out, input, target: await resolveTarget(out, input, { named: choices.out !== undefined }) };
+}
+
+/**
  * Writes the input file with the outcome of each row added: every row once, in input order, its own cells byte for byte,
  * as UTF-8. The file appears complete or not at all; doing it again replaces it, unless the old one has more
  * enriched rows: then that one is kept beside it. Throws `UsageError` when `out` is the
@@ -55,9 +65,7 @@ export function exportPathOf(input: string, { format = 'csv', only = [] }: Expor
  */
 export async function exportFile(options: ExportOptions): Promise<ExportReport> {
   const { source } = options;
-  const out = options.out ?? exportPathOf(source.path, options);
-  const input = source.path === '-' ? null : source.path;
-  const target = await resolveTarget(out, input, { named: options.out !== undefined });
+  const { out, input, target } = await exportTarget(source.path, options);
   const tally = createReportTally();
   const counted = { written: 0 };
   let kept: KeptExport | null = null;

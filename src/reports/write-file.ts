@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { lstat, stat } from 'node:fs/promises';
+import { access, constants, lstat, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -22,8 +22,8 @@ const DEVICES = /^\/(dev|proc)\//;
 
 /**
  * Looks at where an export is to go, before anything is read. A link counts as what it leads to only under /dev; elsewhere
- * the export takes its place. Throws `UsageError` when it is a folder, is in no folder, or is the very file that is read,
- * under whatever name; also for a pipe or device that nobody `named`.
+ * the export takes its place. Throws `UsageError` when it is a folder, is in no folder, or in one that refuses new files, or
+ * is the very file that is read, under whatever name; also for a pipe or device that nobody `named`.
  */
 export async function resolveTarget(
   out: string,
@@ -34,24 +34,29 @@ export async function resolveTarget(
   const found = await stat(out).catch(() => null);
   if (found === null) {
     const folder = await stat(dirname(out)).catch(() => null);
-    if (folder?.isDirectory()) return { kind: 'file', path: out };
+    if (folder?.isDirectory()) return fileIn(out);
     throw new UsageError('OUT_NO_FOLDER', `${out} cannot be written: there is no folder ${dirname(out)}.`);
   }
   if (found.isDirectory()) {
-    throw new UsageError('OUT_IS_FOLDER', `${out} is a folder: give --out the name of a file.`);
+    throw new UsageError('OUT_IS_FOLDER', `${out} is a folder: name a file in it.`);
   }
   const source = input === null ? null : await stat(input).catch(() => null);
   if (source !== null && source.dev === found.dev && source.ino === found.ino) {
     throw new UsageError('OUT_IS_INPUT', `${out} is the input file itself: give --out another name.`);
   }
   const isLink = (await lstat(out)).isSymbolicLink();
-  if (isLink && !DEVICES.test(resolve(out))) return { kind: 'file', path: out };
-  if (found.isFile() && !isLink) return { kind: 'file', path: out };
+  if (isLink && !DEVICES.test(resolve(out))) return fileIn(out);
+  if (found.isFile() && !isLink) return fileIn(out);
   if (named) return { kind: 'device', path: out };
   throw new UsageError(
     'OUT_IS_NO_FILE',
     `${out} is a pipe or device that somebody put there: remove it, or use --out.`,
   );
+}
+
+async function fileIn(path: string): Promise<Target> {
+  await access(dirname(path), constants.W_OK).catch(refused(path));
+  return { kind: 'file', path };
 }
 
 export interface WriteOptions extends OutputOptions {

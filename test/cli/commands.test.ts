@@ -128,6 +128,21 @@ test('run goes on where Ctrl-C ended it, and no row is sent twice', () =>
     expect(t.sandbox.enrichments()).toHaveLength(60);
   }));
 
+test('run looks at where its export goes before it spends anything', () =>
+  withScene('redis', {}, async (t) => {
+    const file = await t.csv('a.csv', 3);
+    for (const [out, message] of [
+      ['a.csv', 'a.csv is the input file itself: give --out another name.'],
+      ['.', '. is a folder: name a file in it.'],
+      ['nowhere/out.csv', 'nowhere/out.csv cannot be written: there is no folder nowhere.'],
+    ] as const) {
+      const { code, stderr } = await t.run(['run', file, '--out', out]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`error: ${message}`)]);
+    }
+    expect(t.sandbox.enrichments()).toEqual([]);
+    expect(JSON.parse((await t.run(['status', '--json'])).stdout).queue.waiting).toBe(0);
+  }));
+
 test('run exits 3 when records were rejected', () =>
   withScene('redis', {}, async (t) => {
     await writeFile(join(t.folder, 'a.csv'), 'Company\nAcme Ltd\nX\n');

@@ -113,6 +113,10 @@ test.each([
   ['Stopped for good: \x1b[1mzia-enrich run a.csv\x1b[22m', 'Stopped for good:\n  \x1b[1mzia-enrich run a.csv\x1b[22m'],
   ['npm run rows accounts.csv -- --status failed', 'npm run rows accounts.csv -- --status failed'],
   ['Start it with `npm run worker`, then look again.', 'Start it with `npm run\nworker`, then look\nagain.'],
-])('a narrow terminal gives a command at the end of a line a line of its own: %j', (line, expected) => {
+  [
+    '  Scopes: ZohoCRM.settings.intelligence.ALL,ZohoCRM.org.READ',
+    '  Scopes:\n  ZohoCRM.settings.intelligence.ALL,ZohoCRM.org.READ',
+  ],
+])('a narrow terminal breaks nothing that is to be copied: %j', (line, expected) => {
   expect(wrapped(line, 22)).toBe(expected);
 });

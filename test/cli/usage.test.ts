@@ -104,6 +104,7 @@ test.each([
   'show missing.csv:2',
   'retry --file missing.csv',
   'forget missing.csv --yes',
+  'ledger import missing.csv',
 ])('%s speaks of the file, not of the account or the engine', (words) =>
   withScratch(async (cwd) => {
     const env = { REDIS_URL: 'redis://127.0.0.1:1' };

@@ -49,7 +49,7 @@ export async function assertReadable(path: string): Promise<void> {
 }
 
 function assertNoDirectory(path: string, stats: Pick<BigIntStats, 'isDirectory'>): void {
-  if (stats.isDirectory()) throw new UsageError('NOT_A_FILE', `${path} is a directory: name a CSV file in it.`);
+  if (stats.isDirectory()) throw new UsageError('NOT_A_FILE', `${path} is a directory: name a file in it.`);
 }
 
 function explain(path: string): (error: NodeJS.ErrnoException) => never {
