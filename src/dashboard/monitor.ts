@@ -8,6 +8,7 @@ import { type FleetLimits, fleetLimits } from '../lib/store/fleet-limits.js';
 import { type BudgetFigures, readBudget } from '../lib/store/set-budget.js';
 import type { FleetStats, LedgerCounts } from '../lib/store/store.js';
 import type { RememberedAllowance } from '../lib/zoho/allowance.js';
+import { queueAndLedger } from '../reports/queue-and-ledger.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
 import { type Problems, readProblems } from './problems.js';
 
@@ -220,20 +221,19 @@ export function createMonitor(options: MonitorOptions): Monitor {
   };
 
   async function readSample(): Promise<Snapshot> {
-    const [counts, ledger, fleetStats, { control, storeNowMs, budget }, limits, allowance] = await Promise.all([
-      engine.counts(),
-      engine.store.counts(),
+    const [{ queue, ledger }, fleetStats, { control, storeNowMs, budget }, limits, allowance] = await Promise.all([
+      queueAndLedger(engine),
       engine.store.fleetStats(),
       readBudget(engine.store),
       fleetLimits(engine.store),
       engine.store.document<RememberedAllowance>('allowance').read(),
     ]);
-    const problems = await recentProblems(`${counts.failed} ${ledger.failed} ${ledger.held}`);
+    const problems = await recentProblems(`${queue.failed} ${ledger.failed} ${ledger.held}`);
     return {
       atMs: Date.now(),
       steadyMs: performance.now(),
       storeNowMs,
-      queue: counts,
+      queue,
       ledger,
       fleetStats,
       control,

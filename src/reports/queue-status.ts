@@ -6,6 +6,7 @@ import { nextTryMs } from '../lib/core/next-try.js';
 import type { Engine, QueueCounts } from '../lib/engine/engine.js';
 import { type BudgetFigures, budgetFigures } from '../lib/store/set-budget.js';
 import type { Allowance } from '../lib/zoho/allowance.js';
+import { queueAndLedger } from './queue-and-ledger.js';
 
 /** The `status --json` document, without a file's part. */
 export interface QueueStatus {
@@ -63,15 +64,14 @@ export interface StopStatus {
 /** What of the configuration status tells. */
 type StatusSettings = Partial<Pick<WorkSettings, 'resumeAfterLimitMs' | 'keepAllowance'>>;
 
-/** The queue and the stop as they are now: five reads, changes nothing. */
+/** The queue and the stop as they are now: a few reads, changes nothing. */
 export async function queueStatus(
   engine: Engine,
   allowance: Allowance | null = null,
   { resumeAfterLimitMs = 0, keepAllowance = 0 }: StatusSettings = {},
 ): Promise<QueueStatus> {
-  const [queue, ledger, { spent }, control, history] = await Promise.all([
-    engine.counts(),
-    engine.store.counts(),
+  const [{ queue, ledger }, { spent }, control, history] = await Promise.all([
+    queueAndLedger(engine),
     engine.store.spending(),
     engine.store.control.read(),
     engine.store.document<History>('history').read(),

@@ -201,6 +201,7 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     }
     const withJob = await engine.existingJobs([...fates.keys()]);
     expect([...fates.keys()].filter((k) => !withJob.has(k))).toEqual([key('absent')]);
+    expect(await engine.activeKeys()).toEqual([key('active')]);
     release();
     await worker.close();
   });

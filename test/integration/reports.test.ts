@@ -241,6 +241,34 @@ Failed Ltd,failed.example.com
     });
   });
 
+  test('counts a row once that is settled and whose job has not ended yet', async () => {
+    await withFile('Company\nAcme Ltd\nEmber Ltd\n', async (_file, rows) => {
+      await enqueue(...rows);
+      let release: () => void = () => undefined;
+      const gate = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const worker = engine.openWorker(
+        async () => {
+          await gate;
+          return { id: ID };
+        },
+        { autorun: true, concurrency: 2 },
+      );
+      try {
+        await waitFor(async () => (await engine.counts()).active === 2, { what: 'the jobs to be active' });
+        expect((await queueStatus(engine)).queue).toMatchObject({ waiting: 0, active: 2, completed: 0 });
+        const [first] = rows;
+        if (first === undefined) throw new Error('the file has rows');
+        await fates(engine).submitted(first);
+        expect((await queueStatus(engine)).queue).toMatchObject({ waiting: 0, active: 1, completed: 1 });
+      } finally {
+        release();
+        await worker.close();
+      }
+    });
+  });
+
   test('tells queue, stop, uncertain and held rows as status --json has them', async () => {
     await withFile(EVERY_FATE, async (_file, rows) => {
       await makeEveryFate(rows);

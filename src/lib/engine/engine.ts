@@ -91,6 +91,8 @@ export interface Engine {
    */
   withdrawJobs(keys: readonly IdentityKey[], options: WithdrawOptions): Promise<ReadonlySet<IdentityKey>>;
   counts(): Promise<QueueCounts>;
+  /** Jobs that workers have; no more than the fleet works on at once. */
+  activeKeys(): Promise<readonly IdentityKey[]>;
   /** What the engine is and how full, for `doctor`. */
   facts(): Promise<EngineFacts>;
   close(): Promise<void>;

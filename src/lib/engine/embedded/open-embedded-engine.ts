@@ -82,6 +82,14 @@ export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: 
         throw explain(error);
       });
     },
+    activeKeys: async () => {
+      const { rows } = await link
+        .query("select id from bullmq.job where queue = $1 and state = 'active'", [queueName])
+        .catch((error: unknown) => {
+          throw explain(error);
+        });
+      return (rows as { id: IdentityKey }[]).map(({ id }) => id);
+    },
     facts: async () => ({ kind: 'embedded', directory: dataDir, hostPid: currentHost(directory)?.pid ?? null }),
     close: async () => {
       await counting?.close().catch(() => undefined);

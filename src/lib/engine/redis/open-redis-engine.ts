@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq';
+import type { IdentityKey } from '../../core/ids.js';
 import type { Logger } from '../../logger.js';
 import type { EnrichQueue } from '../../queues.js';
 import { createStore } from '../../store/create-store.js';
@@ -90,6 +91,8 @@ export async function openRedisEngine(settings: RedisEngineSettings, log: Logger
       counting ??= openQueue();
       return explained(queueCounts(counting));
     },
+    // What BullMQ keeps there are ids of jobs, which are keys.
+    activeKeys: () => explained(commands.lrange(`${prefix}:${queueName}:active`, 0, -1)) as Promise<IdentityKey[]>,
     facts: () => explained(redisFacts(commands)),
     close: async () => {
       await counting?.close().catch(() => undefined);
