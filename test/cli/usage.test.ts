@@ -135,6 +135,16 @@ test('an error breaks at words where the terminal is narrow', () =>
     }
   }));
 
+test('a data folder that cannot be made is a sentence', () =>
+  withScratch(async (cwd) => {
+    await writeFile(join(cwd, '.zia'), '');
+    const { code, stderr } = await cli(['status'], { cwd });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: \S+\.zia\/pg cannot be made or entered \(ENOTDIR\): .*\n$/),
+    ]);
+  }));
+
 describe('input that cannot be used exits 2 with one sentence', () => {
   test.each([
     ['missing.csv', /no file missing\.csv/],

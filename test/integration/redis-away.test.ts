@@ -250,6 +250,23 @@ describe('names in one sentence what is wrong with Redis:', () => {
     expect(json.message).toBe('Redis at h:6379 answered: a job that is no JSON.');
   });
 
+  // What ioredis 6 says of Sentinels of Redis 7.0, tried with a real one.
+  test.each([
+    [
+      'All sentinels are unreachable and retry is disabled. Last error: ERR No such master with that name',
+      /know no primary of this name; correct it/,
+    ],
+    [
+      "All sentinels are unreachable. Retrying from scratch after 100ms. Last error: ERR unknown command 'sentinel', with args",
+      / is a Redis and no Sentinel; use redis:/,
+    ],
+    ['NOAUTH Authentication required.', / refuses the password; .*sentinelPassword/],
+    ['All sentinels are unreachable. Last error: Connection is closed.', / cannot be reached; try again in a moment/],
+  ])('with Sentinel, %s', (said, told) => {
+    const address = parseRedisAddress('redis+sentinel://127.0.0.1:1/main');
+    expect(redisUnavailable(new Error(said), address).message).toMatch(told);
+  });
+
   test.each([
     ['none', {}, ['NO_PERSISTENCE']],
     ['asked', {}, ['SNAPSHOTS_ONLY']],

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StoreUnavailableError } from '../../errors.js';
+import { StoreUnavailableError, UsageError } from '../../errors.js';
 
 /** What pg calls host and port; together they name a socket: `<host>/.s.PGSQL.<port>`. */
 export interface SocketAddress {
@@ -39,13 +39,24 @@ export function draftOf({ host, path }: SocketAddress): string {
   return process.platform === 'win32' ? path : `${host}/.s.${randomBytes(4).toString('hex')}`;
 }
 
-/** Makes a folder only this user can enter; refuses one that belongs to somebody else. */
+/** Makes a folder only this user can enter; refuses one that belongs to somebody else. Safe to repeat. */
 export function makePrivate(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException; // fs throws nothing else
+    throw new UsageError(
+      'DATA_DIR_REFUSED',
+      `${folder} cannot be made or entered (${code}): start in a folder that is yours, or set ZIA_DATA_DIR to one.`,
+      { cause },
+    );
+  }
   const found = lstatSync(folder);
   const owner = process.getuid?.() ?? found.uid;
   if (!found.isDirectory() || found.uid !== owner) {
-    throw new StoreUnavailableError(`${folder} belongs to somebody else; remove it, or choose another ZIA_DATA_DIR.`);
+    throw new StoreUnavailableError(
+      `${folder} belongs to somebody else: work as that user, make the folder yours (chown -R), or choose another ZIA_DATA_DIR.`,
+    );
   }
   if ((found.mode & 0o077) !== 0) chmodSync(folder, 0o700);
 }

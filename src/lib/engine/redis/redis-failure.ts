@@ -1,11 +1,16 @@
 import { AppError, StoreUnavailableError } from '../../errors.js';
 import type { RedisAddress } from './redis-address.js';
 
-const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [
-    /NOAUTH|WRONGPASS|invalid password|no password is set/i,
-    'refuses the password; check user and password in REDIS_URL',
-  ],
+type Advice = readonly [RegExp, string];
+
+const PASSWORD: Advice = [
+  /NOAUTH|WRONGPASS|invalid password|no password is set/i,
+  'refuses the password; check user and password in REDIS_URL',
+];
+const SENTINELS_TOO = ' (those of the Sentinels are ?sentinelUsername=...&sentinelPassword=...)';
+
+const ADVICE: readonly Advice[] = [
+  PASSWORD,
   [/NOPERM/, 'does not permit this user what is needed; give the user of REDIS_URL access to all commands on its keys'],
   [/READONLY/, 'is a read-only replica; point REDIS_URL at the primary'],
   [/OOM/, 'is out of memory; raise its maxmemory, with the policy noeviction, then start again'],
@@ -36,7 +41,18 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'shows a TLS certificate that is not trusted here; name its authority with NODE_EXTRA_CA_CERTS, or correct the host in REDIS_URL',
   ],
   [/WRONGTYPE/, 'keeps something else under the names used here; choose another ZIA_PREFIX'],
-  [/unknown command/i, 'is too old or restricted; Redis 6.2 or later with Lua scripts is needed'],
+  [
+    /No such master/,
+    'has Sentinels that know no primary of this name; correct it in REDIS_URL (redis+sentinel://host,host/name)',
+  ],
+  [
+    /unknown command .sentinel/i,
+    'is a Redis and no Sentinel; use redis://host:port, or name the port of its Sentinels in REDIS_URL',
+  ],
+  [
+    /unknown command/i,
+    'is too old or restricted, or a Sentinel (redis+sentinel://host/name); Redis 6.2 or later with Lua scripts is needed',
+  ],
 ];
 
 /** What connections say, and what ioredis says of them in its own words. */
@@ -52,7 +68,8 @@ export function redisUnavailable(error: unknown, { kind, where }: RedisAddress):
   const told = (sentence: string) => new StoreUnavailableError(`Redis at ${where} ${sentence}.`, { cause: error });
   const text = messagesOf(error).join(' ');
   const known = ADVICE.find(([pattern]) => pattern.test(text));
-  if (known !== undefined) return told(known[1]);
+  if (known !== undefined)
+    return told(kind === 'sentinel' && known === PASSWORD ? `${known[1]}${SENTINELS_TOO}` : known[1]);
   const reason = CONNECTION_CODE.exec(text)?.[0] ?? (TIMED_OUT.test(text) ? 'ETIMEDOUT' : undefined);
   if (reason === undefined && !NO_CONNECTION.test(text)) return told(`answered: ${ownWords(error)}`);
   const moment = kind === 'single' ? '' : 'try again in a moment, for it may be failing over; if that does not help, ';
