@@ -7,7 +7,7 @@ import { enqueueFile } from '../producers/enqueue-file.js';
 import type { Run } from './command.js';
 import { confirmCost, type SpendingFlags } from './confirm-cost.js';
 import { EXIT } from './exit-codes.js';
-import { type InputFlags, readingOf, typedPath } from './input.js';
+import { type InputFlags, readingOf, stdinOf, typedPath } from './input.js';
 import {
   addInputFlags,
   addNewRowFlags,
@@ -53,7 +53,16 @@ export function define(command: Command): Run {
   return () => {
     const flags: Flags = command.opts();
     const file = command.args[0] ?? '-';
-    return withSession({ engine: flags.engine, kind: 'producer', file }, (session) => run(session, file, flags));
+    const { limit } = flags;
+    const interrupted =
+      limit === undefined
+        ? {}
+        : {
+            interrupted: `Stopped. What was queued stays queued, and the same command takes ${formatRows(limit)} more: \`npm run status\` says how many wait.`,
+          };
+    return withSession({ engine: flags.engine, kind: 'producer', file, ...interrupted }, (session) =>
+      run(session, file, flags),
+    );
   };
 }
 
@@ -77,6 +86,7 @@ export async function enqueue(
   try {
     return await enqueueFile({
       path,
+      stdin: stdinOf(path, shutdown),
       ...readingOf(flags),
       engine,
       queue,

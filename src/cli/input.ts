@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Config } from '../lib/config.js';
 import type { Keepable } from '../lib/core/row.js';
 import { type Input, type InputOptions, withInput as withCsvInput } from '../lib/csv/with-input.js';
 import type { Engine } from '../lib/engine/engine.js';
+import type { Shutdown } from '../lib/shutdown.js';
 import { typedIn } from './npm.js';
 
 export interface InputFlags {
@@ -30,13 +32,25 @@ export function typedPath(path: string): string {
   return path === '-' || folder === cwd ? path : resolve(folder, path);
 }
 
+/** Standard input, where `path` means it, until a signal ends the command: nobody may ever end it. */
+export function stdinOf(path: string, { signal }: Pick<Shutdown, 'signal'>): Readable | undefined {
+  return path === '-' ? addAbortSignal(signal, process.stdin) : undefined;
+}
+
 /** `withInput` for the file the user named. */
 export function withInput<T>(
-  { engine, config }: { readonly engine: Engine; readonly config: Config },
+  {
+    engine,
+    config,
+    shutdown,
+  }: { readonly engine: Engine; readonly config: Config; readonly shutdown: Pick<Shutdown, 'signal'> },
   path: string,
   flags: InputFlags,
   work: (input: Input) => Promise<T>,
 ): Promise<T> {
   const { module } = config.work;
-  return withCsvInput({ path: typedPath(path), ...readingOf(flags), module, engine }, work);
+  return withCsvInput(
+    { path: typedPath(path), stdin: stdinOf(path, shutdown), ...readingOf(flags), module, engine },
+    work,
+  );
 }

@@ -6,7 +6,7 @@ import { allowanceLine, budgetLine } from './allowance-line.js';
 import { currentAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { type InputFlags, readingOf, typedPath } from './input.js';
+import { type InputFlags, readingOf, stdinOf, typedPath } from './input.js';
 import {
   addInputFlags,
   addNewRowFlags,
@@ -56,6 +56,7 @@ export async function makePlan(session: Session, path: string, flags: PlanFlags)
     return await planWithin(session.engine, session.config.work, allowance, (covers) =>
       planFile({
         path,
+        stdin: stdinOf(path, session.shutdown),
         ...readingOf(flags),
         engine: session.engine,
         module: session.config.work.module,

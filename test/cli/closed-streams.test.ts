@@ -20,6 +20,17 @@ function shell(scene: Scene, line: string): Promise<{ code: number; stdout: stri
 
 const accepted = ({ sandbox }: Scene) => summarise(sandbox.log()).accepted;
 
+test('a signal ends a command that waits for the rest of standard input, and --limit says what the next one takes', () =>
+  withScene('redis', {}, async (scene) => {
+    const { stdout, stderr } = await shell(
+      scene,
+      `mkfifo in; exec 3<>in; '${process.execPath}' '${BINARY}' enqueue - --limit 2 <in 2>err & pid=$!
+       until grep -q engine: err; do sleep 0.1; done; kill -TERM $pid; wait $pid; echo "exit $?"; cat err >&2`,
+    );
+    expect(stdout).toBe('exit 143\n');
+    expect(stderr).toContain('the same command takes 2 rows more: `zia-enrich status` says how many wait.');
+  }));
+
 describe('a full disk', () => {
   test('of the log changes nothing for a worker', () =>
     withScene('redis', {}, async (scene) => {
