@@ -89,6 +89,19 @@ describe.each(ENGINES_IN_TURN)('dashboard on the %s engine', (kind) => {
     expect(await pageOf(viewOnly)).not.toContain('action="/budget"');
   });
 
+  test('tells waiting for results, with a worker and without one, from all done', async () => {
+    await submitted(engine, KEY, '1');
+    const dashboard = await start();
+    const shows = (title: string) =>
+      waitFor(async () => (await pageOf(dashboard)).includes(`<h2>${title}</h2>`), { what: title });
+    await shows('Waiting for 1 result: no worker is running');
+    expect(await pageOf(dashboard)).toContain('no worker is running to collect their results');
+    await engine.store.heartbeat('w1', [], 60_000);
+    await shows('Waiting for 1 result');
+    await engine.store.finish(KEY, 'COMPLETED', null, '1' as EnrichmentId);
+    await shows('All done');
+  });
+
   test('says of a stop why, since when, at which row and what to do, all escaped', async () => {
     await enqueueOne();
     const dashboard = await start();
