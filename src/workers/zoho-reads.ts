@@ -54,7 +54,7 @@ export function createZohoReads({ store, zoho, tokens, inFlight, timing, onRefus
       ),
     echo: async (id) => {
       const answer = await enrichment(id);
-      return answer.kind === 'read' ? { ...answer, value: answer.value && answer.value.echo } : answer;
+      return answer.kind === 'read' ? { ...answer, value: answer.value?.echo ?? null } : answer;
     },
     enrichment,
   };
