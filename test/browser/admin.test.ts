@@ -132,7 +132,7 @@ describe.each(ENGINES_IN_TURN)('an admin with a browser alone, on the %s engine'
       expect(summarise(scene.sandbox.log()).acceptedTwice).toBe(0);
     }));
 
-  test('does the same by keyboard alone: the example, ten rows, a pause, its resume, a row by its company', async () => {
+  test('does the same by keyboard alone: the example, ten rows, a pause, its resume, a problem retried, a row by its company, what was bought, the problems as a file', async () => {
     const scene = await openWorkScene(pages.t, kind, { completeAfterMs: 50 });
     const { url } = await serve(scene);
     const page = await visit(url);
@@ -153,8 +153,14 @@ describe.each(ENGINES_IN_TURN)('an admin with a browser alone, on the %s engine'
     expect(await page.getByRole('alert').innerText()).toBe('');
     await press('resume-open');
     await press('Resume');
+    scene.sandbox.configure({ faults: [answering(400, REFUSED, { match: 'Oakhurst' })] });
     scene.work({ settings: { resultPollMs: 100 } });
+    await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ timeout: 90_000 });
+    scene.sandbox.configure({ faults: [] });
+    await press('Retry 1 row');
+    await page.getByText('1 row back in the queue.').waitFor();
     await page.getByRole('heading', { name: 'All done' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ state: 'hidden' });
     expect(await numberAfter(page, 'Enriched')).toBeGreaterThan(0);
     await press('All rows');
     await tabTo(page, 'search');
@@ -163,6 +169,12 @@ describe.each(ENGINES_IN_TURN)('an admin with a browser alone, on the %s engine'
     await page.getByText('1 row with “oakhurst”').waitFor();
     await press('Oakhurst Logistics Ltd');
     await page.getByRole('heading', { name: 'Oakhurst Logistics Ltd' }).waitFor();
+    await press('Files');
+    await press('example.csv');
+    await page.getByText(/10 enrichments used, \d+ compan/).waitFor({ timeout: 90_000 });
+    const link = page.getByRole('link', { name: /^Problems, to correct/ });
+    const [problems] = await Promise.all([page.waitForEvent('download'), press(await link.innerText())]);
+    expect(problems.suggestedFilename()).toBe('example.problems.csv');
   });
 });
 
