@@ -9,7 +9,7 @@ import { DESKTOP, expectAccessible, numberAfter, PHONE, useDashboardPages } from
 import { goodRows, queueRows } from '../support/fleet.js';
 import { openWorkScene, type WorkScene } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
-import { bySuite } from '../support/suite.js';
+import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 jest.setTimeout(120_000);
@@ -21,7 +21,7 @@ describe('the dashboard in a browser', () => {
   const pages = useDashboardPages();
   const { serve, visit } = pages;
 
-  test('shows numbers that move, the stop when it comes, and resumes when asked twice', async () => {
+  testIn.short('shows numbers that move, the stop when it comes, and resumes when asked twice', async () => {
     const scene = await openWorkScene(pages.t, 'redis', { quota: 30, latencyMs: 400, completeAfterMs: 200 });
     await queueRows(scene.queue, goodRows(60));
     const { url } = await serve(scene);
@@ -57,7 +57,7 @@ describe('the dashboard in a browser', () => {
     expect((await scene.engine.store.counts()).scheduled).toBe(60);
   });
 
-  test('counts rows that are to be tried again, that are uncertain, and that are held', async () => {
+  testIn.long('counts rows that are to be tried again, that are uncertain, and that are held', async () => {
     const { engine, queue, ...scene } = await openWorkScene(pages.t);
     await queue.add(JOB_NAME, { v: 1, module: 'Accounts', name: 'First Ltd' });
     const { url } = await serve({ engine, ...scene });
@@ -83,7 +83,7 @@ describe('the dashboard in a browser', () => {
     await expectFigures(1, 0, 1, 0);
   });
 
-  test('takes a CSV with a wrong mapping, lets it be corrected, queues it and gives the export', () =>
+  testIn.short('takes a CSV with a wrong mapping, lets it be corrected, queues it and gives the export', () =>
     withScratch(async (folder) => {
       const scene = await openWorkScene(pages.t, 'redis', { completeAfterMs: 50 });
       const { url } = await serve(scene);
@@ -125,7 +125,8 @@ describe('the dashboard in a browser', () => {
         page.getByRole('link', { name: /^Download the rejects/ }).click(),
       ]);
       expect(await readFile(await rejects.path(), 'utf8')).toContain('NO_USABLE_FIELD');
-    }));
+    }),
+  );
 
   test.each(
     bySuite<readonly [string, typeof DESKTOP, 'light' | 'dark']>(
@@ -187,7 +188,7 @@ describe('the dashboard in a browser', () => {
     }),
   );
 
-  test('lifts a stop with the keyboard alone', async () => {
+  testIn.long('lifts a stop with the keyboard alone', async () => {
     const scene = await openWorkScene(pages.t);
     await scene.engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
     const { url } = await serve(scene);
@@ -205,7 +206,7 @@ describe('the dashboard in a browser', () => {
     expect((await scene.engine.store.control.read()).value?.mode).toBe('canary');
   });
 
-  test('uploads a file, corrects its columns and queues its rows with the keyboard alone', () =>
+  testIn.long('uploads a file, corrects its columns and queues its rows with the keyboard alone', () =>
     withScratch(async (folder) => {
       const scene = await openWorkScene(pages.t);
       const { url } = await serve(scene);
@@ -231,7 +232,8 @@ describe('the dashboard in a browser', () => {
       await page.keyboard.press('Enter');
       await page.getByText('2 rows queued.').waitFor();
       expect((await scene.engine.counts()).waiting).toBe(2);
-    }));
+    }),
+  );
 });
 
 const STOP = { code: 'LIMIT_EXCEEDED', message: 'The allowance is used up.', sinceMs: 1, key: null, line: null };

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { withScene } from '../support/cli-scene.js';
+import type { EngineKind } from '../support/engines.js';
+import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const QUEUE = { waiting: 0, active: 0, delayed: 0, completed: 0, failed: 0 };
@@ -18,7 +20,7 @@ const FILE = {
   uncertain: 0,
 };
 
-describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
+describe.each(bySuite<EngineKind>(['embedded'], ['redis']))('on %s', (kind) => {
   test(
     'enqueue, worker, status and export lead one file through, each in its own process',
     () =>
@@ -108,7 +110,7 @@ describe.each(['redis', 'embedded'] as const)('on %s', (kind) => {
   );
 });
 
-test('run goes on where Ctrl-C ended it, and no row is sent twice', () =>
+testIn.short('run goes on where Ctrl-C ended it, and no row is sent twice', () =>
   withScene('redis', { latencyMs: 30, notFoundShare: 0, failedShare: 0 }, async (t) => {
     const file = await t.csv('a.csv', 60);
     const first = t.start(['run', file], { ZIA_RATE_LIMIT_PER_SECOND: '20' });
@@ -126,9 +128,10 @@ test('run goes on where Ctrl-C ended it, and no row is sent twice', () =>
       export: { out: 'a.zia.csv', counts: { ...FILE, rows: 60, enriched: 60 } },
     });
     expect(t.sandbox.enrichments()).toHaveLength(60);
-  }));
+  }),
+);
 
-test('run looks at where its export goes before it spends anything', () =>
+testIn.short('run looks at where its export goes before it spends anything', () =>
   withScene('redis', {}, async (t) => {
     const file = await t.csv('a.csv', 3);
     for (const [out, message] of [
@@ -141,24 +144,27 @@ test('run looks at where its export goes before it spends anything', () =>
     }
     expect(t.sandbox.enrichments()).toEqual([]);
     expect(JSON.parse((await t.run(['status', '--json'])).stdout).queue.waiting).toBe(0);
-  }));
+  }),
+);
 
-test('run exits 3 when records were rejected', () =>
+testIn.short('run exits 3 when records were rejected', () =>
   withScene('redis', {}, async (t) => {
     await writeFile(join(t.folder, 'a.csv'), 'Company\nAcme Ltd\nX\n');
     expect((await t.run(['run', 'a.csv'])).code).toBe(3);
-  }));
+  }),
+);
 
-test('worker --until-idle exits 143 when it is told to end before', () =>
+testIn.short('worker --until-idle exits 143 when it is told to end before', () =>
   withScene('redis', { latencyMs: 50 }, async (t) => {
     await t.run(['enqueue', await t.csv('a.csv', 100)]);
     const worker = t.start(['worker', '--until-idle'], { ZIA_RATE_LIMIT_PER_SECOND: '10' });
     await waitFor(() => t.sandbox.enrichments().length > 0, { what: 'a row' });
     worker.child.kill('SIGTERM');
     expect((await worker.ended).code).toBe(143);
-  }));
+  }),
+);
 
-test('pause stops a running worker, status says so and exits 0, and resume names the missing worker', () =>
+testIn.short('pause stops a running worker, status says so and exits 0, and resume names the missing worker', () =>
   withScene('redis', {}, async (t) => {
     expect(JSON.parse((await t.run(['pause', '--json'])).stdout)).toEqual({ paused: true, code: 'PAUSED' });
     expect(JSON.parse((await t.run(['pause', '--json'])).stdout)).toEqual({ paused: false, code: 'PAUSED' });
@@ -174,9 +180,10 @@ test('pause stops a running worker, status says so and exits 0, and resume names
     expect(t.sandbox.enrichments()).toHaveLength(0);
     expect(JSON.parse((await t.run(['resume', '--json'])).stdout)).toEqual({ resumed: true, outcome: 'no-worker' });
     expect(JSON.parse((await t.run(['resume', '--json'])).stdout)).toEqual({ resumed: false, outcome: 'not-stopped' });
-  }));
+  }),
+);
 
-test('a resume with the quota still spent costs one call, says why, and exits 4', () =>
+testIn.short('a resume with the quota still spent costs one call, says why, and exits 4', () =>
   withScene('redis', { quota: 0 }, async (t) => {
     await t.run(['enqueue', await t.csv('a.csv', 5)]);
     expect((await t.run(['worker', '--until-idle'])).code).toBe(4);
@@ -188,26 +195,29 @@ test('a resume with the quota still spent costs one call, says why, and exits 4'
     expect(JSON.parse(resumed.stdout)).toMatchObject({ outcome: 'stopped', code: 'LIMIT_EXCEEDED' });
     expect(resumed.code).toBe(4);
     expect(posts() - before).toBe(1);
-  }));
+  }),
+);
 
-test('--limit takes the first new rows, and again the next ones', () =>
+testIn.long('--limit takes the first new rows, and again the next ones', () =>
   withScene('redis', {}, async (t) => {
     const file = await t.csv('a.csv', 10);
     for (const known of [0, 4]) {
       const { stdout } = await t.run(['enqueue', file, '--limit', '4', '--json']);
       expect(JSON.parse(stdout)).toMatchObject({ enqueued: 4, known });
     }
-  }));
+  }),
+);
 
-test('a column named once with --map is remembered for files with that header', () =>
+testIn.long('a column named once with --map is remembered for files with that header', () =>
   withScene('redis', {}, async (t) => {
     await writeFile(join(t.folder, 'a.csv'), 'Betrieb\nAcme Ltd\n');
     expect((await t.run(['status', 'a.csv'])).code).toBe(2);
     expect((await t.run(['enqueue', 'a.csv', '--map', 'name=Betrieb'])).code).toBe(0);
     expect(JSON.parse((await t.run(['status', 'a.csv', '--json'])).stdout).file).toMatchObject({ rows: 1, waiting: 1 });
-  }));
+  }),
+);
 
-test('the working directory remembers engine and store, and asks before another is used', () =>
+testIn.long('the working directory remembers engine and store, and asks before another is used', () =>
   withScene('redis', {}, async (t) => {
     expect((await t.run(['status'])).code).toBe(0);
     const remembered = await readFile(join(t.folder, '.zia', 'last-engine.json'), 'utf8');
@@ -223,38 +233,43 @@ test('the working directory remembers engine and store, and asks before another 
 
     expect((await t.run(['status', '--engine', 'embedded', '--json'])).stdout).toContain('"engine":"embedded"');
     expect((await t.run(['status'])).code).toBe(2);
-  }));
+  }),
+);
 
-test('what the working directory remembers holds no credentials', () =>
+testIn.long('what the working directory remembers holds no credentials', () =>
   withScene('redis', {}, async (t) => {
     // Redis without a password ignores none: the address alone decides, so an unused user name is enough.
     const { code } = await t.run(['status'], { REDIS_URL: `${t.env.REDIS_URL}?family=4` });
     expect(code).toBe(0);
     expect(await readFile(join(t.folder, '.zia', 'last-engine.json'), 'utf8')).not.toMatch(/family|@/);
-  }));
+  }),
+);
 
-test('a store belongs to one account: another one exits 2 naming both, a new refresh token does not', () =>
+testIn.long('a store belongs to one account: another one exits 2 naming both, a new refresh token does not', () =>
   withScene('redis', {}, async (t) => {
     expect((await t.run(['status'])).code).toBe(0);
     expect((await t.run(['status'], { ZOHO_REFRESH_TOKEN: 'another-one' })).code).toBe(0);
     const other = await t.run(['enqueue', await t.csv('a.csv', 1)], { ZOHO_CLIENT_ID: '1000.ABCDEFGHIJKLMNOP' });
     expect(other.code).toBe(2);
     expect(other.stderr).toMatch(/belongs to client sandbox at http:\S+, and the settings name client 1000\.ABCD… at/);
-  }));
+  }),
+);
 
-test('status --watch keeps looking until Ctrl-C', () =>
+testIn.long('status --watch keeps looking until Ctrl-C', () =>
   withScene('redis', {}, async (t) => {
     const status = t.start(['status', '--watch']);
     await waitFor(() => status.stdout().split('Not stopped.').length > 2, { what: 'a second look' });
     status.child.kill('SIGINT');
     expect((await status.ended).code).toBe(0);
-  }));
+  }),
+);
 
-test('dashboard serves until SIGTERM', () =>
+testIn.long('dashboard serves until SIGTERM', () =>
   withScene('redis', {}, async (t) => {
     const dashboard = t.start(['dashboard'], { ZIA_DASHBOARD_PORT: '0' });
     const url = await waitFor(() => /dashboard: (\S+)/.exec(dashboard.stderr())?.[1], { what: 'the address' });
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     dashboard.child.kill('SIGTERM');
     expect((await dashboard.ended).code).toBe(0);
-  }));
+  }),
+);

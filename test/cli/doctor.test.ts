@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { ENGINES_IN_TURN } from '../support/engines.js';
 import { endRedis, startRedis } from '../support/redis.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 interface Report {
@@ -55,7 +56,7 @@ describe.each(ENGINES_IN_TURN)('doctor on %s', (kind) => {
   );
 });
 
-test(
+testIn.short(
   'names the scopes that are missing: without CREATE no worker would run, without the others it would',
   () =>
     withScene('redis', { scopes: ['ZohoCRM.settings.intelligence.CREATE'] }, async (t) => {
@@ -82,7 +83,7 @@ test(
   60_000,
 );
 
-test(
+testIn.short(
   'names a wrong data center, at the accounts server and at the API',
   () =>
     withScene('redis', { wrongDataCenter: 'accounts' }, async (t) => {
@@ -97,7 +98,7 @@ test(
   90_000,
 );
 
-test(
+testIn.short(
   'names a feature that is off, a field that is not mapped, a spent quota and a module Zoho does not enrich',
   () =>
     withScene('redis', { featureEnabled: false }, async (t) => {
@@ -126,25 +127,29 @@ test(
   90_000,
 );
 
-test('names an eviction policy, and fails when the server may become full', async () => {
-  const { url, server } = await startRedis();
-  const redis = new Redis(url);
-  try {
-    await withScene('redis', {}, async (t) => {
-      await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-      expect(await doctor(t, { REDIS_URL: url })).toMatchObject({ code: 0, wrong: { 'eviction policy': 'warning' } });
-      await redis.config('SET', 'maxmemory', '100mb');
-      const full = await doctor(t, { REDIS_URL: url });
-      expect(full).toMatchObject({ code: 2, wrong: { 'eviction policy': 'failed' } });
-      expect(full.message('eviction policy')).toMatch(/allkeys-lru.*noeviction/);
-    });
-  } finally {
-    redis.disconnect();
-    if (server !== null) await endRedis(server);
-  }
-}, 60_000);
+testIn.long(
+  'names an eviction policy, and fails when the server may become full',
+  async () => {
+    const { url, server } = await startRedis();
+    const redis = new Redis(url);
+    try {
+      await withScene('redis', {}, async (t) => {
+        await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+        expect(await doctor(t, { REDIS_URL: url })).toMatchObject({ code: 0, wrong: { 'eviction policy': 'warning' } });
+        await redis.config('SET', 'maxmemory', '100mb');
+        const full = await doctor(t, { REDIS_URL: url });
+        expect(full).toMatchObject({ code: 2, wrong: { 'eviction policy': 'failed' } });
+        expect(full.message('eviction policy')).toMatch(/allkeys-lru.*noeviction/);
+      });
+    } finally {
+      redis.disconnect();
+      if (server !== null) await endRedis(server);
+    }
+  },
+  60_000,
+);
 
-test(
+testIn.short(
   'names wrong settings, missing credentials, an engine out of reach and a store of another account',
   () =>
     withScene('redis', {}, async (t) => {
@@ -165,7 +170,7 @@ test(
   90_000,
 );
 
-test(
+testIn.short(
   'a worker says before it starts what it would have to look up in vain, and goes on',
   () =>
     withScene('redis', {}, async (t) => {

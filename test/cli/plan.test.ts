@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { ENGINES_IN_TURN } from '../support/engines.js';
+import { testIn } from '../support/suite.js';
 
 const MIXED = [
   'Company,Email,Record Id',
@@ -97,7 +98,7 @@ describe.each(ENGINES_IN_TURN)('plan on %s', (kind) => {
   );
 });
 
-test('tells how many rows the allowance covers and the line where it ends, rows in the queue first', () =>
+testIn.short('tells how many rows the allowance covers and the line where it ends, rows in the queue first', () =>
   withScene('redis', { quota: 5 }, async (t) => {
     await t.csv('a.csv', 8);
     expect(await plan(t, ['a.csv'])).toMatchObject({ enqueued: 8, covered: 5, endsAtLine: 7 });
@@ -110,9 +111,10 @@ test('tells how many rows the allowance covers and the line where it ends, rows 
     expect(stdout).toContain(
       '8 new rows: uses 8 enrichments, and of 3 left, after 3 rows ahead in the queue there is none for these rows. Sending takes about 1 s; results usually follow within minutes.',
     );
-  }));
+  }),
+);
 
-test(
+testIn.long(
   'labels an allowance from edition and users as an estimate, and counts what the ledger knows as used',
   () =>
     withScene('redis', { allowanceKnown: false, users: 3 }, async (t) => {
@@ -128,7 +130,7 @@ test(
   30_000,
 );
 
-test(
+testIn.long(
   'works without credentials, without the scope, and without Zoho: the allowance is not known',
   () =>
     withScene('redis', {}, async (t) => {
@@ -144,7 +146,7 @@ test(
   30_000,
 );
 
-test('status asks for the allowance once a minute at most, and never fails for it', () =>
+testIn.long('status asks for the allowance once a minute at most, and never fails for it', () =>
   withScene('redis', { quota: 10 }, async (t) => {
     const status = async () => JSON.parse((await t.run(['status', '--json'])).stdout);
     const asked = () => t.sandbox.log().filter((call) => call.kind === 'other').length;
@@ -153,9 +155,10 @@ test('status asks for the allowance once a minute at most, and never fails for i
     t.sandbox.configure({ quota: 5, accountsOutage: true });
     expect((await status()).allowance).toMatchObject({ total: 10 });
     expect(asked()).toBe(1);
-  }));
+  }),
+);
 
-test(
+testIn.short(
   'status says null when Zoho does not answer, soon',
   () =>
     withScene('redis', { latencyMs: 30_000 }, async (t) => {

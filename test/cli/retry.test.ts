@@ -5,6 +5,7 @@ import { identityKey } from '../../src/lib/core/identity.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { ENGINES_IN_TURN, quietLog } from '../support/engines.js';
+import { testIn } from '../support/suite.js';
 
 const json = async (t: Scene, words: readonly string[]) => {
   const { code, stdout, stderr } = await t.run([...words, '--json']);
@@ -61,7 +62,7 @@ describe.each(ENGINES_IN_TURN)('on %s', (kind) => {
   );
 });
 
-test(
+testIn.short(
   'retry --uncertain releases held rows, and only those',
   () =>
     withScene(
@@ -87,7 +88,7 @@ test(
   120_000,
 );
 
-test(
+testIn.long(
   'retry --uncertain also releases held rows that have no job, so that they can be enqueued again',
   () =>
     withScene('redis', {}, async (t) => {
@@ -134,7 +135,7 @@ describe.each(ENGINES_IN_TURN)('--priority on %s', (kind) => {
   );
 });
 
-test.each(ENGINES_IN_TURN)(
+testIn.short.each(ENGINES_IN_TURN)(
   'rows that Zoho failed are told, and sent again only with --paid, on %s',
   (kind) =>
     withScene(kind, { failedShare: 1, notFoundShare: 0 }, async (t) => {

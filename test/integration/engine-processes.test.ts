@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect } from '@jest/globals';
 import pg from 'pg';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
@@ -12,7 +12,7 @@ import type { AdmitRequest } from '../../src/lib/store/store.js';
 import { type EngineProcess, startEngineProcess } from '../support/engine-process.js';
 import { ENGINE_KINDS, type EngineKind, quietLog, testPlace } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
-import { bySuite } from '../support/suite.js';
+import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const key = (name: string) => `r1${name}` as IdentityKey;
@@ -53,7 +53,7 @@ const pgDir = ({ dataDir }: EngineSettings) => join(dataDir, 'pg');
 const locks = (settings: EngineSettings) => readdirSync(pgDir(settings)).filter((name) => name.endsWith('.lock'));
 
 describe.each(ENGINE_KINDS)('two processes on %s', (kind) => {
-  test('share queue and store: of two that ask for a row one may send it', async () => {
+  testIn.short('share queue and store: of two that ask for a row one may send it', async () => {
     const settings = await place(kind);
     const first = await start(settings);
     const second = await openHere(settings);
@@ -66,54 +66,65 @@ describe.each(ENGINE_KINDS)('two processes on %s', (kind) => {
     expect(await second.store.counts()).toMatchObject({ sending: 20 });
   });
 
-  test('a process killed with claims leaves them to be looked up, and its places to others after the lease', async () => {
-    const settings = await place(kind);
-    const dying = await start(settings);
-    const limits = { callsPerSecond: 0, maxInFlight: 2, permitTtlMs: 1_500 };
-    expect(await dying.store('admit', { ...ask('a', 'c1'), limits })).toMatchObject({ kind: 'go' });
-    expect(await dying.store('admit', { ...ask('b', 'c2'), limits })).toMatchObject({ kind: 'go' });
-    await dying.kill();
-    const { store } = await openHere(settings);
-    expect(await store.admit({ ...ask('a', 'c3'), limits })).toMatchObject({ kind: 'claimed' });
-    await waitFor(async () => (await store.admit({ ...ask('c', 'c4'), limits })).kind === 'go');
-    expect(await store.expireClaims(1_000, 10)).toEqual([key('a'), key('b')]);
-    expect(await store.admit({ ...ask('a', 'c5'), limits })).toEqual({ kind: 'uncertain', held: false });
-  });
+  testIn.short(
+    'a process killed with claims leaves them to be looked up, and its places to others after the lease',
+    async () => {
+      const settings = await place(kind);
+      const dying = await start(settings);
+      const limits = { callsPerSecond: 0, maxInFlight: 2, permitTtlMs: 1_500 };
+      expect(await dying.store('admit', { ...ask('a', 'c1'), limits })).toMatchObject({ kind: 'go' });
+      expect(await dying.store('admit', { ...ask('b', 'c2'), limits })).toMatchObject({ kind: 'go' });
+      await dying.kill();
+      const { store } = await openHere(settings);
+      expect(await store.admit({ ...ask('a', 'c3'), limits })).toMatchObject({ kind: 'claimed' });
+      await waitFor(async () => (await store.admit({ ...ask('c', 'c4'), limits })).kind === 'go');
+      expect(await store.expireClaims(1_000, 10)).toEqual([key('a'), key('b')]);
+      expect(await store.admit({ ...ask('a', 'c5'), limits })).toEqual({ kind: 'uncertain', held: false });
+    },
+  );
 });
 
 describe('the host of the embedded database', () => {
-  test('when killed, is followed at once by one of those attached, with all data there', async () => {
-    const settings = await place('embedded');
-    const host = await start(settings);
-    const others = [await start(settings), await start(settings)];
-    await host.add(['a', 'b', 'c'].map(job));
-    await host.store('admit', ask('a', 'c1'));
-    await host.kill();
-    const before = performance.now();
-    const answers = await Promise.all(others.map((other) => other.store('admit', ask('a', 'c2'))));
-    expect(performance.now() - before).toBeLessThan(10_000);
-    expect(answers).toMatchObject([{ kind: 'claimed' }, { kind: 'claimed' }]);
-    for (const other of others) expect(await other.counts()).toMatchObject({ waiting: 3 });
-    const hosted = await Promise.all(others.map((other) => other.events()));
-    expect(hosted.flat().filter((event) => event === 'engine.hosting')).toHaveLength(1);
-    expect(locks(settings)).toHaveLength(1);
-  }, 60_000);
+  testIn.short(
+    'when killed, is followed at once by one of those attached, with all data there',
+    async () => {
+      const settings = await place('embedded');
+      const host = await start(settings);
+      const others = [await start(settings), await start(settings)];
+      await host.add(['a', 'b', 'c'].map(job));
+      await host.store('admit', ask('a', 'c1'));
+      await host.kill();
+      const before = performance.now();
+      const answers = await Promise.all(others.map((other) => other.store('admit', ask('a', 'c2'))));
+      expect(performance.now() - before).toBeLessThan(10_000);
+      expect(answers).toMatchObject([{ kind: 'claimed' }, { kind: 'claimed' }]);
+      for (const other of others) expect(await other.counts()).toMatchObject({ waiting: 3 });
+      const hosted = await Promise.all(others.map((other) => other.events()));
+      expect(hosted.flat().filter((event) => event === 'engine.hosting')).toHaveLength(1);
+      expect(locks(settings)).toHaveLength(1);
+    },
+    60_000,
+  );
 
-  test('when it ends in good order, is followed by one of those attached', async () => {
-    const settings = await place('embedded');
-    const host = await start(settings);
-    const other = await openHere(settings);
-    const queue = t.closing(other.openQueue(), (q) => q.close());
-    await host.store('settle', key('a'), 'c1', '1' as never);
-    await host.close();
-    await queue.addBulk([job('b')] as never);
-    expect(await other.store.counts()).toMatchObject({ scheduled: 1 });
-    expect(await other.counts()).toMatchObject({ waiting: 1 });
-    await host.open(settings);
-    expect(await host.store('counts')).toMatchObject({ scheduled: 1 });
-  }, 60_000);
+  testIn.long(
+    'when it ends in good order, is followed by one of those attached',
+    async () => {
+      const settings = await place('embedded');
+      const host = await start(settings);
+      const other = await openHere(settings);
+      const queue = t.closing(other.openQueue(), (q) => q.close());
+      await host.store('settle', key('a'), 'c1', '1' as never);
+      await host.close();
+      await queue.addBulk([job('b')] as never);
+      expect(await other.store.counts()).toMatchObject({ scheduled: 1 });
+      expect(await other.counts()).toMatchObject({ waiting: 1 });
+      await host.open(settings);
+      expect(await host.store('counts')).toMatchObject({ scheduled: 1 });
+    },
+    60_000,
+  );
 
-  test.each([
+  testIn.short.each([
     ['ends', (host: EngineProcess) => host.close()],
     ['is killed', (host: EngineProcess) => host.kill()],
   ])(
@@ -142,7 +153,7 @@ describe('the host of the embedded database', () => {
     60_000,
   );
 
-  test.each(bySuite([4], [8]))(
+  testIn.short.each(bySuite([4], [8]))(
     'is one of %i processes that find a dead host at the same moment',
     async (processes) => {
       const settings = await place('embedded');
@@ -171,23 +182,27 @@ describe('the host of the embedded database', () => {
     120_000,
   );
 
-  test('when frozen keeps its place: another process is refused with what to do, and let in when it goes on', async () => {
-    const settings = await place('embedded');
-    const host = await start(settings);
-    await host.store('settle', key('a'), 'c1', '1' as never);
-    host.signal('SIGSTOP');
-    const hasty = { ...settings, hostAnswerMs: 1_500 };
-    await expect(openEngine(hasty, quietLog)).rejects.toMatchObject({
-      name: 'StoreUnavailableError',
-      message: expect.stringMatching(new RegExp(`^Process ${host.pid} hosts the database .*kill -CONT ${host.pid}`)),
-    });
-    host.signal('SIGCONT');
-    const other = await openHere(settings);
-    expect(await other.store.counts()).toMatchObject({ scheduled: 1 });
-    expect(await host.store('counts')).toMatchObject({ scheduled: 1 });
-  }, 60_000);
+  testIn.long(
+    'when frozen keeps its place: another process is refused with what to do, and let in when it goes on',
+    async () => {
+      const settings = await place('embedded');
+      const host = await start(settings);
+      await host.store('settle', key('a'), 'c1', '1' as never);
+      host.signal('SIGSTOP');
+      const hasty = { ...settings, hostAnswerMs: 1_500 };
+      await expect(openEngine(hasty, quietLog)).rejects.toMatchObject({
+        name: 'StoreUnavailableError',
+        message: expect.stringMatching(new RegExp(`^Process ${host.pid} hosts the database .*kill -CONT ${host.pid}`)),
+      });
+      host.signal('SIGCONT');
+      const other = await openHere(settings);
+      expect(await other.store.counts()).toMatchObject({ scheduled: 1 });
+      expect(await host.store('counts')).toMatchObject({ scheduled: 1 });
+    },
+    60_000,
+  );
 
-  test('goes on serving when a client dies inside a transaction, and when a statement is wrong', async () => {
+  testIn.long('goes on serving when a client dies inside a transaction, and when a statement is wrong', async () => {
     const settings = await place('embedded');
     const { store } = await openHere(settings);
     const [lock = ''] = locks(settings);
@@ -214,26 +229,30 @@ describe('the host of the embedded database', () => {
     expect(await store.counts()).toMatchObject({ scheduled: 1 });
   });
 
-  test('keeps the statements of many clients apart, also those that arrive in pieces', async () => {
-    const settings = await place('embedded');
-    const { store } = await openHere(settings);
-    const port = Number(/\d+/.exec(locks(settings)[0] ?? '')?.[0]);
-    const pool = t.closing(
-      new pg.Pool({ host: pgDir(settings), port, user: 'postgres', database: 'postgres', max: 15 }),
-      (p) => p.end(),
-    );
-    const long = 'x'.repeat(300_000);
-    await Promise.all(
-      Array.from({ length: 150 }, async (_, n) => {
-        const text = n % 3 === 0 ? `${n}${long}` : `${n}`;
-        const { rows } = await pool.query('select $1::text as text, $2::int as n', [text, n]);
-        expect(rows).toEqual([{ text, n }]);
-        await store.entries([key(`${n}`)]);
-      }),
-    );
-  }, 60_000);
+  testIn.long(
+    'keeps the statements of many clients apart, also those that arrive in pieces',
+    async () => {
+      const settings = await place('embedded');
+      const { store } = await openHere(settings);
+      const port = Number(/\d+/.exec(locks(settings)[0] ?? '')?.[0]);
+      const pool = t.closing(
+        new pg.Pool({ host: pgDir(settings), port, user: 'postgres', database: 'postgres', max: 15 }),
+        (p) => p.end(),
+      );
+      const long = 'x'.repeat(300_000);
+      await Promise.all(
+        Array.from({ length: 150 }, async (_, n) => {
+          const text = n % 3 === 0 ? `${n}${long}` : `${n}`;
+          const { rows } = await pool.query('select $1::text as text, $2::int as n', [text, n]);
+          expect(rows).toEqual([{ text, n }]);
+          await store.entries([key(`${n}`)]);
+        }),
+      );
+    },
+    60_000,
+  );
 
-  test('on another machine is not replaced: the message says what to delete', async () => {
+  testIn.long('on another machine is not replaced: the message says what to delete', async () => {
     const settings = await place('embedded');
     const directory = pgDir(settings);
     for (const name of locks(settings)) await rm(join(directory, name));
@@ -243,7 +262,7 @@ describe('the host of the embedded database', () => {
     );
   });
 
-  test('whose process id was given to another process is dead', async () => {
+  testIn.long('whose process id was given to another process is dead', async () => {
     const settings = await place('embedded');
     const { hostname } = await import('node:os');
     for (const name of locks(settings)) await rm(join(pgDir(settings), name));
@@ -254,14 +273,18 @@ describe('the host of the embedded database', () => {
     expect(JSON.parse(readFileSync(join(pgDir(settings), 'host.8.lock'), 'utf8'))).toMatchObject({ pid: process.pid });
   });
 
-  test('serves a directory with a path too long for a socket', async () => {
-    const root = t.closing(await mkdtemp(join(tmpdir(), 'zia-test-')), (dir) => rm(dir, { recursive: true }));
-    const dataDir = join(root, 'long'.repeat(40));
-    mkdirSync(dataDir, { recursive: true });
-    const settings = { dataDir, prefix: 'zia', queueName: 'q' };
-    const here = await openHere(settings);
-    const other = await start(settings);
-    await other.store('settle', key('a'), 'c1', '1' as never);
-    expect(await here.store.counts()).toMatchObject({ scheduled: 1 });
-  }, 60_000);
+  testIn.long(
+    'serves a directory with a path too long for a socket',
+    async () => {
+      const root = t.closing(await mkdtemp(join(tmpdir(), 'zia-test-')), (dir) => rm(dir, { recursive: true }));
+      const dataDir = join(root, 'long'.repeat(40));
+      mkdirSync(dataDir, { recursive: true });
+      const settings = { dataDir, prefix: 'zia', queueName: 'q' };
+      const here = await openHere(settings);
+      const other = await start(settings);
+      await other.store('settle', key('a'), 'c1', '1' as never);
+      expect(await here.store.counts()).toMatchObject({ scheduled: 1 });
+    },
+    60_000,
+  );
 });

@@ -18,12 +18,12 @@ import type { EnrichQueue } from '../../src/lib/queues.js';
 import type { EnqueueReport } from '../../src/producers/csv-producer.js';
 import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
 import { planFile } from '../../src/producers/plan-file.js';
-import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { ENGINES_IN_TURN, openTestEngine } from '../support/engines.js';
 
 const CHILD = fileURLToPath(new URL('../fixtures/csv/enqueue-child.mjs', import.meta.url));
 const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
-describe.each(ENGINE_KINDS)('enqueueFile on the %s engine', (kind) => {
+describe.each(ENGINES_IN_TURN)('enqueueFile on the %s engine', (kind) => {
   let folder = '';
   let engine: Engine;
   let settings: EngineSettings;

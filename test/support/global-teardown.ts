@@ -3,6 +3,9 @@ import { readdirSync } from 'node:fs';
 // @ts-expect-error TS5097
 import { endRedis } from './redis.ts';
 
+/** What the run itself keeps there. */
+const OURS = ['template', 'costs'];
+
 /** A run that is over ends; what keeps it is named. */
 const END_WITHIN_MS = 10_000;
 
@@ -17,7 +20,7 @@ export default async function globalTeardown(): Promise<void> {
   }, END_WITHIN_MS).unref();
   const processes = processesOf(folder);
   killAll(processes);
-  const files = readdirSync(folder).filter((name) => name !== 'template');
+  const files = readdirSync(folder).filter((name) => !OURS.includes(name));
   const left = [...processes.map(({ pid, command }) => `process ${pid}: ${command}`), ...files];
   if (left.length > 0) throw new Error(`This run left something behind:\n${left.join('\n')}`);
 }

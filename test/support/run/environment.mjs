@@ -1,9 +1,10 @@
 // The environment of a test file: a temporary folder of its own, deadlines that a busy machine does not reach, and after
 // the last test a look at what was left behind. Leftovers are named, ended, and fail the file.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
+import { costsFile, processorSeconds } from './costs.mjs';
 import { childProcesses, closeHandle, describeHandle, killAll, openHandles, processesOf } from './leftovers.mjs';
 
 /** What was told to end may take a moment to do so. */
@@ -17,6 +18,7 @@ const SOCKETS = /^zia-[0-9a-f]{16}$/;
 export default class FileEnvironment extends NodeEnvironment {
   #folder;
   #outerFolder;
+  #path;
   #before;
 
   constructor(config, context) {
@@ -27,7 +29,12 @@ export default class FileEnvironment extends NodeEnvironment {
     super(config, context);
     this.#folder = folder;
     this.#outerFolder = outerFolder;
-    this.#before = { handles: new Set(openHandles()), children: new Set(childProcesses().map(({ pid }) => pid)) };
+    this.#path = context.testPath;
+    this.#before = {
+      handles: new Set(openHandles()),
+      children: new Set(childProcesses().map(({ pid }) => pid)),
+      processorSeconds: processorSeconds(),
+    };
   }
 
   async handleTestEvent(event, state) {
@@ -38,6 +45,8 @@ export default class FileEnvironment extends NodeEnvironment {
 
   async teardown() {
     await super.teardown();
+    const cost = { path: this.#path, seconds: processorSeconds() - this.#before.processorSeconds };
+    appendFileSync(costsFile(), `${JSON.stringify(cost)}\n`);
     if (this.#outerFolder === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = this.#outerFolder;
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });

@@ -54,7 +54,7 @@ export function describeHandle(handle) {
   // Standard streams, and the channel to jest.
   if (handle.fd !== undefined && handle.fd >= 0 && handle.fd <= 2) return undefined;
   // One whose peer has gone is left by a body that nobody read, and ends with the next collection of garbage.
-  if (handle.remoteAddress === undefined || !isEstablished(handle)) return undefined;
+  if (handle.remotePort === undefined || handle.localPort === undefined || !isEstablished(handle)) return undefined;
   return `a socket from ${handle.localAddress}:${handle.localPort} to ${handle.remoteAddress}:${handle.remotePort}`;
 }
 

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { startSandbox } from '../../src/sandbox/server.js';
-import { cli } from '../support/cli.js';
-import { withScratch } from '../support/scratch.js';
+import { startSandbox } from '../../../src/sandbox/server.js';
+import { cli } from '../../support/cli.js';
+import { withScratch } from '../../support/scratch.js';
 
 const QUIET = { completeAfterMs: 0, notFoundShare: 0, failedShare: 0 };
 

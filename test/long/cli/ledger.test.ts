@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { type Scene, withScene } from '../support/cli-scene.js';
-import { testRedisUrl } from '../support/engines.js';
+import { type Scene, withScene } from '../../support/cli-scene.js';
+import { testRedisUrl } from '../../support/engines.js';
 
 const json = async (t: Scene, words: readonly string[], env: Readonly<Record<string, string>> = {}) => {
   const { code, stdout, stderr } = await t.run([...words, '--json'], env);

@@ -1,8 +1,8 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { BINARY, cli, npm } from '../support/cli.js';
-import { withScratch } from '../support/scratch.js';
+import { BINARY, cli, npm } from '../../support/cli.js';
+import { withScratch } from '../../support/scratch.js';
 
 const CSV = 'Company,Email\nAcme Ltd,info@acme.example\n';
 

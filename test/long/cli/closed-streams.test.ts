@@ -2,10 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { summarise } from '../../src/sandbox/effects.js';
-import { BINARY, cleanEnvironment } from '../support/cli.js';
-import { type Scene, withScene } from '../support/cli-scene.js';
-import { waitFor } from '../support/wait.js';
+import { summarise } from '../../../src/sandbox/effects.js';
+import { BINARY, cleanEnvironment } from '../../support/cli.js';
+import { type Scene, withScene } from '../../support/cli-scene.js';
+import { waitFor } from '../../support/wait.js';
 
 /** Runs a line of shell in which `zia` is the program. */
 function shell(scene: Scene, line: string): Promise<{ code: number; stdout: string; stderr: string }> {

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { withScene } from '../support/cli-scene.js';
-import { waitFor } from '../support/wait.js';
+import { withScene } from '../../support/cli-scene.js';
+import { waitFor } from '../../support/wait.js';
 
 test(
   'forget asks or wants --yes, says what it did and what it does not reach, and takes rows by value',

@@ -4,18 +4,18 @@ import { type AddressInfo, connect } from 'node:net';
 import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { INITIAL_CONTROL, resumed, stopped } from '../../src/lib/core/control.js';
-import type { QueueCounts } from '../../src/lib/engine/engine.js';
-import type { LedgerCounts } from '../../src/lib/store/store.js';
-import { type Summary, summarise } from '../../src/sandbox/effects.js';
-import type { Sandbox } from '../../src/sandbox/server.js';
-import { timingFor } from '../../src/workers/timing.js';
-import { testRedisUrl } from '../support/engines.js';
-import { goodRows, queueRows } from '../support/fleet.js';
-import { openProcessFleet, type ProcessFleet, type WorkerProcess } from '../support/process-fleet.js';
-import { setup, type TestScope } from '../support/setup.js';
-import { openTcpTap } from '../support/tcp-tap.js';
-import { waitFor } from '../support/wait.js';
+import { INITIAL_CONTROL, resumed, stopped } from '../../../src/lib/core/control.js';
+import type { QueueCounts } from '../../../src/lib/engine/engine.js';
+import type { LedgerCounts } from '../../../src/lib/store/store.js';
+import { type Summary, summarise } from '../../../src/sandbox/effects.js';
+import type { Sandbox } from '../../../src/sandbox/server.js';
+import { timingFor } from '../../../src/workers/timing.js';
+import { testRedisUrl } from '../../support/engines.js';
+import { goodRows, queueRows } from '../../support/fleet.js';
+import { openProcessFleet, type ProcessFleet, type WorkerProcess } from '../../support/process-fleet.js';
+import { setup, type TestScope } from '../../support/setup.js';
+import { openTcpTap } from '../../support/tcp-tap.js';
+import { waitFor } from '../../support/wait.js';
 
 /**
  * Workers that stand still at the worst moment, for longer than every lock, while another works on; and one that dies as
@@ -182,7 +182,7 @@ async function viaTap(t: TestScope, point: Point, freeze: () => void): Promise<R
   return { REDIS_URL: `redis://127.0.0.1:${tap.port}` };
 }
 
-const tlsFile = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url));
+const tlsFile = (name: string) => fileURLToPath(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url));
 
 /** The sandbox over TLS: the first byte of a handshake freezes the worker, which the rest of the handshake waits for. */
 async function overTls(t: TestScope, sandbox: Sandbox, freeze: () => void): Promise<Record<string, string>> {

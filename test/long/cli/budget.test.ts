@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { summarise } from '../../src/sandbox/effects.js';
-import { type Scene, withScene } from '../support/cli-scene.js';
+import { summarise } from '../../../src/sandbox/effects.js';
+import { type Scene, withScene } from '../../support/cli-scene.js';
 
 const QUIET = { completeAfterMs: 0, notFoundShare: 0, failedShare: 0 };
 const WORK = ['worker', '--until-idle', '--no-wait'];

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { type Scene, withScene } from '../support/cli-scene.js';
-import { bySuite } from '../support/suite.js';
-import { waitFor } from '../support/wait.js';
+import { type Scene, withScene } from '../../support/cli-scene.js';
+import { bySuite } from '../../support/suite.js';
+import { waitFor } from '../../support/wait.js';
 
 const QUIET = { completeAfterMs: 0, notFoundShare: 0, failedShare: 0 };
 const SECRET_PATH = '/hooks/T0P-S3CRET';

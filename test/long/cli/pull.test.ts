@@ -2,8 +2,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
-import { type Scene, withScene } from '../support/cli-scene.js';
-import { waitFor } from '../support/wait.js';
+import { type Scene, withScene } from '../../support/cli-scene.js';
+import { waitFor } from '../../support/wait.js';
 
 const QUIET = { completeAfterMs: 0, notFoundShare: 0, failedShare: 0 };
 const FIRST_ID = 5_725_767_000_000_410_069n;
