@@ -239,6 +239,14 @@ describe('throttling', () => {
     expect(after(held, ACCEPTED, { sentAtMs: NOW - 5 })).toBe(held);
   });
 
+  test('is neither lifted nor counted again by a call that was admitted while it was being written down', () => {
+    const held = after(INITIAL_CONTROL, { ...THROTTLED, retryAfterMs: 2_000 }, { sentAtMs: NOW - 10 });
+    const between = { sentAtMs: NOW + 20 };
+    expect(after(held, ACCEPTED, between, NOW + 50)).toBe(held);
+    expect(after(held, THROTTLED, between, NOW + 50)).toBe(held);
+    expect(after(held, ACCEPTED, { sentAtMs: held.backoffUntilMs }, held.backoffUntilMs + 10).backoffReason).toBeNull();
+  });
+
   test('gives no call in flight back for the time in which nobody sent', () => {
     const held = after(INITIAL_CONTROL, { ...THROTTLED, retryAfterMs: 60_000 });
     const at = held.backoffUntilMs + 10;

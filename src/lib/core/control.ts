@@ -136,7 +136,7 @@ export function afterAnswer(
   if (call.epoch !== control.epoch || control.mode === 'stopped') return control;
   switch (event.kind) {
     case 'accepted':
-      return afterAccepted(control, call, policy, nowMs);
+      return afterAccepted(control, policy, nowMs);
     case 'stop':
       return stopped(control, { ...reasonOf(event, call), sinceMs: nowMs });
     case 'throttled':
@@ -256,22 +256,19 @@ export function canaryTaken(
  * A canary taken long ago is worth asking about: its worker may be dead, which only an admission finds out.
  */
 export function mayWork(control: Control, nowMs: number): boolean {
-  if (control.mode === 'stopped') return false;
-  // A hold that begins in the future is from before the store's clock was set back.
-  if (control.backoffUntilMs > nowMs && control.backoffSinceMs <= nowMs + CLOCK_TOLERANCE_MS) return false;
+  if (control.mode === 'stopped' || isHeld(control, nowMs)) return false;
   if (control.canary === null) return true;
   return control.canary.key === null || control.canary.leaseUntilMs < nowMs;
 }
 
-function afterAccepted(control: Control, call: FleetCall, policy: FleetPolicy, nowMs: number): Control {
-  // A yes to a call that left before the throttle does not lift it.
-  if (
-    control.backoffReason === 'throttled' &&
-    nowMs < control.backoffUntilMs &&
-    call.sentAtMs <= control.backoffSinceMs
-  ) {
-    return control;
-  }
+/** A hold that begins in the future is from before the store's clock was set back. */
+function isHeld({ backoffUntilMs, backoffSinceMs }: Control, nowMs: number): boolean {
+  return backoffUntilMs > nowMs && backoffSinceMs <= nowMs + CLOCK_TOLERANCE_MS;
+}
+
+function afterAccepted(control: Control, policy: FleetPolicy, nowMs: number): Control {
+  // Nothing is admitted while the fleet is held: the call was admitted before the throttle had been written down.
+  if (control.backoffReason === 'throttled' && isHeld(control, nowMs)) return control;
   const raised = raiseInFlight(control, policy, nowMs);
   if (raised.mode === 'running' && hasNoStreaks(raised)) return raised;
   return {
@@ -357,8 +354,9 @@ function throttled(
   random: number,
 ): Control {
   const asked = nowMs + (retryAfterMs ?? 0);
-  // Answers to calls that left before the hold began are the same throttle seen again.
-  if (control.backoffReason === 'throttled' && call.sentAtMs <= control.backoffSinceMs) {
+  // Answers to calls that were admitted before the hold had been written down are the same throttle seen again.
+  const isSame = call.sentAtMs <= control.backoffSinceMs || isHeld(control, nowMs);
+  if (control.backoffReason === 'throttled' && isSame) {
     return asked > control.backoffUntilMs
       ? { ...control, backoffUntilMs: asked, raiseAtMs: asked + RAISE_EVERY_MS }
       : control;
