@@ -89,7 +89,7 @@ describe.each(ENGINES_IN_TURN)('enqueueFile on the %s engine', (kind) => {
       name: 'enrich',
       opts: { attempts: 5 },
     });
-    expect(job?.data).toEqual({ v: 1, line: 2, ...row });
+    expect(job?.data).toEqual({ v: 1, line: 2, queuedAtMs: expect.any(Number), ...row });
   });
 
   test('keeps the order of the file over many chunks', async () => {
