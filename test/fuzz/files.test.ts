@@ -48,7 +48,7 @@ async function queueFile(bytes: Buffer): Promise<Queued | null> {
   const rows: Row[] = [];
   const addBulk: EnrichQueue['addBulk'] = (jobs) => {
     for (const { data } of jobs) {
-      const { v: _version, line: _line, ...row } = data;
+      const { v: _version, line: _line, queuedAtMs: _queuedAtMs, ...row } = data;
       rows.push(row);
     }
     return queue.addBulk(jobs);
