@@ -8,7 +8,7 @@ import type { Html } from './markup.js';
 import { filePath } from './paths.js';
 import { PROBLEM_WORDS } from './row-words.js';
 import { shortened } from './rows-page.js';
-import { isSent, type UploadedFile } from './uploaded-files.js';
+import { isSent, type UploadedFile } from './uploaded-file.js';
 
 /** A page with more would take the browser seconds. */
 const MAX_COLUMNS_SHOWN = 200;

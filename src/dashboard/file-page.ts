@@ -16,7 +16,7 @@ import { address, columnWords } from './rows-page.js';
 import { type SendChoice, sendDialog, sendForm } from './send-dialog.js';
 import { alarm } from './state-card.js';
 import type { Upload } from './upload-store.js';
-import { isSent, type UploadedFile } from './uploaded-files.js';
+import { isSent, type UploadedFile } from './uploaded-file.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
 export function fileParts(file: UploadedFile, frame: Frame, picture: OverviewState): Readonly<Record<string, Html>> {

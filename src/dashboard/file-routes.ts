@@ -21,7 +21,8 @@ import { filePath } from './paths.js';
 import { formOf, MalformedBodyError, viewOnly } from './request-rules.js';
 import { parseSendChoice } from './send-dialog.js';
 import { fileNameOf, type UploadStore, UploadTooLargeError } from './upload-store.js';
-import type { UploadedFile, UploadedFiles } from './uploaded-files.js';
+import type { UploadedFile } from './uploaded-file.js';
+import type { UploadedFiles } from './uploaded-files.js';
 
 export interface FileRoutesOptions {
   readonly cases: UploadedFiles;
@@ -36,21 +37,31 @@ export interface FileRoutesOptions {
 
 const EXAMPLE = new URL('../../examples/accounts.csv', import.meta.url);
 
+/** What the routes of files share. */
+interface Shared extends FileRoutesOptions {
+  readonly app: Hono;
+  /** Null in a dashboard that takes none. */
+  readonly shownMaxBytes: number | null;
+  /** An open file; null when there is none. */
+  readonly openFile: (c: Context) => Promise<UploadedFile | null>;
+}
+
 /** Uploading a file, choosing its columns, sending its rows, and downloading what became of it. */
 export function fileRoutes(options: FileRoutesOptions): Hono {
-  const { cases, list, uploads, maxBytes, frame, monitor } = options;
+  const { list, frame, maxBytes } = options;
   const app = new Hono();
-  const shownMaxBytes = frame.readOnly ? null : maxBytes;
-  const tooLarge = (c: Context) =>
-    c.json(
-      { message: `The file is larger than ${maxBytes / 1_000_000} MB, which ZIA_DASHBOARD_MAX_UPLOAD_MB sets.` },
-      413,
-      // The rest of the file is on its way: the next request would have to wait for all of it.
-      { connection: 'close' },
-    );
-  /** An open file; null, and the answer, when there is none. */
-  const openFile = async (c: Context): Promise<UploadedFile | null> => (await list.find(c.req.param('id') ?? '')).open;
+  const openFile = async (c: Context) => (await list.find(c.req.param('id') ?? '')).open;
+  const shared: Shared = { ...options, app, openFile, shownMaxBytes: frame.readOnly ? null : maxBytes };
+  addFileList(shared);
+  addUploads(shared);
+  addFilePage(shared);
+  addFileActions(shared);
+  addDownloads(shared);
+  app.route('/', fileRowRoutes({ ...options, openFile }));
+  return app;
+}
 
+function addFileList({ app, cases, list, frame, monitor, shownMaxBytes }: Shared): void {
   app.get('/', async (c) => {
     const [noted, picture] = await Promise.all([list.all(), monitor.latest()]);
     return c.html(filesPage(frame, picture, listedFiles(cases.list(), noted), shownMaxBytes));
@@ -63,6 +74,16 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
       parts: await renderedParts(filesPageParts(frame, picture)),
     } satisfies PageUpdate);
   });
+}
+
+function addUploads({ app, cases, list, uploads, maxBytes, frame }: Shared): void {
+  const tooLarge = (c: Context) =>
+    c.json(
+      { message: `The file is larger than ${maxBytes / 1_000_000} MB, which ZIA_DASHBOARD_MAX_UPLOAD_MB sets.` },
+      413,
+      // The rest of the file is on its way: the next request would have to wait for all of it.
+      { connection: 'close' },
+    );
 
   app.post('/', viewOnly(frame), async (c) => {
     if (Number(c.req.header('content-length') ?? 0) > maxBytes) return tooLarge(c);
@@ -107,7 +128,9 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
       throw error;
     }
   }
+}
 
+function addFilePage({ app, cases, list, frame, monitor, openFile, shownMaxBytes }: Shared): void {
   app.get('/:id', async (c) => {
     const [{ open: file, noted }, picture] = await Promise.all([list.find(c.req.param('id')), monitor.latest()]);
     if (file === null)
@@ -132,6 +155,12 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     cases.refresh(file.upload.id);
     void list.noteOutcomes(file).catch(() => undefined);
   }
+}
+
+function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared): void {
+  async function refused(c: Context, file: UploadedFile, notice: string): Promise<Response> {
+    return c.html(filePage(file, frame, await monitor.latest(), { notice, asks: null }), 409);
+  }
 
   app.post('/:id/columns', viewOnly(frame), async (c) => {
     const file = await openFile(c);
@@ -139,13 +168,9 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     const form = await formOf(c);
     const choice = Object.fromEntries(MAPPED_FIELDS.map((field) => [field, form[field] ?? '']));
     if (!(await cases.map(file.upload.id, mapFlagsOf(choice)))) {
-      return refused(file, 'Wait until the rows are queued, then change the columns.');
+      return refused(c, file, 'Wait until the rows are queued, then change the columns.');
     }
     return c.redirect(filePath(file.upload.id), 303);
-
-    async function refused(of: UploadedFile, notice: string): Promise<Response> {
-      return c.html(filePage(of, frame, await monitor.latest(), { notice, asks: null }), 409);
-    }
   });
 
   app.post('/:id/enqueue', viewOnly(frame), async (c) => {
@@ -157,7 +182,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
       return c.text('How many rows is not a number.\n', 400);
     if (cases.enqueue(file.upload.id, mapping, limit === '' ? undefined : wanted) === 'other-columns') {
       const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and send again.';
-      return c.html(filePage(file, frame, await monitor.latest(), { notice, asks: null }), 409);
+      return refused(c, file, notice);
     }
     // A second click finds the first one's work under way: both lead to the page that shows it.
     return c.redirect(`${filePath(file.upload.id)}#stage-title`, 303);
@@ -191,7 +216,9 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     await list.drop(c.req.param('id'));
     return c.redirect('/files', 303);
   });
+}
 
+function addDownloads({ app, cases, openFile }: Shared): void {
   let downloads = 0;
 
   /** Makes a file for one reader, streams it and removes it. */
@@ -230,10 +257,6 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
     if (file === null) return c.notFound();
     return download(c, file, 'rejects', (path) => cases.rejectsTo(file.upload.id, path, c.req.raw.signal));
   });
-
-  app.route('/', fileRowRoutes({ ...options, openFile }));
-
-  return app;
 }
 
 /** What was done, as the address after it tells. */

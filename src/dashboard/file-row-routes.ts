@@ -8,7 +8,8 @@ import type { Monitor } from './monitor.js';
 import { filePath } from './paths.js';
 import { rowPage } from './row-page.js';
 import { fileRowsPage, parseRowsQuery, ROWS_PER_PAGE } from './rows-page.js';
-import type { UploadedFile, UploadedFiles } from './uploaded-files.js';
+import type { UploadedFile } from './uploaded-file.js';
+import type { UploadedFiles } from './uploaded-files.js';
 
 export interface FileRowRoutesOptions {
   readonly cases: UploadedFiles;

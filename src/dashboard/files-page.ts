@@ -8,7 +8,7 @@ import { bytes, type Html, time } from './markup.js';
 import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
 import { alarm } from './state-card.js';
-import type { UploadedFile } from './uploaded-files.js';
+import type { UploadedFile } from './uploaded-file.js';
 
 /** A file of the list: open in this dashboard, noted in the store, or both. */
 export interface ListedFile {

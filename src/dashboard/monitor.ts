@@ -60,15 +60,6 @@ export interface MonitorOptions {
   readonly allowance?: (() => Promise<unknown>) | undefined;
 }
 
-/** Polls the engine once for all viewers. */
-export interface Monitor {
-  /** A snapshot taken after this call, or the previous one when that takes over 150 ms. Rejects with `StoreUnavailableError` when none was taken yet. */
-  snapshot(): Promise<OverviewState>;
-  /** The latest regular snapshot; while somebody asks, one is taken every second. Rejects as `look` does. */
-  latest(): Promise<OverviewState>;
-  close(): Promise<void>;
-}
-
 const WATCHED_MS = 1_000;
 const UNWATCHED_MS = 5_000;
 /** An open page asks every second. */
@@ -82,153 +73,193 @@ const PAGE_PATIENCE_MS = 150;
 const PAUSE_SHARE = 5;
 
 /** Polls the engine at regular times, whoever watches; each snapshot is a handful of reads that do not grow with the queue. */
-export function createMonitor(options: MonitorOptions): Monitor {
-  const { engine, queue, log } = options;
-  const ended = new AbortController();
-  let nap = new AbortController();
-  let latest: Snapshot | null = null;
-  let problem: OverviewState['problem'] = null;
-  let history: readonly Point[] = [];
-  let drawn: OverviewState | null = null;
-  let lastRegular: Snapshot | null = null;
-  let throttles = 0;
-  let lastStop: { readonly code: string; readonly epoch: number } | null = null;
-  let triedAgain: OverviewState['triedAgain'] = null;
-  let problems: { readonly of: string; readonly atMs: number; readonly found: Problems } | null = null;
-  let scheduledAtAnswer = 0;
-  let allowanceAtMs = Number.NEGATIVE_INFINITY;
-  let watchedAtMs = Number.NEGATIVE_INFINITY;
-  const watchingSinceMs = Date.now();
-  let running: Promise<void> | null = null;
+export class Monitor {
+  readonly #options: MonitorOptions;
+  readonly #ended = new AbortController();
+  #nap = new AbortController();
+  #latest: Snapshot | null = null;
+  #problem: OverviewState['problem'] = null;
+  #history: readonly Point[] = [];
+  #drawn: OverviewState | null = null;
+  #lastRegular: Snapshot | null = null;
+  #throttles = 0;
+  #lastStop: { readonly code: string; readonly epoch: number } | null = null;
+  #triedAgain: OverviewState['triedAgain'] = null;
+  #problems: { readonly of: string; readonly atMs: number; readonly found: Problems } | null = null;
+  #scheduledAtAnswer = 0;
+  #allowanceAtMs = Number.NEGATIVE_INFINITY;
+  #watchedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #watchingSinceMs = Date.now();
+  #running: Promise<void> | null = null;
+  readonly #looking: Promise<void>;
 
-  /** Joins the look that is under way, if there is one. */
-  function lookOnce(): Promise<void> {
-    running ??= takeSample().finally(() => {
-      running = null;
-    });
-    return running;
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+    this.#looking = this.#lookAtRegularTimes();
   }
 
-  async function takeSample(): Promise<void> {
+  /** The latest regular snapshot; while somebody asks, one is taken every second. Rejects as `snapshot` does. */
+  async latest(): Promise<OverviewState> {
+    this.#noteWatcher();
+    if (this.#latest === null) await this.#lookPatiently();
+    return this.#picture();
+  }
+
+  /**
+   * A snapshot taken after this call, or the previous one when that takes over 150 ms. Rejects with `StoreUnavailableError`
+   * when none was taken yet.
+   */
+  async snapshot(): Promise<OverviewState> {
+    this.#noteWatcher();
+    const looked = this.#lookPatiently();
+    // The embedded engine takes a while to count many jobs.
+    if (this.#latest === null) await looked;
+    else await isWithin(looked, PAGE_PATIENCE_MS);
+    return this.#picture();
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#looking;
+    await isWithin(Promise.resolve(this.#running), PATIENCE_MS);
+  }
+
+  /** Joins the look that is under way, if there is one. */
+  #lookOnce(): Promise<void> {
+    this.#running ??= this.#takeSample().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #takeSample(): Promise<void> {
     try {
-      const sample = await readSample();
-      if (latest !== null && isNewThrottle(latest.control, sample.control)) throttles += 1;
-      if (sample.allowance?.atMs !== latest?.allowance?.atMs) scheduledAtAnswer = sample.ledger.scheduled;
-      noteStop(sample.control);
-      latest = sample;
-      problem = null;
+      const sample = await this.#readSample();
+      if (this.#latest !== null && isNewThrottle(this.#latest.control, sample.control)) this.#throttles += 1;
+      if (sample.allowance?.atMs !== this.#latest?.allowance?.atMs) this.#scheduledAtAnswer = sample.ledger.scheduled;
+      this.#noteStop(sample.control);
+      this.#latest = sample;
+      this.#problem = null;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (problem === null) log.warn('dashboard.cannot-look', { message });
-      problem ??= { sinceMs: Date.now(), message };
+      if (this.#problem === null) this.#options.log.warn('dashboard.cannot-look', { message });
+      this.#problem ??= { sinceMs: Date.now(), message };
     }
   }
 
-  function noteStop({ mode, stop, epoch }: Control): void {
+  #noteStop({ mode, stop, epoch }: Control): void {
     if (mode !== 'stopped' || stop === null) return;
-    if (lastStop?.code === stop.code && epoch > lastStop.epoch && stop.code !== 'PAUSED')
-      triedAgain = { code: stop.code, epoch };
-    lastStop = { code: stop.code, epoch };
+    if (this.#lastStop?.code === stop.code && epoch > this.#lastStop.epoch && stop.code !== 'PAUSED')
+      this.#triedAgain = { code: stop.code, epoch };
+    this.#lastStop = { code: stop.code, epoch };
   }
 
   /** Failed rows are read whole, so only when their number changed, or after a while. */
-  async function recentProblems(of: string): Promise<Problems> {
-    const isRecent = problems !== null && performance.now() - problems.atMs < PROBLEMS_MS;
-    if (problems !== null && isRecent && problems.of === of) return problems.found;
-    problems = { of, atMs: performance.now(), found: await readProblems(queue, engine.store) };
-    return problems.found;
+  async #recentProblems(of: string): Promise<Problems> {
+    const isRecent = this.#problems !== null && performance.now() - this.#problems.atMs < PROBLEMS_MS;
+    if (this.#problems !== null && isRecent && this.#problems.of === of) return this.#problems.found;
+    this.#problems = {
+      of,
+      atMs: performance.now(),
+      found: await readProblems(this.#options.queue, this.#options.engine.store),
+    };
+    return this.#problems.found;
   }
 
   /** An engine that went away lets reads wait for its return; people should not. */
-  async function lookPatiently(): Promise<void> {
+  async #lookPatiently(): Promise<void> {
     // A look that began before this call may have missed what the caller has just changed.
-    const looked = (running ?? Promise.resolve()).then(lookOnce);
+    const looked = (this.#running ?? Promise.resolve()).then(() => this.#lookOnce());
     if (await isWithin(looked, PATIENCE_MS)) return;
-    problem ??= { sinceMs: Date.now(), message: `${engine.description} does not answer.` };
+    this.#problem ??= { sinceMs: Date.now(), message: `${this.#options.engine.description} does not answer.` };
   }
 
-  function picture(): OverviewState {
-    if (latest === null) throw new StoreUnavailableError(problem?.message ?? 'Nothing was seen of the queue yet.');
-    const isDrawn = drawn?.sample === latest && drawn.history === history && drawn.problem === problem;
-    if (drawn !== null && isDrawn) return drawn;
-    const allowance = allowanceLeft(latest.allowance, latest.control, latest.ledger.scheduled - scheduledAtAnswer);
-    drawn = { sample: latest, history, allowance, throttles, triedAgain, watchingSinceMs, problem };
-    return drawn;
+  #picture(): OverviewState {
+    if (this.#latest === null)
+      throw new StoreUnavailableError(this.#problem?.message ?? 'Nothing was seen of the queue yet.');
+    const isDrawn =
+      this.#drawn?.sample === this.#latest &&
+      this.#drawn.history === this.#history &&
+      this.#drawn.problem === this.#problem;
+    if (this.#drawn !== null && isDrawn) return this.#drawn;
+    const allowance = allowanceLeft(
+      this.#latest.allowance,
+      this.#latest.control,
+      this.#latest.ledger.scheduled - this.#scheduledAtAnswer,
+    );
+    this.#drawn = {
+      sample: this.#latest,
+      history: this.#history,
+      allowance,
+      throttles: this.#throttles,
+      triedAgain: this.#triedAgain,
+      watchingSinceMs: this.#watchingSinceMs,
+      problem: this.#problem,
+    };
+    return this.#drawn;
   }
 
-  function keepPoint(): void {
-    if (latest === null || latest === lastRegular) return;
-    if (lastRegular !== null) {
-      const seconds = (latest.steadyMs - lastRegular.steadyMs) / 1000;
-      const submitted = Math.max(0, latest.ledger.scheduled - lastRegular.ledger.scheduled);
-      const point = { atMs: latest.atMs, perSecond: submitted / seconds, inFlight: latest.fleetStats.inFlight };
-      history = [...history.filter(({ atMs }) => atMs > point.atMs - HISTORY_MS), point];
+  #keepPoint(): void {
+    if (this.#latest === null || this.#latest === this.#lastRegular) return;
+    if (this.#lastRegular !== null) {
+      const seconds = (this.#latest.steadyMs - this.#lastRegular.steadyMs) / 1000;
+      const submitted = Math.max(0, this.#latest.ledger.scheduled - this.#lastRegular.ledger.scheduled);
+      const point = {
+        atMs: this.#latest.atMs,
+        perSecond: submitted / seconds,
+        inFlight: this.#latest.fleetStats.inFlight,
+      };
+      this.#history = [...this.#history.filter(({ atMs }) => atMs > point.atMs - HISTORY_MS), point];
     }
-    lastRegular = latest;
+    this.#lastRegular = this.#latest;
   }
 
   /** Not awaited by the looks: Zoho may take its time. */
-  function askForAllowance(): void {
-    if (options.allowance === undefined || !isWatched() || performance.now() - allowanceAtMs < ALLOWANCE_MS) return;
-    allowanceAtMs = performance.now();
-    void options.allowance().catch(() => undefined);
+  #askForAllowance(): void {
+    if (
+      this.#options.allowance === undefined ||
+      !this.#isWatched() ||
+      performance.now() - this.#allowanceAtMs < ALLOWANCE_MS
+    )
+      return;
+    this.#allowanceAtMs = performance.now();
+    void this.#options.allowance().catch(() => undefined);
   }
 
-  async function lookAtRegularTimes(): Promise<void> {
-    while (!ended.signal.aborted) {
+  async #lookAtRegularTimes(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
       const startedAtMs = performance.now();
-      await lookPatiently();
+      await this.#lookPatiently();
       const tookMs = performance.now() - startedAtMs;
-      keepPoint();
-      askForAllowance();
-      nap = new AbortController();
-      const pauseMs = Math.max(isWatched() ? WATCHED_MS : UNWATCHED_MS, tookMs * PAUSE_SHARE);
-      await sleep(pauseMs, undefined, { signal: AbortSignal.any([nap.signal, ended.signal]) }).catch(() => undefined);
+      this.#keepPoint();
+      this.#askForAllowance();
+      this.#nap = new AbortController();
+      const pauseMs = Math.max(this.#isWatched() ? WATCHED_MS : UNWATCHED_MS, tookMs * PAUSE_SHARE);
+      await sleep(pauseMs, undefined, { signal: AbortSignal.any([this.#nap.signal, this.#ended.signal]) }).catch(
+        () => undefined,
+      );
     }
   }
 
-  const looking = lookAtRegularTimes();
-
-  function isWatched(): boolean {
-    return performance.now() - watchedAtMs < WATCHER_GONE_MS;
+  #isWatched(): boolean {
+    return performance.now() - this.#watchedAtMs < WATCHER_GONE_MS;
   }
 
-  function noteWatcher(): void {
-    const isFirst = !isWatched();
-    watchedAtMs = performance.now();
-    if (isFirst) nap.abort();
+  #noteWatcher(): void {
+    const isFirst = !this.#isWatched();
+    this.#watchedAtMs = performance.now();
+    if (isFirst) this.#nap.abort();
   }
 
-  return {
-    latest: async () => {
-      noteWatcher();
-      if (latest === null) await lookPatiently();
-      return picture();
-    },
-    snapshot: async () => {
-      noteWatcher();
-      const looked = lookPatiently();
-      // The embedded engine takes a while to count many jobs.
-      if (latest === null) await looked;
-      else await isWithin(looked, PAGE_PATIENCE_MS);
-      return picture();
-    },
-    close: async () => {
-      ended.abort();
-      await looking;
-      await isWithin(Promise.resolve(running), PATIENCE_MS);
-    },
-  };
-
-  async function readSample(): Promise<Snapshot> {
+  async #readSample(): Promise<Snapshot> {
     const [{ queue, ledger }, fleetStats, { control, storeNowMs, budget }, limits, allowance] = await Promise.all([
-      queueAndLedger(engine),
-      engine.store.fleetStats(),
-      readBudget(engine.store),
-      fleetLimits(engine.store),
-      engine.store.document<RememberedAllowance>('allowance').read(),
+      queueAndLedger(this.#options.engine),
+      this.#options.engine.store.fleetStats(),
+      readBudget(this.#options.engine.store),
+      fleetLimits(this.#options.engine.store),
+      this.#options.engine.store.document<RememberedAllowance>('allowance').read(),
     ]);
-    const problems = await recentProblems(`${queue.failed} ${ledger.failed} ${ledger.held}`);
+    const problems = await this.#recentProblems(`${queue.failed} ${ledger.failed} ${ledger.held}`);
     return {
       atMs: Date.now(),
       steadyMs: performance.now(),

@@ -12,7 +12,8 @@ import {
 import type { Store } from '../lib/store/store.js';
 import { mappedHeaders } from '../producers/note-queued.js';
 import type { UploadStore } from './upload-store.js';
-import type { UploadedFile, UploadedFiles } from './uploaded-files.js';
+import type { UploadedFile } from './uploaded-file.js';
+import type { UploadedFiles } from './uploaded-files.js';
 
 /** The store's list of files, and the way from an entry of it back to the file. */
 export interface FileList {

@@ -11,7 +11,7 @@ import type { Html } from './markup.js';
 import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
 import { companyOf, STATUS_COLORS, STATUS_WORDS } from './row-words.js';
-import type { UploadedFile } from './uploaded-files.js';
+import type { UploadedFile } from './uploaded-file.js';
 
 /** What the address of a table of a file's rows asks for. */
 export interface RowsQuery {

@@ -29,7 +29,8 @@ export interface RowsRoutesOptions {
 const KEY = /^r\d{1,2}[\w-]{10,80}$/;
 
 /** All rows, one row, and what can be done with rows that failed or wait for a decision. */
-export function rowsRoutes({ engine, queue, frame, monitor, log, maxAttempts }: RowsRoutesOptions): Hono {
+export function rowsRoutes(options: RowsRoutesOptions): Hono {
+  const { engine, queue, frame, monitor, log } = options;
   const app = new Hono();
 
   async function recordOf(c: Context): Promise<RowRecord | null> {
@@ -85,6 +86,12 @@ export function rowsRoutes({ engine, queue, frame, monitor, log, maxAttempts }: 
     return c.redirect(`${ROWS_PATH}/${key}?done=${answer}`, 303);
   });
 
+  addProblems(app, options);
+  return app;
+}
+
+/** What can be done with all rows that failed for one reason. */
+function addProblems(app: Hono, { engine, queue, frame, log, maxAttempts }: RowsRoutesOptions): void {
   app.post('/problems/retry', viewOnly(frame), async (c) => {
     const { code, paid } = await formOf(c);
     if (!code) return c.text('No code is named.\n', 400);
@@ -110,8 +117,6 @@ export function rowsRoutes({ engine, queue, frame, monitor, log, maxAttempts }: 
       'content-disposition': `attachment; filename="problems.csv"; filename*=UTF-8''${encodeURIComponent(`${code.replace(/\W/g, '_')}.csv`)}`,
     });
   });
-
-  return app;
 }
 
 const DONE: Readonly<Partial<Record<string, string>>> = {

@@ -8,7 +8,7 @@ import { type Frame, orgWords } from './frame.js';
 import type { Html } from './markup.js';
 import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
-import type { UploadedFile } from './uploaded-files.js';
+import type { UploadedFile } from './uploaded-file.js';
 
 /** How many of the new rows are to be sent. */
 export type SendChoice = { readonly take: 'first'; readonly rows: number } | { readonly take: 'covered' | 'all' };

@@ -17,7 +17,7 @@ import { fileRoutes } from './file-routes.js';
 import type { Frame, FrameAccount } from './frame.js';
 import { createHttpServer } from './http-server.js';
 import { loginRequired } from './login.js';
-import { createMonitor, type Monitor } from './monitor.js';
+import { Monitor } from './monitor.js';
 import { createFileList } from './noted-files.js';
 import { type OverviewFiles, overviewRoutes } from './overview-routes.js';
 import { pageHeaders } from './page-headers.js';
@@ -26,7 +26,7 @@ import { BOARD_PATH, queueBoard } from './queue-board.js';
 import { bodilessHead, MalformedBodyError, smallBodies, withoutSlash } from './request-rules.js';
 import { rowsRoutes } from './rows-routes.js';
 import { createUploadStore, type UploadStore } from './upload-store.js';
-import { createUploadedFiles, type UploadedFiles } from './uploaded-files.js';
+import { UploadedFiles } from './uploaded-files.js';
 
 export interface DashboardOptions {
   /** Address to listen on; anything but loopback needs `user` and `password`. */
@@ -140,13 +140,13 @@ function openParts(options: DashboardOptions, queue: EnrichQueue, login: Login |
     readOnly: options.readOnly ?? false,
     ...(options.limits ?? DEFAULT_LIMITS),
   };
-  const monitor = createMonitor({ engine, queue, log, allowance: options.allowance });
+  const monitor = new Monitor({ engine, queue, log, allowance: options.allowance });
   if (options.files === undefined) return { frame, monitor, files: null };
   const { actions, keepDir } = options.files;
   const uploads = createUploadStore({ maxBytes: maxUploadBytes, keepDir });
   const preview = (file: PreviewedFile) => previewFile(file, { module, store: engine.store });
   const list = createFileList({ store: engine.store, cases: () => cases, uploads, module });
-  const cases: UploadedFiles = createUploadedFiles({ actions, uploads, preview, note: list.note, log });
+  const cases: UploadedFiles = new UploadedFiles({ actions, uploads, preview, note: list.note, log });
   return { frame, monitor, files: { cases, list, uploads, maxBytes: maxUploadBytes } };
 }
 

@@ -53,7 +53,7 @@ export async function admitRow(
   key: IdentityKey,
   fields: SentFields,
   deps: AdmitRowDeps,
-  { refreshBeforeMs, queuedAtMs }: Pick<AdmitRequest, 'refreshBeforeMs' | 'queuedAtMs'> = {},
+  queued: Pick<AdmitRequest, 'refreshBeforeMs' | 'queuedAtMs'> = {},
 ): Promise<Admitted> {
   const { store, control, inFlight, timing, shutdown, reserve } = deps;
   const callId = inFlight.newCallId();
@@ -69,18 +69,11 @@ export async function admitRow(
     if (isEmpty) return outcome({ kind: 'discard', code: 'NO_USABLE_FIELD', message: nothingLeft(without) });
     const inTime = sendWindow(timing.sendWithinMs);
     inFlight.start(callId);
+    const { limits } = inFlight;
+    const { claimLostAfterMs } = timing;
+    const asked = { key, sent, callId, limits, claimLostAfterMs, keep: reserve?.keep ?? 0, ...queued };
     const admission = await store
-      .admit({
-        key,
-        sent,
-        callId,
-        limits: inFlight.limits,
-        claimLostAfterMs: timing.claimLostAfterMs,
-        keep: reserve?.keep ?? 0,
-        refreshBeforeMs,
-        queuedAtMs,
-        ...(slotMs === undefined ? {} : { slotMs }),
-      })
+      .admit({ ...asked, ...(slotMs === undefined ? {} : { slotMs }) })
       .catch((error: unknown) => {
         inFlight.end(callId);
         throw error;

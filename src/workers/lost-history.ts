@@ -41,46 +41,52 @@ type Round =
 
 /**
  * The look of the leader for all: reads Zoho's list back to the store's last sign of life and keeps what nobody owns as
- * orphans, for `admit` to decide by. Returns a step to take while a look is due: `unavailable` when Zoho could not be asked.
+ * orphans, for `admit` to decide by.
  */
-export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked' | 'unavailable'> {
-  const { store, timing, log } = deps;
-  const history = store.document<History>('history');
-  let toldOf = 0;
+export class LostHistory {
+  readonly #deps: LostHistoryDeps;
+  readonly #history: Document<History>;
+  #toldOf = 0;
 
-  return async () => {
-    const { value, nowMs } = await history.read();
+  constructor(deps: LostHistoryDeps) {
+    this.#deps = deps;
+    this.#history = deps.store.document('history');
+  }
+
+  /** To be taken while a look is due; `unavailable` when Zoho could not be asked. */
+  async step(): Promise<'looked' | 'unavailable'> {
+    const { value, nowMs } = await this.#history.read();
     const due = value?.look ?? null;
     if (due === null) return 'looked';
-    if (toldOf !== due.sinceMs) log.warn('history.look-due', { sign: due.sign, since: since(due) });
-    toldOf = due.sinceMs;
-    const missing = deps.workers().filter((id) => !due.back.includes(id));
+    if (this.#toldOf !== due.sinceMs) this.#deps.log.warn('history.look-due', { sign: due.sign, since: since(due) });
+    this.#toldOf = due.sinceMs;
+    const missing = this.#deps.workers().filter((id) => !due.back.includes(id));
     if (missing.length > 0 && nowMs < due.sinceMs + WAIT_FOR_WORKERS_MS) return 'looked';
-    if (due.round === 2 && nowMs < due.sinceMs + timing.claimLostAfterMs) return 'looked';
-    const round = await look(due);
-    if (round.kind !== 'looked') return refused(due, round);
-    if (round.unproven > 0) await stopForAPerson('UNOWNED_ENRICHMENTS', unownedMessage(round.unproven, due));
+    if (due.round === 2 && nowMs < due.sinceMs + this.#deps.timing.claimLostAfterMs) return 'looked';
+    const round = await this.#look(due);
+    if (round.kind !== 'looked') return this.#refused(due, round);
+    if (round.unproven > 0) await this.#stopForAPerson('UNOWNED_ENRICHMENTS', unownedMessage(round.unproven, due));
     const again = due.round === 1 && (due.sign === 'lost' || missing.length > 0 || round.orphans > 0);
-    if (!again) return over(due, round.orphans);
-    await change(due, (now) => ({ ...now, round: 2, backTo: { storeMs: nowMs, zohoMs: round.zohoNowMs } }));
+    if (!again) return this.#over(due, round.orphans);
+    await this.#change(due, (now) => ({ ...now, round: 2, backTo: { storeMs: nowMs, zohoMs: round.zohoNowMs } }));
     return 'looked';
-  };
+  }
 
-  async function look(due: HistoryLook): Promise<Round> {
-    const listed = await deps.look.list(due.backTo, deps.goOn);
+  async #look(due: HistoryLook): Promise<Round> {
+    const listed = await this.#deps.look.list(due.backTo, this.#deps.goOn);
     if (listed.kind !== 'listed') return listed;
-    const owners = await ownersOf(listed.items, due);
-    const ours = await usersOf(listed.items.filter(({ id }) => owners.has(id)));
+    const owners = await this.#ownersOf(listed.items, due);
+    const ours = await this.#usersOf(listed.items.filter(({ id }) => owners.has(id)));
     const unowned = listed.items.filter(
       ({ id, createdBy }) => !owners.has(id) && (createdBy === null || ours.size === 0 || ours.has(createdBy)),
     );
-    const isProven = unowned.length === 0 || (await proveEcho(owners, unowned));
+    const isProven = unowned.length === 0 || (await this.#proveEcho(owners, unowned));
     if (typeof isProven !== 'boolean') return isProven;
-    const sinceMs = (await history.read()).nowMs;
+    const sinceMs = (await this.#history.read()).nowMs;
     let unproven = 0;
     for (let at = 0; at < unowned.length; at += ORPHANS_AT_ONCE) {
-      await change(due, (now) => ({ ...now, progress: { orphans: unowned.length, asked: at, sinceMs } }));
-      const kept = await keep(unowned.slice(at, at + ORPHANS_AT_ONCE), !isProven);
+      await this.#change(due, (now) => ({ ...now, progress: { orphans: unowned.length, asked: at, sinceMs } }));
+      const kept = await this.#keep(unowned.slice(at, at + ORPHANS_AT_ONCE), !isProven);
       if (typeof kept !== 'number') return kept;
       unproven += kept;
     }
@@ -91,38 +97,38 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
    * Who owns what is listed. A row that Zoho had accepted when the store went away, and whose answer is still on its way to a
    * live worker, would look like an orphan and cost a second look: where nothing was lost, such answers are waited for.
    */
-  async function ownersOf(items: readonly Listed[], due: HistoryLook): Promise<ReadonlyMap<EnrichmentId, IdentityKey>> {
+  async #ownersOf(items: readonly Listed[], due: HistoryLook): Promise<ReadonlyMap<EnrichmentId, IdentityKey>> {
     const ids = items.map(({ id }) => id);
     const untilMs = due.sign === 'lost' ? 0 : performance.now() + WAIT_FOR_ANSWERS_MS;
     for (;;) {
-      const owners = await store.owners(ids);
-      if (owners.size === ids.length || performance.now() > untilMs || !(await deps.goOn())) return owners;
-      if ((await store.counts()).sending === 0) return store.owners(ids);
+      const owners = await this.#deps.store.owners(ids);
+      if (owners.size === ids.length || performance.now() > untilMs || !(await this.#deps.goOn())) return owners;
+      if ((await this.#deps.store.counts()).sending === 0) return this.#deps.store.owners(ids);
       await sleep(ASK_AGAIN_MS);
     }
   }
 
   /** Keeps these as orphans, except those that have an owner by now; returns how many no row can be compared with. */
-  async function keep(items: readonly Listed[], isUnproven: boolean): Promise<number | ListFailure> {
+  async #keep(items: readonly Listed[], isUnproven: boolean): Promise<number | ListFailure> {
     const ids = items.map(({ id }) => id);
-    const [owners, known] = await Promise.all([store.owners(ids), store.orphans(ids)]);
+    const [owners, known] = await Promise.all([this.#deps.store.owners(ids), this.#deps.store.orphans(ids)]);
     const fresh = items.filter(({ id }) => !owners.has(id) && !known.has(id));
-    const echoes = await deps.look.echoes(
+    const echoes = await this.#deps.look.echoes(
       fresh.map(({ id }) => id),
-      deps.goOn,
+      this.#deps.goOn,
     );
     if ('kind' in echoes) return echoes;
     const orphans = fresh.flatMap(({ id, createdAtMs }): Orphan[] => {
       const echo = echoes.get(id);
       return echo && !isEmptyEcho(echo) ? [{ id, createdAtMs, echo }] : [];
     });
-    await store.addOrphans(orphans, isUnproven);
+    await this.#deps.store.addOrphans(orphans, isUnproven);
     return isUnproven ? fresh.length : fresh.length - orphans.length;
   }
 
   /** The users that are known to have made an enrichment of this ledger. */
-  async function usersOf(owned: readonly Listed[]): Promise<ReadonlySet<string>> {
-    const { value } = await deps.document.change((state) => {
+  async #usersOf(owned: readonly Listed[]): Promise<ReadonlySet<string>> {
+    const { value } = await this.#deps.document.change((state) => {
       const known = state?.users ?? [];
       const seen = new Set([...known, ...owned.flatMap(({ createdBy }) => createdBy ?? [])]);
       return state === null || seen.size === known.length ? undefined : { ...state, users: [...seen] };
@@ -131,68 +137,70 @@ export function createHistoryLook(deps: LostHistoryDeps): () => Promise<'looked'
   }
 
   /** The positive control, made on the spot: does Zoho's echo of a known id equal what was sent? */
-  async function proveEcho(
+  async #proveEcho(
     owners: ReadonlyMap<EnrichmentId, IdentityKey>,
     unowned: readonly Listed[],
   ): Promise<boolean | ListFailure> {
-    const listed = [...(await store.entries([...owners.values()].slice(0, CONTROLS))).values()];
-    const others = listed.length > 0 ? [] : (await store.scanLedger(null, CONTROLS_AMONG)).entries.values();
+    const listed = [...(await this.#deps.store.entries([...owners.values()].slice(0, CONTROLS))).values()];
+    const others = listed.length > 0 ? [] : (await this.#deps.store.scanLedger(null, CONTROLS_AMONG)).entries.values();
     const known = [...listed, ...others].flatMap(({ enrichmentId: id, sent }) =>
       id === undefined || isEmptyEcho(sent) ? [] : [{ id, sent }],
     );
     for (const { id, sent } of known.slice(0, CONTROLS)) {
-      const echoes = await deps.look.echoes([id], deps.goOn);
+      const echoes = await this.#deps.look.echoes([id], this.#deps.goOn);
       if ('kind' in echoes) return echoes;
       const echo = echoes.get(id);
       if (echo && !isEmptyEcho(echo)) return isEchoOf(echo, sent);
     }
-    return proveByOpenClaim(unowned);
+    return this.#proveByOpenClaim(unowned);
   }
 
   /**
    * The control where no id is known yet, because a worker died with the very first rows on the wire: an echo that equals what
    * an open claim sent.
    */
-  async function proveByOpenClaim(unowned: readonly Listed[]): Promise<boolean | ListFailure> {
+  async #proveByOpenClaim(unowned: readonly Listed[]): Promise<boolean | ListFailure> {
     const [sending, uncertain] = await Promise.all([
-      store.sending(CONTROLS_AMONG),
-      store.uncertain({ held: false, limit: CONTROLS_AMONG }),
+      this.#deps.store.sending(CONTROLS_AMONG),
+      this.#deps.store.uncertain({ held: false, limit: CONTROLS_AMONG }),
     ]);
     const open = [...sending.values(), ...uncertain.values()].filter(({ sent }) => !isEmptyEcho(sent));
     if (open.length === 0) return false;
     const ids = unowned.slice(0, CONTROLS_AMONG).map(({ id }) => id);
-    const echoes = await deps.look.echoes(ids, deps.goOn);
+    const echoes = await this.#deps.look.echoes(ids, this.#deps.goOn);
     if ('kind' in echoes) return echoes;
     return [...echoes.values()].some((echo) => echo !== null && open.some(({ sent }) => isEchoOf(echo, sent)));
   }
 
-  async function refused(due: HistoryLook, { kind, code }: ListFailure): Promise<'looked' | 'unavailable'> {
+  async #refused(due: HistoryLook, { kind, code }: ListFailure): Promise<'looked' | 'unavailable'> {
     if (kind === 'forbidden' && MAY_NOT_READ.has(code)) {
-      if (due.sign === 'start') log.warn('history.not-looked', { code });
-      else await stopForAPerson('SERVER_CHANGED', unreadableMessage(due));
-      return over(due, 0);
+      if (due.sign === 'start') this.#deps.log.warn('history.not-looked', { code });
+      else await this.#stopForAPerson('SERVER_CHANGED', unreadableMessage(due));
+      return this.#over(due, 0);
     }
-    if (code !== 'INTERRUPTED') log.warn('history.look-unavailable', { code });
+    if (code !== 'INTERRUPTED') this.#deps.log.warn('history.look-unavailable', { code });
     return 'unavailable';
   }
 
-  async function over(due: HistoryLook, orphans: number): Promise<'looked'> {
+  async #over(due: HistoryLook, orphans: number): Promise<'looked'> {
     // Before anything is sent: what is left of the allowance has to be asked for anew.
-    await changeControl(store.control, reserveForgotten);
-    await history.change((now) => (now && isSameLook(now, due) ? lookOver(now) : undefined));
-    log.info('history.looked', { sign: due.sign, round: due.round, orphans });
+    await changeControl(this.#deps.store.control, reserveForgotten);
+    await this.#history.change((now) => (now && isSameLook(now, due) ? lookOver(now) : undefined));
+    this.#deps.log.info('history.looked', { sign: due.sign, round: due.round, orphans });
     return 'looked';
   }
 
-  async function change(due: HistoryLook, next: (look: HistoryLook) => HistoryLook): Promise<void> {
-    await history.change((now) => (now?.look && isSameLook(now, due) ? { ...now, look: next(now.look) } : undefined));
+  async #change(due: HistoryLook, next: (look: HistoryLook) => HistoryLook): Promise<void> {
+    await this.#history.change((now) =>
+      now?.look && isSameLook(now, due) ? { ...now, look: next(now.look) } : undefined,
+    );
   }
 
-  async function stopForAPerson(code: string, message: string): Promise<void> {
-    await changeControl(store.control, (control, nowMs) =>
+  async #stopForAPerson(code: string, message: string): Promise<void> {
+    await changeControl(this.#deps.store.control, (control, nowMs) =>
       stopped(control, { code, message, sinceMs: nowMs, key: null, line: null }),
     );
-    log.error('history.not-looked', { code, message });
+    this.#deps.log.error('history.not-looked', { code, message });
   }
 }
 

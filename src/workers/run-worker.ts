@@ -21,7 +21,7 @@ import { createSubmitWorker } from './submit-worker.js';
 import { runSweep } from './sweep.js';
 import { type Timing, timingFor } from './timing.js';
 import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
-import { createWorkerMemory } from './worker-memory.js';
+import { WorkerMemory } from './worker-memory.js';
 import { createZohoClock } from './zoho-clock.js';
 import { createZohoReads } from './zoho-reads.js';
 
@@ -131,7 +131,7 @@ function assemble(options: RunWorkerOptions) {
   const workerId = randomUUID().slice(0, 13);
   const clock = createZohoClock();
   const zoho = clock.listen(options.zoho);
-  const { store } = createWorkerMemory({ store: engine.store, workerId, zohoNowMs: clock.nowMs, log });
+  const { store } = new WorkerMemory({ store: engine.store, workerId, zohoNowMs: clock.nowMs, log });
   const { ratePerSecond: callsPerSecond, maxInFlight } = settings;
   const limits = { callsPerSecond, maxInFlight, permitTtlMs: timing.permitTtlMs };
   const inFlight = createInFlight(workerId, limits, timing.askAgainMs);

@@ -6,8 +6,8 @@ import type { EnrichQueue } from '../lib/queues.js';
 import { Collector, type CollectSettings } from './collect.js';
 import { createResultKeeper } from './keep-results.js';
 import { EnrichmentList } from './list-enrichments.js';
-import { createHistoryLook } from './lost-history.js';
-import { createReconciler } from './reconcile.js';
+import { LostHistory } from './lost-history.js';
+import { Reconciler } from './reconcile.js';
 import type { SweepSettings, SweepState } from './sweep-state.js';
 import type { Timing } from './timing.js';
 import type { ZohoReads } from './zoho-reads.js';
@@ -37,8 +37,8 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   const { timing } = settings;
   const document = engine.store.document<SweepState>('sweep');
   const look = new EnrichmentList(deps.reads, engine.store);
-  const reconciler = createReconciler({ ...deps, document, look });
-  const lookForLost = createHistoryLook({ ...deps, store: engine.store, look, document, timing, goOn: stillLeads });
+  const reconciler = new Reconciler({ ...deps, document, look });
+  const lostHistory = new LostHistory({ ...deps, store: engine.store, look, document, timing, goOn: stillLeads });
   const collector = new Collector({ ...deps, signal });
   const keeper = createResultKeeper({ store: engine.store, keepMs: settings.keepResultsMs ?? 0, log });
   const lookUps = createPauses(timing);
@@ -60,7 +60,7 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
   async function step(): Promise<number> {
     if (deps.looking()) {
       if (!lookUps.areOver() || !(await leads())) return timing.serverEveryMs;
-      if ((await lookForLost()) === 'unavailable') lookUps.pauseLonger();
+      if ((await lostHistory.step()) === 'unavailable') lookUps.pauseLonger();
       else lookUps.reset();
       return timing.serverEveryMs;
     }

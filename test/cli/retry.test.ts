@@ -135,7 +135,7 @@ describe.each(ENGINES_IN_TURN)('--priority on %s', (kind) => {
   );
 });
 
-testIn.short.each(ENGINES_IN_TURN)(
+test.each(ENGINES_IN_TURN)(
   'rows that Zoho failed are told, and sent again only with --paid, on %s',
   (kind) =>
     withScene(kind, { failedShare: 1, notFoundShare: 0 }, async (t) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { PageUpdate } from '../../src/dashboard/live-parts.js';
-import { createMonitor } from '../../src/dashboard/monitor.js';
+import { Monitor } from '../../src/dashboard/monitor.js';
 import { startDashboard } from '../../src/dashboard/server.js';
 import { openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
@@ -34,7 +34,7 @@ test('the pace is measured on a clock that nobody sets', async () => {
   const nowMs = Date.now();
   const clock = jest.spyOn(Date, 'now').mockReturnValue(nowMs);
   t.closing(clock, (mocked) => mocked.mockRestore());
-  const monitor = t.closing(createMonitor({ engine, queue, log: quietLog }), (opened) => opened.close());
+  const monitor = t.closing(new Monitor({ engine, queue, log: quietLog }), (opened) => opened.close());
   const { history } = await waitFor(async () => {
     const picture = await monitor.latest();
     return picture.history.length > 0 && picture;

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
@@ -124,10 +124,12 @@ describe('the host of the embedded database', () => {
     60_000,
   );
 
-  testIn.short.each([
-    ['ends', (host: EngineProcess) => host.close()],
-    ['is killed', (host: EngineProcess) => host.kill()],
-  ])(
+  test.each(
+    bySuite<readonly [string, (host: EngineProcess) => Promise<unknown>]>(
+      [['is killed', (host) => host.kill()]],
+      [['ends', (host) => host.close()]],
+    ),
+  )(
     'that %s in the middle of what others send fails none of it, and nothing runs in two halves',
     async (_, end) => {
       const settings = await place('embedded');
@@ -153,7 +155,7 @@ describe('the host of the embedded database', () => {
     60_000,
   );
 
-  testIn.short.each(bySuite([4], [8]))(
+  test.each(bySuite([4], [8]))(
     'is one of %i processes that find a dead host at the same moment',
     async (processes) => {
       const settings = await place('embedded');

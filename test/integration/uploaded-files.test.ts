@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FileActions, MappedFile } from '../../src/dashboard/file-actions.js';
 import { type FilePreview, mappingText } from '../../src/dashboard/file-preview.js';
 import type { Upload } from '../../src/dashboard/upload-store.js';
-import { createUploadedFiles, type UploadedFile, type UploadedFiles } from '../../src/dashboard/uploaded-files.js';
+import type { UploadedFile } from '../../src/dashboard/uploaded-file.js';
+import { UploadedFiles } from '../../src/dashboard/uploaded-files.js';
 import type { InputCheck } from '../../src/lib/core/input-check.js';
 import { UsageError } from '../../src/lib/errors.js';
 import type { NotedFile } from '../../src/lib/store/files.js';
@@ -125,7 +126,7 @@ describe('file cases', () => {
     const log = { ...quietLog, info: (event: string, fields: unknown) => void logged.push([event, fields]) };
     const uploads = { remove: async ({ id }: Upload) => void removed.push(id), keep: async (kept: Upload) => kept };
     const note = async (file: UploadedFile) => noted(file);
-    cases = createUploadedFiles({ actions, uploads, preview, note, log });
+    cases = new UploadedFiles({ actions, uploads, preview, note, log });
   });
   afterEach(() => cases.close());
 
