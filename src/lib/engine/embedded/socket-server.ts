@@ -22,7 +22,8 @@ const LAST_ANSWER_MS = 500;
 /**
  * Serves PGlite's one session to many clients over a socket: one batch at a time, and nobody else's while a client is
  * inside a transaction. pglite-socket 0.2.17 will not do: it lets other clients in between the parse and the bind of a
- * statement that arrives in pieces, which then binds to the other's statement, and it stops for good when PGlite throws.
+ * statement that arrives in pieces, which then binds to the other's statement, and it stops for good when PGlite throws
+ * (electric-sql/pglite#1046).
  * `onBroken` is called when PGlite throws, which a wrong statement does not make it do.
  */
 export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (error: unknown) => void): SocketServer {
