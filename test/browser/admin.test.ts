@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { summarise } from '../../src/sandbox/effects.js';
-import { expectAccessible, numberAfter, useDashboardPages } from '../support/dashboard-pages.js';
+import { numberAfter, useDashboardPages } from '../support/dashboard-pages.js';
 import { ENGINES_IN_TURN } from '../support/engines.js';
 import { exampleRows } from '../support/example.js';
 import { answering, openWorkScene, refusal } from '../support/scene.js';
