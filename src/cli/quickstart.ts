@@ -56,6 +56,7 @@ function runExample(config: Config, sandbox: Sandbox): Promise<number> {
     const rejects = resolve(typedPath('quickstart.rejects.csv'));
     const report = await runFile({ ...opened, account }, EXAMPLE, { out, rejects });
     if (report.export === null) {
+      note('Stopped before the end: no results were written. The same command starts anew.');
       return opened.shutdown.received === null ? EXIT.failed : signalExitCode(opened.shutdown.received);
     }
     const surprises = await surprisesIn(report, sandbox, out);

@@ -43,6 +43,16 @@ test(
   60_000,
 );
 
+test('a quickstart that is interrupted says that there are no results', () =>
+  withScratch(async (cwd) => {
+    const quickstart = startCli(['quickstart'], { cwd, env: { TMPDIR: cwd } });
+    await waitFor(() => quickstart.stderr().includes('enqueued'), { what: 'the first rows', timeoutMs: 60_000 });
+    quickstart.child.kill('SIGINT');
+    const { code, stderr } = await quickstart.ended;
+    expect([code, stderr]).toEqual([130, expect.stringContaining('Stopped before the end: no results were written.')]);
+    expect(await readdir(cwd)).not.toContain('quickstart.zia.csv');
+  }));
+
 test('sandbox prints how to point a .env at it, serves, and ends with a summary', () =>
   withScratch(async (cwd) => {
     const words = ['sandbox', '--port', '0', '--quota', '3', '--latency', '1-2', '--fault', '429:post:0.5:2'];
