@@ -4,7 +4,6 @@ import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
 import type { Check } from '../lib/core/check.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { checkEngine } from '../lib/engine/engine-checks.js';
-import { openEngine } from '../lib/engine/open-engine.js';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import { redactText } from '../lib/redaction.js';
@@ -19,7 +18,7 @@ import { EXIT } from './exit-codes.js';
 import { chooseEngine, type EngineKind } from './last-engine.js';
 import { createMemoryStore } from './memory-store.js';
 import { engineFlag, example, jsonFlag } from './options.js';
-import { openLog, type Session } from './session.js';
+import { openEngineFor, openLog, type Session } from './session.js';
 import { coloursOf, printResult } from './terminal.js';
 
 interface Flags {
@@ -55,7 +54,7 @@ async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> 
   const account = await attempt('credentials', async () => accountOf(config.value.zoho, true));
   const engine = await attempt('engine', async () => {
     const chosen = await chooseEngine(config.value.engine, flag);
-    return openEngine({ ...chosen, failFast: true }, log);
+    return openEngineFor('question', chosen, log);
   });
   try {
     return [

@@ -75,11 +75,10 @@ export async function withEngine(
   work: (opened: Omit<Session, 'account'>) => Promise<number>,
   interrupted = 'Interrupted; the same command goes on where it was.',
 ): Promise<number> {
-  setFlagsFromString(kind === 'question' ? COMPILE_ONCE : OPTIMIZE_LATE);
   const log = openLog(config, kind);
   const shutdown = createShutdown({ deadlineMs: config.work.shutdownDeadlineMs + CLOSING_MS, log });
   try {
-    const engine = await openEngine({ ...config.engine, failFast: kind === 'question' || kind === 'producer' }, log);
+    const engine = await openEngineFor(kind, config.engine, log);
     shutdown.onClose('engine', () => engine.close());
     const profile = config.profile === undefined ? '' : `profile ${config.profile}, `;
     note(`${profile}engine: ${engine.description}, queue ${engine.queueName}`);
@@ -92,6 +91,12 @@ export async function withEngine(
   } finally {
     await shutdown.close();
   }
+}
+
+/** The engine as a command of this kind needs it. The caller closes it; rejects as `openEngine` does. */
+export function openEngineFor(kind: CommandKind, settings: Config['engine'], log: Logger): Promise<Engine> {
+  setFlagsFromString(kind === 'question' ? COMPILE_ONCE : OPTIMIZE_LATE);
+  return openEngine({ ...settings, failFast: kind === 'question' || kind === 'producer' }, log);
 }
 
 /** The error of a question that a signal ended, with the signal's exit code: Ctrl-C at a prompt is a key and no signal. */

@@ -24,6 +24,8 @@ const ASK_AGAIN_MS = 250;
  * worker knows is written back first. A row is admitted only over a connection on which the store was found whole.
  */
 export class WorkerMemory {
+  /** The store, with every claim, settlement and heartbeat of this worker remembered and compared. */
+  readonly store: Store;
   readonly #store: Store;
   readonly #workerId: string;
   readonly #zohoNowMs: () => number | null;
@@ -45,10 +47,10 @@ export class WorkerMemory {
     this.#zohoNowMs = zohoNowMs;
     this.#log = log;
     this.#document = store.document('history');
+    this.store = this.#remembering();
   }
 
-  /** The store, with every claim, settlement and heartbeat of this worker remembered and compared. */
-  get store(): Store {
+  #remembering(): Store {
     return {
       ...this.#store,
       heartbeat: (id, callIds, leaseMs) => this.#heartbeat(id, callIds, leaseMs),

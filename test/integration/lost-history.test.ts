@@ -68,6 +68,21 @@ async function redisScene(persistence: Persistence, options: StartOptions = {}) 
   return { ...scene, redis, goBack };
 }
 
+/** A scene whose workers have sent these rows, which are saved; `before` is the history as of then. */
+async function savedScene(rows: number, workers: number) {
+  const s = await redisScene('asked');
+  const running = await Promise.all(Array.from({ length: workers }, () => s.work()));
+  await s.enqueue(goodRows(rows));
+  await isScheduled(s.engine, rows);
+  await s.redis.snapshot();
+  const before = await history(s.engine);
+  const endWorkers = async () => {
+    for (const worker of running) worker.end();
+    await Promise.all(running.map(({ ended }) => ended));
+  };
+  return { ...s, before, endWorkers };
+}
+
 const history = async (engine: Engine) => (await engine.store.document<History>('history').read()).value;
 
 const isScheduled = (engine: Engine, rows: number) =>
@@ -96,13 +111,7 @@ describe('a store that went back in time', () => {
   testIn.short(
     'has its lost rows adopted when their file is queued again, while the workers live on',
     async () => {
-      const s = await redisScene('asked');
-      await s.work();
-      await s.work();
-      await s.enqueue(goodRows(6));
-      await isScheduled(s.engine, 6);
-      await s.redis.snapshot();
-      const before = await history(s.engine);
+      const { before, ...s } = await savedScene(6, 2);
       await s.enqueue(goodRows(24, 'Lost'));
       await sent(s, 16);
       await s.goBack();
@@ -118,14 +127,8 @@ describe('a store that went back in time', () => {
   testIn.long(
     'has its budget and what was spent of it put back by the workers, and no row goes beyond it',
     async () => {
-      const s = await redisScene('asked');
+      const { before, ...s } = await savedScene(6, 2);
       const { store } = s.engine;
-      await s.work();
-      await s.work();
-      await s.enqueue(goodRows(6));
-      await isScheduled(s.engine, 6);
-      await s.redis.snapshot();
-      const before = await history(s.engine);
       await setBudget(store, 20);
       await s.enqueue(goodRows(40, 'Lost'));
       await sent(s, 16);
@@ -234,14 +237,8 @@ describe('a store that went back in time', () => {
   testIn.short(
     'is looked through once, and nothing is asked for that another user made',
     async () => {
-      const s = await redisScene('asked');
-      const worker = await s.work();
-      await s.enqueue(goodRows(4));
-      await isScheduled(s.engine, 4);
-      await s.redis.snapshot();
-      const before = await history(s.engine);
-      worker.end();
-      await worker.ended;
+      const { before, ...s } = await savedScene(4, 1);
+      await s.endWorkers();
       for (const row of goodRows(150, 'Orphan')) s.sandbox.enrich(row, API_USER);
       for (const row of goodRows(120, 'Theirs')) s.sandbox.enrich(row);
       await s.goBack();
@@ -265,14 +262,8 @@ describe('a store that went back in time', () => {
   testIn.long(
     'holds rows that only a record id tells apart',
     async () => {
-      const s = await redisScene('asked');
-      const worker = await s.work();
-      await s.enqueue(goodRows(1));
-      await isScheduled(s.engine, 1);
-      await s.redis.snapshot();
-      const before = await history(s.engine);
-      worker.end();
-      await worker.ended;
+      const { before, ...s } = await savedScene(1, 1);
+      await s.endWorkers();
       s.sandbox.enrich({ module: 'Accounts', name: 'Twin Company' }, API_USER);
       await s.goBack();
       await s.work();

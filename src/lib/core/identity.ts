@@ -5,8 +5,10 @@ import type { Row } from './row.js';
 
 export { keyEmail, keyName, keyWebsite };
 
+/** The characters of base64url by their values. */
+export const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
 const KEY_VERSION = 'r1';
-const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
  * The identity key of a row, version 1: `r1` and 22 characters of base64url, the first 16 bytes of SHA-256 over the

@@ -2,6 +2,7 @@ import { identityKey, keyForm } from './identity.js';
 import type { EnrichmentId, IdentityKey } from './ids.js';
 import type { LedgerEntry } from './ledger.js';
 import { digest } from './other-columns.js';
+import type { Row } from './row.js';
 
 /** An enrichment at Zoho that no ledger entry owns, with what Zoho echoes of its submission. */
 export interface Orphan {
@@ -55,16 +56,19 @@ export function isEchoOf(echo: Echo, sent: Echo): boolean {
  * may have, under other columns, when they agree wherever both have one and the website is the same, or name and email; a
  * name alone proves nothing, and then a person decides.
  */
-export function echoDigests({ name, email, website }: Echo): string {
-  const form = keyForm({ module: '', ...(name && { name }), ...(email && { email }), ...(website && { website }) });
-  return [digest('name', '', form.name), digest('email', '', form.email), digest('website', '', form.website)].join(
-    ',',
-  );
+export function echoDigests(echo: Echo): string {
+  const form = keyForm({ module: '', ...echoFields(echo) });
+  return (['name', 'email', 'website'] as const).map((field) => digest(field, '', form[field])).join(',');
+}
+
+/** The fields that an echo has, as a row has them. */
+export function echoFields({ name, email, website }: Echo): Omit<Row, 'module'> {
+  return { ...(name && { name }), ...(email && { email }), ...(website && { website }) };
 }
 
 /** The echo in the form of the identity key, of no module and no record. */
-function echoForm({ name, email, website }: Echo): string {
-  return identityKey({ module: '', ...(name && { name }), ...(email && { email }), ...(website && { website }) });
+function echoForm(echo: Echo): string {
+  return identityKey({ module: '', ...echoFields(echo) });
 }
 
 /** True when Zoho told nothing of what was sent: that proves neither that it was this row nor that it was not. */

@@ -1,3 +1,5 @@
+import { BASE64URL } from '../core/identity.js';
+
 /** The two halves of a 64-bit fingerprint. */
 export type Fingerprint = readonly [number, number];
 
@@ -11,8 +13,7 @@ export function fingerprintOf(digest: string): Fingerprint {
 const KEY_CHARACTERS = 22;
 const WORD_CHARACTERS = 6;
 const VALUES = new Uint8Array(128);
-for (const [at, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].entries())
-  VALUES[character.charCodeAt(0)] = at;
+for (let at = 0; at < BASE64URL.length; at += 1) VALUES[BASE64URL.charCodeAt(at)] = at;
 
 /** The lowest 32 of the 36 bits of six characters; a buffer would be made for each. */
 function wordAt(text: string, from: number): number {

@@ -43,21 +43,7 @@ export function createStore(operations: Operations, queue: string): Store {
 }
 
 /** The way of one row: from the claim to what came of it. */
-function claimSteps(
-  operations: Operations,
-): Pick<
-  Store,
-  | 'admit'
-  | 'admitCall'
-  | 'finishCall'
-  | 'settle'
-  | 'release'
-  | 'markUncertain'
-  | 'clear'
-  | 'reopen'
-  | 'hold'
-  | 'expireClaims'
-> {
+function claimSteps(operations: Operations) {
   const run = operations.run.bind(operations);
   return {
     admit: async (request) => {
@@ -88,13 +74,11 @@ function claimSteps(
     hold: async (key, callId, reason) => (await run('hold', [key, callId, oneLine(reason)]))[0] === '1',
     expireClaims: async (claimLostAfterMs, limit) =>
       (await run('expire-claims', [String(claimLostAfterMs), String(limit)])) as readonly IdentityKey[],
-  };
+  } satisfies Partial<Store>;
 }
 
 /** What the ledger knows. */
-function ledgerReads(
-  operations: Operations,
-): Pick<Store, 'uncertain' | 'sending' | 'owners' | 'aliasOwners' | 'entries' | 'counts' | 'spending'> {
+function ledgerReads(operations: Operations) {
   const run = operations.run.bind(operations);
   return {
     uncertain: async ({ held, limit }) => entriesOf(await run('uncertain', [held ? '1' : '0', String(limit)])),
@@ -112,7 +96,6 @@ function ledgerReads(
       return owners;
     },
     entries: (keys) => entriesAt(operations, keys),
-
     counts: async () => {
       const reply = (await run('counts', [])).map(Number);
       const [scheduled = 0, sending = 0, uncertain = 0, held = 0, pending = 0, failed = 0, orphans = 0] = reply;
@@ -122,13 +105,11 @@ function ledgerReads(
       const [spent = 0, open = 0, held = 0, nowMs = 0] = (await run('spending', [text(atLeast)])).map(Number);
       return { spent, open, held, nowMs };
     },
-  };
+  } satisfies Partial<Store>;
 }
 
 /** Results of submitted rows, and the rows that lack theirs. */
-function resultSteps(
-  operations: Operations,
-): Pick<Store, 'pending' | 'markTaken' | 'list' | 'search' | 'failed' | 'finish' | 'results'> {
+function resultSteps(operations: Operations) {
   const run = operations.run.bind(operations);
   return {
     pending: async ({ sinceMs = 0, limit }) => entriesOf(await run('pending', [String(sinceMs), String(limit)])),
@@ -154,11 +135,11 @@ function resultSteps(
       }
       return results;
     },
-  };
+  } satisfies Partial<Store>;
 }
 
 /** The whole ledger, and what was paid for that no entry has. */
-function ledgerInBulk(operations: Operations): Pick<Store, 'scanLedger' | 'importEntries' | 'addOrphans' | 'orphans'> {
+function ledgerInBulk(operations: Operations) {
   const run = operations.run.bind(operations);
   return {
     scanLedger: async (cursor, count) => {
@@ -199,11 +180,11 @@ function ledgerInBulk(operations: Operations): Pick<Store, 'scanLedger' | 'impor
       for await (const [id, fields] of lookUp(operations, 'orphans', ids)) orphans.set(id, orphanOf(id, fields));
       return orphans;
     },
-  };
+  } satisfies Partial<Store>;
 }
 
 /** Workers that live. */
-function fleetSteps(operations: Operations): Pick<Store, 'heartbeat' | 'leave' | 'fleetStats'> {
+function fleetSteps(operations: Operations) {
   const run = operations.run.bind(operations);
   return {
     heartbeat: async (workerId, callIds, leaseMs, mark) => {
@@ -221,12 +202,11 @@ function fleetSteps(operations: Operations): Pick<Store, 'heartbeat' | 'leave' |
       const [workers = 0, claims = 0] = (await run('leave', [workerId])).map(Number);
       return { workers, claims };
     },
-
     fleetStats: async () => {
       const [workers = 0, inFlight = 0, withData = 0] = (await run('fleet-stats', [])).map(Number);
       return { workers, inFlight, withData };
     },
-  };
+  } satisfies Partial<Store>;
 }
 
 async function entriesAt(

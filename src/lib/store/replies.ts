@@ -2,7 +2,7 @@ import { type Control, INITIAL_CONTROL } from '../core/control.js';
 import type { History } from '../core/history.js';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import type { LedgerEntry } from '../core/ledger.js';
-import { type Echo, echoDigests, type Orphan } from '../core/reconcile.js';
+import { type Echo, echoDigests, echoFields, type Orphan } from '../core/reconcile.js';
 import { HOLD_REASONS, type HoldReason } from './admission.js';
 import { parseEntryLine } from './entry-line.js';
 import type { Reply } from './operations.js';
@@ -105,9 +105,7 @@ export function heartbeatOf(reply: Reply): Heartbeat {
 
 /** The four arguments of an orphan. Absent fields of its echo are left out, so that it reads as fields sent. */
 export function orphanArgs({ id, createdAtMs, echo }: Orphan): readonly string[] {
-  const { name, email, website } = echo;
-  const given = { ...(name && { name }), ...(email && { email }), ...(website && { website }) };
-  return [id, String(Math.floor(createdAtMs)), echoDigests(echo), JSON.stringify(given)];
+  return [id, String(Math.floor(createdAtMs)), echoDigests(echo), JSON.stringify(echoFields(echo))];
 }
 
 export function orphanOf(id: EnrichmentId, fields: string): Orphan {
