@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNever } from '../lib/core/assert-never.js';
-import { type Control, canaryTaken } from '../lib/core/control.js';
+import { canaryTaken } from '../lib/core/canary.js';
+import type { Control } from '../lib/core/control.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';

@@ -1,13 +1,5 @@
-import {
-  afterAnswer,
-  type Control,
-  decisionsKept,
-  type FleetCall,
-  type FleetEvent,
-  type FleetPolicy,
-  INITIAL_CONTROL,
-  isOlder,
-} from '../lib/core/control.js';
+import { afterAnswer, type FleetCall, type FleetEvent, type FleetPolicy } from '../lib/core/after-answer.js';
+import { type Control, decisionsKept, INITIAL_CONTROL, isOlder } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
 import { changeControl } from '../lib/store/change-control.js';
 import type { Reported, Store } from '../lib/store/store.js';

@@ -1,7 +1,7 @@
+import type { FleetCall, FleetEvent } from '../lib/core/after-answer.js';
 import type { Answer, Verdict } from '../lib/core/answer.js';
 import { assertNever } from '../lib/core/assert-never.js';
 import { classifySubmission } from '../lib/core/classify.js';
-import type { FleetCall, FleetEvent } from '../lib/core/control.js';
 import { identityKey } from '../lib/core/identity.js';
 import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { SentFields } from '../lib/core/ledger.js';

@@ -1,13 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { afterAnswer, type FleetCall, type FleetEvent, type FleetPolicy } from '../../src/lib/core/after-answer.js';
+import { canaryTaken } from '../../src/lib/core/canary.js';
 import {
-  afterAnswer,
   type Control,
-  canaryTaken,
   decisionsKept,
-  type FleetCall,
-  type FleetEvent,
-  type FleetPolicy,
   fieldsChosen,
   INITIAL_CONTROL,
   mayWork,
