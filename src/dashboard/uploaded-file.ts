@@ -48,7 +48,7 @@ export interface KnownFile {
 }
 
 /** An uploaded file, and the work on it. */
-export interface OpenCase extends UploadedFile {
+export interface OpenFile extends UploadedFile {
   mapFlags: readonly string[];
   preview: FilePreview;
   stage: Stage;
