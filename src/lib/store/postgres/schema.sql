@@ -755,38 +755,32 @@ create or replace function zia.failed(args text[]) returns text[] language sql v
   lateral (values (1, key), (2, line)) parts (part, item)
 $$;
 
--- Counting the rows of an index reads that index alone; the finished ones are counted as they finish.
+-- Counting the rows of an index reads that index alone, and so does finding the keys of a page: only the entries on the
+-- page itself are read.
 create or replace function zia.list(args text[]) returns text[] language plpgsql volatile as $$
 declare
   v_offset constant integer := args[2];
   v_limit constant integer := args[3];
   v_final constant text := case args[1] when 'enriched' then 'COMPLETED' when 'notfound' then 'DATA_NOT_FOUND' when 'failed' then 'FAILED' end;
   v_total bigint;
-  v_page text[];
+  v_keys text[];
 begin
   if args[1] = 'pending' then
     select pending into v_total from zia.gauge;
-    select array_agg(item order by n, part) into v_page from (
-      select row_number() over (order by pending.scheduled_at desc, key desc) as n, key, zia.line(ledger) as line
-      from zia.pending join zia.ledger using (key)
-      order by pending.scheduled_at desc, key desc offset v_offset limit v_limit) found,
-    lateral (values (1, key), (2, line)) parts (part, item);
+    v_keys := array(select key from zia.pending order by scheduled_at desc, key desc offset v_offset limit v_limit);
   elsif v_final is not null then
     select count(*) into v_total from zia.ledger where final_status = v_final;
-    select array_agg(item order by n, part) into v_page from (
-      select row_number() over (order by finished_at desc, key desc) as n, key, zia.line(ledger) as line
-      from zia.ledger where final_status = v_final
-      order by finished_at desc, key desc offset v_offset limit v_limit) found,
-    lateral (values (1, key), (2, line)) parts (part, item);
+    v_keys := array(select key from zia.ledger where final_status = v_final
+      order by finished_at desc, key desc offset v_offset limit v_limit);
   else
     select count(*) into v_total from zia.ledger where state = args[1] and state in ('sending', 'uncertain', 'held');
-    select array_agg(item order by n, part) into v_page from (
-      select row_number() over (order by sent_at desc, key desc) as n, key, zia.line(ledger) as line
-      from zia.ledger where state = args[1] and state in ('sending', 'uncertain', 'held')
-      order by sent_at desc, key desc offset v_offset limit v_limit) found,
-    lateral (values (1, key), (2, line)) parts (part, item);
+    v_keys := array(select key from zia.ledger where state = args[1] and state in ('sending', 'uncertain', 'held')
+      order by sent_at desc, key desc offset v_offset limit v_limit);
   end if;
-  return v_total::text || coalesce(v_page, '{}');
+  return v_total::text || array(select item
+    from unnest(v_keys) with ordinality page (key, n) join zia.ledger using (key),
+    lateral (values (1, key), (2, zia.line(ledger))) parts (part, item)
+    order by n, part);
 end $$;
 
 create or replace function zia.has_text(wanted text, entry zia.ledger) returns boolean language sql immutable as $$
