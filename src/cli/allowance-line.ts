@@ -4,10 +4,11 @@ import { ALLOWANCE_SOURCES, type Allowance } from '../lib/zoho/allowance.js';
 import type { ReserveStatus } from '../reports/queue-status.js';
 import { moment } from './moment.js';
 
-/** The allowance in a sentence. */
-export function allowanceLine({ total, used, left, source }: Allowance): string {
+/** The allowance in a sentence; `asked` is when Zoho was, ISO 8601, where that was not just now. */
+export function allowanceLine({ total, used, left, source }: Allowance, asked?: string): string {
   const numbers = `Allowance: ${formatCount(left)} of ${formatCount(total)} left, ${formatCount(used)} used`;
-  return source === 'zoho' ? `${numbers}.` : `${numbers} (${ALLOWANCE_SOURCES[source]}).`;
+  const from = source === 'zoho' ? numbers : `${numbers} (${ALLOWANCE_SOURCES[source]})`;
+  return asked === undefined ? `${from}.` : `${from}, as of ${moment(Date.parse(asked))}.`;
 }
 
 /** The budget in a sentence. */

@@ -40,9 +40,17 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
   return async () => {
     const reads = await opening;
     if (reads === null) return null;
-    const asked = recentAllowance(remembered(session), () => ask(session, reads)).catch(() => null);
+    const asked = spentSince(session)
+      .then((sinceMs) => recentAllowance(remembered(session), () => ask(session, reads), sinceMs))
+      .catch(() => null);
     return Promise.race([asked, sleep(QUICK_IN_ALL_MS, null, { ref: false })]);
   };
+}
+
+/** An answer from before the allowance was spent is none any more. */
+async function spentSince({ engine }: Asking): Promise<number> {
+  const { value } = await engine.store.control.read();
+  return value?.stop?.code === 'LIMIT_EXCEEDED' ? value.stop.sinceMs : 0;
 }
 
 /** What a worker of this session says before it starts. Never rejects, and ends when the session is to end. */

@@ -4,7 +4,7 @@ import { budgetLine } from './allowance-line.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag, wholeNumber } from './options.js';
-import { type Session, withSession } from './session.js';
+import { SEE_STATUS, type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
 
 interface Flags {
@@ -24,7 +24,7 @@ export function define(command: Command): Run {
     .addOption(engineFlag());
   example(command, 'npm run budget', 'npm run budget 2000', 'npm run budget off');
   return () =>
-    withSession({ engine: command.opts<Flags>().engine, kind: 'question' }, (session) =>
+    withSession({ engine: command.opts<Flags>().engine, kind: 'question', interrupted: SEE_STATUS }, (session) =>
       show(session, wanted, command.opts()),
     );
 }

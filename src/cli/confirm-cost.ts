@@ -14,18 +14,22 @@ export interface SpendingFlags extends PlanFlags {
 const NOTHING_QUEUED = 'Nothing was queued.';
 
 /**
- * Shows what a file will cost and asks once whether to go on. True without a question when `--yes` says so, when nobody
- * sits at a terminal, and when the file has no new rows.
+ * Shows what a file will cost and asks once whether to go on. `unasked` without a question when `--yes` says so, when nobody
+ * sits at a terminal, and when the file has no new rows; the check of the file is then still to be shown.
  */
-export async function confirmCost(session: Session, path: string, flags: SpendingFlags): Promise<boolean> {
-  if (flags.yes || path === '-' || !canAsk()) return true;
+export async function confirmCost(
+  session: Session,
+  path: string,
+  flags: SpendingFlags,
+): Promise<'confirmed' | 'unasked' | 'refused'> {
+  if (flags.yes || path === '-' || !canAsk()) return 'unasked';
   const plan = await makePlan(session, path, flags);
-  if (plan.enqueued === 0) return true;
+  if (plan.enqueued === 0) return 'unasked';
   note(checkText(plan, session.config.work.module));
   note(planLine(plan));
   if (plan.withRecordId > 0) note(recordIdLine(plan));
   const question = `Send ${formatRows(plan.enqueued)} to Zia?`;
-  if (await confirmed(question, session.shutdown.signal, NOTHING_QUEUED)) return true;
+  if (await confirmed(question, session.shutdown.signal, NOTHING_QUEUED)) return 'confirmed';
   note(NOTHING_QUEUED);
-  return false;
+  return 'refused';
 }

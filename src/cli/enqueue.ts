@@ -68,10 +68,13 @@ export function define(command: Command): Run {
 
 async function run(session: Session, file: string, flags: Flags): Promise<number> {
   const path = typedPath(file);
-  if (!(await confirmCost(session, path, flags))) return EXIT.failed;
+  const answer = await confirmCost(session, path, flags);
+  if (answer === 'refused') return EXIT.failed;
   const report = await enqueue(session, path, flags);
   const { fieldsLeftOut: _told, ...document } = report;
-  printResult(flags.json ?? false, document, () => enqueueSummary(report, session.config.work.module));
+  printResult(flags.json ?? false, document, () =>
+    enqueueSummary(report, session, { ...flags, isSeen: answer === 'confirmed' }),
+  );
   return EXIT.done;
 }
 
@@ -107,11 +110,18 @@ export async function enqueue(
   }
 }
 
-export function enqueueSummary(report: EnqueueReport, module: string): string {
-  const { file, rejectsFile, fieldsLeftOut } = report;
+/** What became of the rows; the check of the file goes with it unless somebody has just seen it. */
+export function enqueueSummary(
+  report: EnqueueReport,
+  { config }: Pick<Session, 'config'>,
+  { limit, isSeen }: Pick<EnqueueFlags, 'limit'> & { readonly isSeen: boolean },
+): string {
+  const { file, rows, enqueued, rejectsFile, fieldsLeftOut } = report;
   const lines = [
-    `${file}: ${formatRows(report.rows)}, ${formatCount(report.enqueued)} enqueued`,
-    checkText(report, module),
+    enqueued === limit
+      ? `${file}: ${formatCount(enqueued)} enqueued (--limit ${limit}), for which ${formatRows(rows)} were read`
+      : `${file}: ${formatRows(rows)}, ${formatCount(enqueued)} enqueued`,
+    ...(isSeen ? [] : [checkText(report, config.work.module)]),
   ];
   if (rejectsFile !== null) lines.push(`Rejected rows, with reasons: ${rejectsFile}`);
   if (fieldsLeftOut === 1) lines.push('1 value could not be used; its row is sent without it.');

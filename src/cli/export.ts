@@ -12,7 +12,7 @@ import { type InputFlags, typedPath, withInput } from './input.js';
 import { addInputFlags, engineFlag, example, jsonFlag, statusList } from './options.js';
 import { createProgress } from './progress.js';
 import { keptLine } from './run-summary.js';
-import { type Session, withSession } from './session.js';
+import { notWritten, type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 
 export interface ExportFlags extends InputFlags {
@@ -53,7 +53,10 @@ export function define(command: Command): Run {
         'Name the CSV file to export, or use --all without a file for everything the ledger holds.',
       );
     }
-    return withSession({ engine: flags.engine, kind: 'question', file }, (session) => run(session, file, flags));
+    const interrupted = notWritten(flags.out ?? file);
+    return withSession({ engine: flags.engine, kind: 'question', file, interrupted }, (session) =>
+      run(session, file, flags),
+    );
   };
 }
 

@@ -34,7 +34,12 @@ export function typedPath(path: string): string {
 
 /** Standard input, where `path` means it, until a signal ends the command: nobody may ever end it. */
 export function stdinOf(path: string, { signal }: Pick<Shutdown, 'signal'>): Readable | undefined {
-  return path === '-' ? addAbortSignal(signal, process.stdin) : undefined;
+  if (path !== '-') return undefined;
+  // A signal that comes before the first read is told to the reader, and must not end the process before.
+  return addAbortSignal(
+    signal,
+    process.stdin.on('error', () => undefined),
+  );
 }
 
 /** `withInput` for the file the user named. */

@@ -10,7 +10,7 @@ import { EXIT } from './exit-codes.js';
 import { typedPath } from './input.js';
 import { engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
-import { type Session, withSession } from './session.js';
+import { notWritten, type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 
 interface Flags {
@@ -34,7 +34,8 @@ export function define(command: Command): Run {
     const flags: Flags = command.opts();
     const [action, file = '-'] = command.args;
     const isExport = action === 'export';
-    return withSession({ engine: flags.engine, kind: 'batch', file: isExport ? undefined : file }, (session) =>
+    const ofAction = isExport ? { interrupted: notWritten(file) } : { file };
+    return withSession({ engine: flags.engine, kind: 'batch', ...ofAction }, (session) =>
       (isExport ? writeLedger : readLedger)(session, typedPath(file), flags),
     );
   };

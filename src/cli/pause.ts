@@ -3,7 +3,7 @@ import { raisePause } from '../lib/store/lift-stop.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
-import { type Session, withSession } from './session.js';
+import { SEE_STATUS, type Session, withSession } from './session.js';
 import { printResult } from './terminal.js';
 
 interface Flags {
@@ -16,7 +16,7 @@ export function define(command: Command): Run {
   command.addOption(jsonFlag()).addOption(engineFlag());
   example(command, 'npm run pause');
   return () =>
-    withSession({ engine: command.opts<Flags>().engine, kind: 'question' }, (session) =>
+    withSession({ engine: command.opts<Flags>().engine, kind: 'question', interrupted: SEE_STATUS }, (session) =>
       pause(session, command.opts()),
     );
 }

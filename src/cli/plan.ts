@@ -17,7 +17,7 @@ import {
   wholeNumber,
 } from './options.js';
 import { createProgress } from './progress.js';
-import { type Session, withSession } from './session.js';
+import { NOTHING_CHANGED, type Session, withSession } from './session.js';
 import { printResult, table } from './terminal.js';
 
 export interface PlanFlags extends InputFlags, NewRowFlags {
@@ -40,7 +40,7 @@ export function define(command: Command): Run {
   return () => {
     const flags: Flags = command.opts();
     const file = command.args[0] ?? '-';
-    return withSession({ engine: flags.engine, kind: 'batch', file }, async (session) => {
+    return withSession({ engine: flags.engine, kind: 'batch', file, interrupted: NOTHING_CHANGED }, async (session) => {
       const plan = await makePlan(session, typedPath(file), flags);
       printResult(flags.json ?? false, plan, () => planText(plan, session));
       return EXIT.done;

@@ -52,7 +52,10 @@ export function define(command: Command): Run {
   );
   return () => {
     const flags: Flags = command.opts();
-    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true }, (session) => run(session, flags));
+    const interrupted = 'Interrupted. The same command with --resume goes on where it was.';
+    return withSession({ engine: flags.engine, kind: 'batch', needsAccount: true, interrupted }, (session) =>
+      run(session, flags),
+    );
   };
 }
 

@@ -7,7 +7,7 @@ import { liftStop } from '../lib/store/lift-stop.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { engineFlag, example, jsonFlag } from './options.js';
-import { type Session, withSession } from './session.js';
+import { SEE_STATUS, type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 
 interface Flags {
@@ -36,7 +36,7 @@ export function define(command: Command): Run {
     .addOption(engineFlag());
   example(command, 'npm run resume', 'npm run resume -- --without email');
   return () =>
-    withSession({ engine: command.opts<Flags>().engine, kind: 'question' }, (session) =>
+    withSession({ engine: command.opts<Flags>().engine, kind: 'question', interrupted: SEE_STATUS }, (session) =>
       resume(session, command.opts()),
     );
 }

@@ -65,10 +65,11 @@ export function define(command: Command): Run {
     const options = { engine: flags.engine, kind: 'batch', file, needsAccount: true, interrupted } as const;
     return withSession(options, async (session) => {
       await exportTarget(typedPath(file), { out: flags.out === undefined ? undefined : typedPath(flags.out) });
-      if (flags.limit !== 0 && !(await confirmCost(session, typedPath(file), flags))) return EXIT.failed;
+      const answer = flags.limit === 0 ? 'unasked' : await confirmCost(session, typedPath(file), flags);
+      if (answer === 'refused') return EXIT.failed;
       const signs = createWorkerTelemetry();
       await startOverview(session, signs);
-      const report = await runFile(session, typedPath(file), flags, signs);
+      const report = await runFile(session, typedPath(file), flags, { signs, isSeen: answer === 'confirmed' });
       if (report.export === null) note(interrupted);
       printResult(flags.json ?? false, report, () => runSummary(report, { file, finishing }));
       return exitCodeOf(report, session);
@@ -76,16 +77,19 @@ export function define(command: Command): Run {
   };
 }
 
-/** Enqueues a file, works until idle, stopped or interrupted, and exports; the progress goes to the terminal. */
+/**
+ * Enqueues a file, works until idle, stopped or interrupted, and exports; the progress goes to the terminal. `isSeen`: the
+ * check of the file was shown.
+ */
 export async function runFile(
   session: Session,
   path: string,
   flags: RunFlags,
-  signs = createWorkerTelemetry(),
+  { signs = createWorkerTelemetry(), isSeen = false } = {},
 ): Promise<RunReport> {
   // An enqueueing that takes nothing would take the rejects of the one before for settled.
   const enqueued = flags.limit === 0 ? null : await enqueue(session, path, flags);
-  if (enqueued !== null) note(enqueueSummary(enqueued, session.config.work.module));
+  if (enqueued !== null) note(enqueueSummary(enqueued, session, { ...flags, isSeen }));
   const worked = await workOff(session, path, flags.wait ?? true, signs);
   const exported = worked.ended === 'signal' ? null : await writeExport(session, path, flags);
   return { enqueue: enqueued, work: worked, export: exported };

@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly file?: string | undefined;
   /** The command talks to Zoho: it does not start without credentials. */
   readonly needsAccount?: boolean;
-  /** What a person is told who interrupted it, when the command could not tell itself. */
+  /** What a person is told who interrupted it, when the command could not tell itself; the default fits its kind. */
   readonly interrupted?: string;
 }
 
@@ -68,12 +68,25 @@ export async function withSession(
   return withEngine({ ...config, engine: engineConfig }, options.kind, withAccount, options.interrupted);
 }
 
+/** What interrupting a command that only reads comes to. */
+export const NOTHING_CHANGED = 'Interrupted. Nothing was changed.';
+
+/** What interrupting a command that only writes this file comes to; `-` is stdout. */
+export function notWritten(out: string | undefined): string {
+  return out === '-'
+    ? 'Interrupted: what was written is not all of it.'
+    : 'Interrupted. No file was written; the same command begins anew.';
+}
+
+/** What interrupting a command that changes one thing of the fleet comes to. */
+export const SEE_STATUS = 'Interrupted; `npm run status` says how things stand.';
+
 /** The part of a session that depends on nothing but a configuration. */
 export async function withEngine(
   config: Config,
   kind: CommandKind,
   work: (opened: Omit<Session, 'account'>) => Promise<number>,
-  interrupted = 'Interrupted; the same command goes on where it was.',
+  interrupted = kind === 'question' ? NOTHING_CHANGED : 'Interrupted; the same command goes on where it was.',
 ): Promise<number> {
   const log = openLog(config, kind);
   const shutdown = createShutdown({ deadlineMs: config.work.shutdownDeadlineMs + CLOSING_MS, log });

@@ -4,9 +4,10 @@ import { formatDuration } from '../lib/core/format.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { UsageError } from '../lib/errors.js';
 import { asStarted } from '../lib/invocation.js';
+import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { fileStatus } from '../reports/file-status.js';
-import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
+import { type AskedAllowance, type QueueStatus, queueStatus } from '../reports/queue-status.js';
 import { allowanceLine, budgetLine, reserveLine } from './allowance-line.js';
 import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -61,7 +62,7 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
     engine,
     shutdown: { signal },
   } = session;
-  const allowanceOf = quickAllowance(session);
+  const allowanceOf = askedAllowance(session);
   const area = flags.watch && process.stdout.isTTY ? openLiveArea(process.stdout) : null;
   do {
     const queue = await queueStatus(engine, await allowanceOf(), session.config.work);
@@ -73,6 +74,17 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
   } while (flags.watch && !signal.aborted);
   area?.keep();
   return EXIT.done;
+}
+
+/** What Zoho tells of the allowance, and when it did: an answer is asked for once a minute at most. */
+function askedAllowance(session: Session): () => Promise<AskedAllowance | null> {
+  const allowanceOf = quickAllowance(session);
+  return async () => {
+    const allowance = await allowanceOf();
+    if (allowance === null) return null;
+    const { value, nowMs } = await session.engine.store.document<RememberedAllowance>('allowance').read();
+    return { ...allowance, asked: new Date(value?.atMs ?? nowMs).toISOString() };
+  };
 }
 
 const WATCHED = 'Ctrl-C ends this.';
@@ -104,7 +116,7 @@ function textOf(
   if (look !== undefined) parts.push(lookText(look));
   if (without !== undefined)
     parts.push(`Rows go without ${without.join(' and ')}, until \`npm run resume -- --with ${without.join(',')}\`.`);
-  if (allowance !== null) parts.push(allowanceLine(allowance));
+  if (allowance !== null) parts.push(allowanceLine(allowance, allowance.asked));
   if (budget !== null) parts.push(budgetLine(budget));
   if (reserve !== undefined) parts.push(reserveLine(reserve));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);
@@ -125,5 +137,5 @@ function stopText({ code, message, since, nextTry }: NonNullable<Status['stop']>
   const line = paint(`STOPPED since ${moment(Date.parse(since))} (${code}): ${message}`);
   return nextTry === undefined
     ? line
-    : `${line}\n${code === 'RESERVE_REACHED' ? 'The workers ask Zoho again what is left at' : 'The workers try again by themselves, one row first, at'} ${nextTry}.`;
+    : `${line}\n${code === 'RESERVE_REACHED' ? 'The workers ask Zoho again what is left at' : 'The workers try again by themselves, one row first, at'} ${moment(Date.parse(nextTry))}.`;
 }

@@ -8,7 +8,7 @@ import { EXIT } from './exit-codes.js';
 import { type InputFlags, typedPath, withInput } from './input.js';
 import { addInputFlags, engineFlag, example, jsonFlag } from './options.js';
 import { createProgress } from './progress.js';
-import { type Session, withSession } from './session.js';
+import { NOTHING_CHANGED, type Session, withSession } from './session.js';
 import { note, printResult } from './terminal.js';
 
 interface Flags extends InputFlags {
@@ -27,7 +27,14 @@ export function define(command: Command): Run {
   return () => {
     const flags: Flags = command.opts();
     const file = command.args[0] ?? '-';
-    return withSession({ engine: flags.engine, kind: 'batch', file, needsAccount: true }, async (session) => {
+    const options = {
+      engine: flags.engine,
+      kind: 'batch',
+      file,
+      needsAccount: true,
+      interrupted: NOTHING_CHANGED,
+    } as const;
+    return withSession(options, async (session) => {
       const report = await verify(session, file, flags);
       printResult(flags.json ?? false, report, () => summary(report));
       return EXIT.done;

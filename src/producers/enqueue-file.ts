@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { type InputOptions, withInput } from '../lib/csv/with-input.js';
+import { UsageError } from '../lib/errors.js';
 import { assertPulledModule } from '../lib/pulled-files.js';
 import { type EnqueueOptions, type EnqueueReport, enqueueRows } from './csv-producer.js';
 import { noteQueued } from './note-queued.js';
@@ -23,6 +25,7 @@ export async function enqueueFile(options: EnqueueFileOptions): Promise<EnqueueR
   const { path, rejectsPath = rejectsPathOf(path) } = options;
   const { store } = options.engine;
   await assertPulledModule(store, path, options.module);
+  await assertOtherFile(rejectsPath, path);
   return withInput(options, async (input) => {
     const noteDone = await noteQueued({ ...input, store });
     const report = await enqueueRows({
@@ -33,4 +36,11 @@ export async function enqueueFile(options: EnqueueFileOptions): Promise<EnqueueR
     await noteDone(report);
     return report;
   });
+}
+
+/** Rejects are other rows than those of the file: in its place they would be no rejects, or the file be gone. */
+async function assertOtherFile(rejectsPath: string, path: string): Promise<void> {
+  const [rejects, input] = await Promise.all([rejectsPath, path].map((each) => stat(each).catch(() => null)));
+  if (!rejects || !input || rejects.dev !== input.dev || rejects.ino !== input.ino) return;
+  throw new UsageError('REJECTS_ARE_INPUT', `${rejectsPath} is the input file itself: give --rejects another name.`);
 }

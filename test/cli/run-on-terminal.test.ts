@@ -108,6 +108,43 @@ test(
   60_000,
 );
 
+test(
+  'shows the check of a file once, and says of which age the allowance is',
+  () =>
+    withScene('redis', { quota: 3, latencyMs: 20, failedShare: 0, notFoundShare: 0 }, async (t) => {
+      await t.csv('a.csv', 20);
+      const run = await t.onTerminal(['run', 'a.csv', '--limit', '10']);
+      await run.shows('Send 10 rows to Zia?');
+      run.type('y\r');
+      expect((await run.ended).code).toBe(4);
+      const screen = await run.screen();
+      expect(screen.filter((line) => line.startsWith('Read as'))).toHaveLength(1);
+      expect(screen.join('\n')).toContain('a.csv: 10 enqueued (--limit 10), for which 10 rows were read');
+
+      // What Zoho said before the allowance was spent is asked for again.
+      const status = await t.onTerminal(['status'], { env: { ZIA_RESUME_AFTER_LIMIT_HOURS: '2' } });
+      expect((await status.ended).code).toBe(0);
+      const words = (await status.screen()).join(' ');
+      expect(words).toMatch(/Allowance: 0 of 3 left, 3 used, as of \d\d:\d\d \((just now|\d+ s ago)\)\./);
+      expect(words).toMatch(/try again by themselves, one row first, at \d\d:\d\d \(in (2 h|1 h 59 min|2 h 0 min)\)/);
+    }),
+  60_000,
+);
+
+test.each([
+  [['plan', '-'], 'Interrupted. Nothing was changed.'],
+  [['export', '-', '--out', 'b.csv'], 'Interrupted. No file was written; the same command begins anew.'],
+  [['enqueue', '-'], 'Interrupted; the same command goes on where it was.'],
+])('says what an interrupted %j has come to', (words, expected) =>
+  withScene('redis', {}, async (t) => {
+    const terminal = await t.onTerminal(words);
+    await terminal.shows('engine: ');
+    terminal.type('\x03');
+    await terminal.shows(expected);
+    expect((await terminal.ended).code).toBe(130);
+  }),
+);
+
 test.each([
   ['  To finish: npm start -- a.csv', '  To finish:\n    npm start -- a.csv'],
   ['Stopped for good: \x1b[1mzia-enrich run a.csv\x1b[22m', 'Stopped for good:\n  \x1b[1mzia-enrich run a.csv\x1b[22m'],

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -206,6 +206,15 @@ describe.each(ENGINES_IN_TURN)('enqueueFile on the %s engine', (kind) => {
     await expect(enqueue(path, { mapFlags: ['firm=Town'] })).rejects.toMatchObject({ code: 'BAD_MAP_FLAG' });
     expect(await waiting()).toEqual([]);
     expect(await readFile(join(folder, 'accounts.rejects.csv'), 'utf8')).toBe('kept');
+  });
+
+  test('refuses to put the rejects in the place of the file itself', async () => {
+    const path = await file('Company,Email\nAcme Ltd,x\nx,y\n');
+    for (const rejectsPath of [path, join(folder, '..', basename(folder), 'accounts.csv')]) {
+      await expect(enqueue(path, { rejectsPath })).rejects.toMatchObject({ code: 'REJECTS_ARE_INPUT', exitCode: 2 });
+    }
+    expect(await waiting()).toEqual([]);
+    expect(await readdir(folder)).toEqual(['accounts.csv']);
   });
 
   test('remembers a mapping for later commands on the same header row', async () => {

@@ -118,13 +118,14 @@ async function estimate(reads: AccountReads, submitted: number): Promise<Allowan
 /** How long an answer is good enough to be shown again. */
 const FRESH_MS = 60_000;
 
-/** The allowance as anybody asked for it in the last minute, else as `ask` tells. */
+/** The allowance as anybody asked for it in the last minute and not before `sinceMs`, else as `ask` tells. */
 export async function recentAllowance(
   document: Document<RememberedAllowance>,
   ask: () => Promise<Allowance | null>,
+  sinceMs = 0,
 ): Promise<Allowance | null> {
   const { value, nowMs } = await document.read();
-  const isFresh = value !== null && value.atMs <= nowMs && nowMs - value.atMs < FRESH_MS;
+  const isFresh = value !== null && value.atMs >= sinceMs && value.atMs <= nowMs && nowMs - value.atMs < FRESH_MS;
   return isFresh ? value.allowance : allowanceNow(document, ask);
 }
 
