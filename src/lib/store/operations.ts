@@ -1,7 +1,7 @@
 /**
  * What an engine must offer for the store: each operation runs atomically, next to the data, on the store's clock.
  * Arguments and replies are lists of strings and the same on both engines, where each operation is one script
- * (`redis/<name>.lua`) or one function (`zia.<name>` in `postgres/schema.sql`); they are described at the Lua scripts.
+ * (`redis/<name>.lua`) or one function (`zia.<name>` in `postgres/*.sql`); they are described at the Lua scripts.
  */
 export const OPERATIONS = [
   'admit',

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { LATEST_SCHEMA_VERSION, runMigrations } from 'bullmq';
 import type { Logger } from '../../logger.js';
+import { readSchema } from '../../store/postgres/schema.js';
 import { copyTemplate } from './database-template.js';
 import type { HostListener } from './host-listener.js';
 import { serveDatabase } from './socket-server.js';
@@ -51,7 +51,7 @@ export async function startDatabaseHost(
 
 /** Brings tables and functions up to date. Where a start before this one did, nothing is run: that would take half a second. */
 async function prepare(db: PGlite): Promise<void> {
-  const schema = readFileSync(new URL('../../store/postgres/schema.sql', import.meta.url), 'utf8');
+  const schema = readSchema();
   const wanted = createHash('sha256').update(`${LATEST_SCHEMA_VERSION}\n${schema}`).digest('hex');
   if ((await appliedSchema(db)) !== wanted) {
     await migrateQueue(db);

@@ -2,6 +2,11 @@
 -- Returns go epoch sentAt sends number spent | not-yet ms slot | no-permit | held-back control ms-or-'' [reason]
 --       | canary-open control
 --       | scheduled id | claimed ms | uncertain held(0/1) | rivals keys
+-- How soon a row asks again that waits for the canary's answer, or for a look into the store's past.
+local CANARY_WAIT_MS = 250
+local LOOK_WAIT_MS = 1000
+-- A worker that took the canary has to be admitted within this.
+local CANARY_LEASE_MS = 10000
 -- How soon a row asks again that found nothing left while a call in flight may give something back.
 local SPENT_WAIT_MS = 250
 -- What Zoho said of the allowance is good for so long.

@@ -2,6 +2,8 @@
 --       call ids
 -- Returns control now number server history alive, ids of those alive ...
 -- Renews only permits that exist: one that lapsed may be another call's by now.
+-- The number of a worker that ended without a word is kept for so long.
+local FORGET_WORKER_MS = 86400000
 local id, lease_ms, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = clock()
 local lease_end = text(now + lease_ms)

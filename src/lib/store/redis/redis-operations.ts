@@ -4,6 +4,9 @@ import { OPERATIONS, type OperationName, type Operations, type Reply } from '../
 
 type Script = (...args: readonly string[]) => Promise<Reply>;
 
+/** What is put in front of every script, in this order: a function needs those above it. */
+const SHARED = ['keys', 'basics', 'ledger', 'jobs', 'control', 'budget', 'pace', 'workers', 'orphans'];
+
 /**
  * The store's operations as Lua scripts. `prefix` is the hash tag all keys share, such as `{zia}`.
  * `explain` turns a failure into the error to reject with.
@@ -45,14 +48,14 @@ function countConnections(client: Redis | Cluster): () => number {
 function defineScripts(client: Redis | Cluster, base: string): Record<OperationName, Script> {
   const read = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
   const texts = new Map(OPERATIONS.map((name) => [name, read(name)]));
-  const prelude = read('prelude');
-  const named = client instanceof Cluster ? namesIn([prelude, ...texts.values()]) : [];
+  const shared = SHARED.map((part) => read(`shared/${part}`)).join('\n');
+  const named = client instanceof Cluster ? namesIn([shared, ...texts.values()]) : [];
   const scripts: Partial<Record<string, Script>> = {};
   for (const [name, text] of texts) {
     const command = `zia:${name}`;
     const keys = [base, ...named.map((key) => base + key)];
     const more = client instanceof Cluster ? KEYS_OF[name] : undefined;
-    client.defineCommand(command, { ...(!more && { numberOfKeys: keys.length }), lua: prelude + text });
+    client.defineCommand(command, { ...(!more && { numberOfKeys: keys.length }), lua: `${shared}\n${text}` });
     // `defineCommand` puts this method on the client; its type cannot say so.
     const method = (client as unknown as Record<string, (...args: readonly (string | number)[]) => Promise<Reply>>)[
       command
