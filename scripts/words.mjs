@@ -1,9 +1,13 @@
 // Part of `npm run lint`: one word for one thing. Fails on words that the code has left behind, with the word to use.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const LEFT_BEHIND = [
-  [/\bplace(?:Lease|Freed|Queue)|\b(?:free|take|has)_place\b|\bplaces? in flight\b/i, 'permit'],
+  [
+    /\bplace(?:Lease|Freed|Queue)|\b(?:free|take|has|v)_places?\b|\bplaces? in flight\b|\bslot (?:and|or) place\b/i,
+    'permit',
+  ],
+  [/\b(?:more|all|their|pace,) places\b/, 'permits'],
   [/\bhold(?:UntilMs|Reason)\b|\bheldSinceMs\b/, 'backoffUntilMs, backoffReason, backoffSinceMs'],
   [/\bprobing\b|\bprobeTaken\b|\bcontrol\.probe\b/, 'canary'],
   [/\bhasDoubts|\bdoubt\(|\brows? in doubt\b/, 'uncertain'],
@@ -16,12 +20,30 @@ const LEFT_BEHIND = [
   [/\beffortOf\b|\bEffort\b/, 'estimate'],
   [/\bmaySpend\b|\bstoreOfNobody\b|\btakeFirstLook\b/, 'confirmCost, createMemoryStore, preflight'],
   [/\bFileCases?\b/, 'UploadedFile'],
+  [/\bOpenCase\b|\bfile-cases\b/, 'OpenFile'],
+  [/\bFileDesk\b|\bfile-desk\b/, 'FileActions'],
+  [/\b(?:Fleet)?Picture\b/, 'OverviewState, FleetSnapshot'],
+  [/\bbarren\b/i, 'pagesWithoutPending'],
+  [/\bResultTaker|\btake-results\b/, 'ResultFetcher'],
+  [/\bsort(?:Rows|edRow)|\bsorted-rows\b/i, 'classifyRows'],
+  [/\bstandby\b/i, 'requeue, held-back'],
+  [/\blookableAtMs\b|\baliveMs\b|\bchangeLed\b/, 'safeToListAtMs, lastSeenMs, changeLeasedBy'],
+  [/\bserverMet\b|\bserverWatch\b/, 'history'],
+  [/\b(?:Worker)?Signs\b(?!\/)|\bworker-signs\b/, 'readiness, WorkerHealth'],
+  [/\blookAround\b|\bfirst-look\b/, 'preflight'],
+  [/\bbefore-spending\b|\bcompose\.js\b|\bno-store\.js\b/, 'confirm-cost, start-worker, memory-store'],
+  [/\bharmless\(/, 'escapeFormula'],
+  [/\bschema\.sql\b|\bprelude\b/i, 'postgres/*.sql, redis/shared/*.lua'],
   [/\b(?:MOST|LONGEST)_[A-Z]/, 'MAX_'],
 ];
 
-const files = execFileSync('git', ['ls-files', 'src', 'test', 'bench', 'docs'], { encoding: 'utf8' })
+const files = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard', 'src', 'test', 'bench', 'docs'],
+  { encoding: 'utf8' },
+)
   .split('\n')
-  .filter((path) => /\.(?:ts|mjs|js|lua|sql|md)$/.test(path) && !path.startsWith('test/fixtures/'));
+  .filter((path) => /\.(?:ts|mjs|js|lua|sql|md)$/.test(path) && !path.startsWith('test/fixtures/') && existsSync(path));
 
 let found = 0;
 for (const path of files) {

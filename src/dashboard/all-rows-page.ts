@@ -132,11 +132,11 @@ async function search(engine: Engine, queue: EnrichQueue, { search: text, after 
   return { records: await rowRecords(engine, queue, [...keys]), total: null, next: cursor };
 }
 
-export function allRowsPage(frame: Frame, picture: OverviewState, query: AllRowsQuery, found: FoundRows): Html {
+export function allRowsPage(frame: Frame, overview: OverviewState, query: AllRowsQuery, found: FoundRows): Html {
   return page(
     { title: 'All rows', current: 'rows', scripts: ['app.js'] },
     frame,
-    picture,
+    overview,
     html`<h1>All rows</h1>
     <p class="quiet">Companies of all files. Rows that still wait are also in the table of <a href="/files">their file</a>, which can be searched as well.</p>
     ${filters(query)}

@@ -19,13 +19,13 @@ import type { Upload } from './upload-store.js';
 import { isSent, type UploadedFile } from './uploaded-file.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
-export function fileParts(file: UploadedFile, frame: Frame, picture: OverviewState): Readonly<Record<string, Html>> {
+export function fileParts(file: UploadedFile, frame: Frame, overview: OverviewState): Readonly<Record<string, Html>> {
   return {
-    facts: headerFacts(frame, picture),
-    alarm: alarm(picture, frame),
+    facts: headerFacts(frame, overview),
+    alarm: alarm(overview, frame),
     stage: stageSentence(file),
-    details: stageDetails(file, picture, frame),
-    outcomes: outcomeTable(file, picture, frame),
+    details: stageDetails(file, overview, frame),
+    outcomes: outcomeTable(file, overview, frame),
     downloads: downloads(file),
     bought: bought(file),
   };
@@ -42,11 +42,11 @@ export interface FilePageOptions {
 export function filePage(
   file: UploadedFile,
   frame: Frame,
-  picture: OverviewState,
+  overview: OverviewState,
   { notice, asks }: FilePageOptions,
 ): Html {
   const { upload, preview } = file;
-  const parts = fileParts(file, frame, picture);
+  const parts = fileParts(file, frame, overview);
   const base = filePath(upload.id);
   const progress = html`<section class="card" aria-labelledby="stage-title">
         <h2 id="stage-title" tabindex="-1">${isSent(file) ? 'Progress' : 'Send to Zia'}</h2>
@@ -65,7 +65,7 @@ export function filePage(
   return page(
     { title: upload.name, current: 'files', scripts: ['app.js'] },
     frame,
-    picture,
+    overview,
     html`<p class="crumbs"><a href="/files">Files</a></p>
       <h1>${upload.name}</h1>
       <p class="quiet">${formatRows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, ${delimiterName(preview.delimiter)}</p>
@@ -73,7 +73,7 @@ export function filePage(
       ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
       ${isSent(file) ? html`${progress} ${outcomes} ${columnsCard(file, frame)}` : html`${columnsCard(file, frame)} ${progress} ${outcomes}`}
       ${frame.readOnly || preview.columns === null ? '' : forgetForm(base)}
-      ${frame.readOnly || asks === null ? '' : sendDialog(file, frame, picture, asks)}`,
+      ${frame.readOnly || asks === null ? '' : sendDialog(file, frame, overview, asks)}`,
   );
 }
 
@@ -101,7 +101,7 @@ function allKnown({ enqueued, known }: Plan): boolean {
   return enqueued === 0 && known > 0;
 }
 
-function stageDetails(file: UploadedFile, picture: OverviewState, frame: Frame): Html {
+function stageDetails(file: UploadedFile, overview: OverviewState, frame: Frame): Html {
   const { stage, upload } = file;
   switch (stage.kind) {
     case 'mapping':
@@ -115,16 +115,16 @@ function stageDetails(file: UploadedFile, picture: OverviewState, frame: Frame):
       return html`<p class="problem" role="alert">${stage.message}</p>
         <form method="post" action="${filePath(upload.id)}/plan"><button>Try again</button></form>`;
     case 'planned':
-      return html`${stage.report === undefined ? '' : fleetHint(picture)} ${planned(file, stage.plan, frame)}`;
+      return html`${stage.report === undefined ? '' : fleetHint(overview)} ${planned(file, stage.plan, frame)}`;
     case 'enqueued':
-      return html`${fleetHint(picture)}<div class="actions"><a class="button" href="/">Watch them on the overview</a>
+      return html`${fleetHint(overview)}<div class="actions"><a class="button" href="/">Watch them on the overview</a>
         ${rejectsLink(stage.report, upload)}</div>`;
   }
 }
 
 /** What keeps queued rows from being sent. */
-function fleetHint(picture: OverviewState): Html {
-  const { kind, title, text } = fleetState(picture);
+function fleetHint(overview: OverviewState): Html {
+  const { kind, title, text } = fleetState(overview);
   return kind === 'sending' || kind === 'idle' ? html`` : html`<p class="hint"><b>${title}.</b> ${text}</p>`;
 }
 

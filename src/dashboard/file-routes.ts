@@ -25,7 +25,7 @@ import type { UploadedFile } from './uploaded-file.js';
 import type { UploadedFiles } from './uploaded-files.js';
 
 export interface FileRoutesOptions {
-  readonly cases: UploadedFiles;
+  readonly openFiles: UploadedFiles;
   readonly list: FileList;
   readonly uploads: UploadStore;
   readonly maxBytes: number;
@@ -61,22 +61,22 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
   return app;
 }
 
-function addFileList({ app, cases, list, frame, monitor, shownMaxBytes }: Shared): void {
+function addFileList({ app, openFiles, list, frame, monitor, shownMaxBytes }: Shared): void {
   app.get('/', async (c) => {
-    const [noted, picture] = await Promise.all([list.all(), monitor.latest()]);
-    return c.html(filesPage(frame, picture, listedFiles(cases.list(), noted), shownMaxBytes));
+    const [noted, overview] = await Promise.all([list.all(), monitor.latest()]);
+    return c.html(filesPage(frame, overview, listedFiles(openFiles.list(), noted), shownMaxBytes));
   });
 
   app.get('/parts', async (c) => {
-    const picture = await monitor.latest();
+    const overview = await monitor.latest();
     return c.json({
-      tab: { title: tabTitle('Files', frame, picture), icon: iconOf(picture) },
-      parts: await renderedParts(filesPageParts(frame, picture)),
+      tab: { title: tabTitle('Files', frame, overview), icon: iconOf(overview) },
+      parts: await renderedParts(filesPageParts(frame, overview)),
     } satisfies PageUpdate);
   });
 }
 
-function addUploads({ app, cases, list, uploads, maxBytes, frame }: Shared): void {
+function addUploads({ app, openFiles, list, uploads, maxBytes, frame }: Shared): void {
   const tooLarge = (c: Context) =>
     c.json(
       { message: `The file is larger than ${maxBytes / 1_000_000} MB, which ZIA_DASHBOARD_MAX_UPLOAD_MB sets.` },
@@ -116,7 +116,7 @@ function addUploads({ app, cases, list, uploads, maxBytes, frame }: Shared): voi
   /** A file that was queued before is found with what is noted of it. */
   async function add(upload: Awaited<ReturnType<UploadStore['save']>>): Promise<UploadedFile> {
     const noted = (await list.all()).find(({ id }) => id === upload.id) ?? null;
-    return cases.add(upload, { noted, mapFlags: [] });
+    return openFiles.add(upload, { noted, mapFlags: [] });
   }
 
   async function addAndShow(c: Context, name: string, body: ReadableStream): Promise<Response> {
@@ -130,34 +130,34 @@ function addUploads({ app, cases, list, uploads, maxBytes, frame }: Shared): voi
   }
 }
 
-function addFilePage({ app, cases, list, frame, monitor, openFile, shownMaxBytes }: Shared): void {
+function addFilePage({ app, openFiles, list, frame, monitor, openFile, shownMaxBytes }: Shared): void {
   app.get('/:id', async (c) => {
-    const [{ open: file, noted }, picture] = await Promise.all([list.find(c.req.param('id')), monitor.latest()]);
+    const [{ open: file, noted }, overview] = await Promise.all([list.find(c.req.param('id')), monitor.latest()]);
     if (file === null)
-      return noted === null ? c.notFound() : c.html(missingFilePage(frame, picture, noted, shownMaxBytes));
+      return noted === null ? c.notFound() : c.html(missingFilePage(frame, overview, noted, shownMaxBytes));
     refresh(file);
     const asks = c.req.query('ask') === 'send' ? parseSendChoice(c.req.query()) : null;
     const notice = doneNotice(c.req.query());
-    return c.html(filePage(file, frame, picture, { notice, asks }));
+    return c.html(filePage(file, frame, overview, { notice, asks }));
   });
 
   app.get('/:id/parts', async (c) => {
-    const [file, picture] = await Promise.all([openFile(c), monitor.latest()]);
+    const [file, overview] = await Promise.all([openFile(c), monitor.latest()]);
     if (file === null) return c.notFound();
     refresh(file);
     return c.json({
-      tab: { title: tabTitle(file.upload.name, frame, picture), icon: iconOf(picture) },
-      parts: await renderedParts(fileParts(file, frame, picture)),
+      tab: { title: tabTitle(file.upload.name, frame, overview), icon: iconOf(overview) },
+      parts: await renderedParts(fileParts(file, frame, overview)),
     } satisfies PageUpdate);
   });
 
   function refresh(file: UploadedFile): void {
-    cases.refresh(file.upload.id);
+    openFiles.refresh(file.upload.id);
     void list.noteOutcomes(file).catch(() => undefined);
   }
 }
 
-function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared): void {
+function addFileActions({ app, openFiles, list, frame, monitor, openFile }: Shared): void {
   async function refused(c: Context, file: UploadedFile, notice: string): Promise<Response> {
     return c.html(filePage(file, frame, await monitor.latest(), { notice, asks: null }), 409);
   }
@@ -167,7 +167,7 @@ function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared):
     if (file === null) return c.notFound();
     const form = await formOf(c);
     const choice = Object.fromEntries(MAPPED_FIELDS.map((field) => [field, form[field] ?? '']));
-    if (!(await cases.map(file.upload.id, mapFlagsOf(choice)))) {
+    if (!(await openFiles.map(file.upload.id, mapFlagsOf(choice)))) {
       return refused(c, file, 'Wait until the rows are queued, then change the columns.');
     }
     return c.redirect(filePath(file.upload.id), 303);
@@ -180,7 +180,7 @@ function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared):
     const wanted = Number(limit);
     if (limit !== '' && !(Number.isSafeInteger(wanted) && wanted > 0))
       return c.text('How many rows is not a number.\n', 400);
-    if (cases.enqueue(file.upload.id, mapping, limit === '' ? undefined : wanted) === 'other-columns') {
+    if (openFiles.enqueue(file.upload.id, mapping, limit === '' ? undefined : wanted) === 'other-columns') {
       const notice = 'The columns were changed meanwhile, so nothing was queued: look at them below, and send again.';
       return refused(c, file, notice);
     }
@@ -191,7 +191,7 @@ function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared):
   app.post('/:id/cancel', viewOnly(frame), async (c) => {
     const file = await openFile(c);
     if (file === null) return c.notFound();
-    const cancelled = await cases.cancel(file.upload.id);
+    const cancelled = await openFiles.cancel(file.upload.id);
     if (cancelled === null) return c.text('Wait until the rows are queued, then take them out again.\n', 409);
     return c.redirect(`${filePath(file.upload.id)}?cancelled=${cancelled}`, 303);
   });
@@ -199,7 +199,7 @@ function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared):
   app.post('/:id/forget', viewOnly(frame), async (c) => {
     const file = await openFile(c);
     if (file === null) return c.notFound();
-    const report = await cases.forget(file.upload.id);
+    const report = await openFiles.forget(file.upload.id);
     if (report === null) return c.text('Wait until the rows are queued, then forget them.\n', 409);
     const stay = report.left === 0 ? '' : `&left=${report.left}`;
     return c.redirect(`${filePath(file.upload.id)}?forgotten=${report.forgotten}${stay}`, 303);
@@ -208,7 +208,7 @@ function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared):
   app.post('/:id/plan', viewOnly(frame), async (c) => {
     const file = await openFile(c);
     if (file === null) return c.notFound();
-    cases.replan(file.upload.id);
+    openFiles.replan(file.upload.id);
     return c.redirect(filePath(file.upload.id), 303);
   });
 
@@ -218,7 +218,7 @@ function addFileActions({ app, cases, list, frame, monitor, openFile }: Shared):
   });
 }
 
-function addDownloads({ app, cases, openFile }: Shared): void {
+function addDownloads({ app, openFiles, openFile }: Shared): void {
   let downloads = 0;
 
   /** Makes a file for one reader, streams it and removes it. */
@@ -247,7 +247,7 @@ function addDownloads({ app, cases, openFile }: Shared): void {
     if (file === null) return c.notFound();
     const { part, only } = PURPOSES[c.req.query('only') ?? ''] ?? { part: 'zia', only: undefined };
     return download(c, file, part, async (path) => {
-      await cases.exportTo(file.upload.id, path, c.req.raw.signal, only);
+      await openFiles.exportTo(file.upload.id, path, c.req.raw.signal, only);
       return true;
     });
   });
@@ -255,7 +255,7 @@ function addDownloads({ app, cases, openFile }: Shared): void {
   app.get('/:id/rejects', async (c) => {
     const file = await openFile(c);
     if (file === null) return c.notFound();
-    return download(c, file, 'rejects', (path) => cases.rejectsTo(file.upload.id, path, c.req.raw.signal));
+    return download(c, file, 'rejects', (path) => openFiles.rejectsTo(file.upload.id, path, c.req.raw.signal));
   });
 }
 

@@ -12,7 +12,7 @@ import type { UploadedFile } from './uploaded-file.js';
 import type { UploadedFiles } from './uploaded-files.js';
 
 export interface FileRowRoutesOptions {
-  readonly cases: UploadedFiles;
+  readonly openFiles: UploadedFiles;
   readonly frame: Frame;
   readonly monitor: Monitor;
   readonly engine: Engine;
@@ -24,13 +24,13 @@ export interface FileRowRoutesOptions {
 const FIRST_COUNT_MS = 200;
 
 /** The table of a file's rows, and the page of one of them. */
-export function fileRowRoutes({ cases, frame, monitor, engine, queue, openFile }: FileRowRoutesOptions): Hono {
+export function fileRowRoutes({ openFiles, frame, monitor, engine, queue, openFile }: FileRowRoutesOptions): Hono {
   const app = new Hono();
 
   app.get('/:id/rows', async (c) => {
-    const [file, picture] = await Promise.all([openFile(c), monitor.latest()]);
+    const [file, overview] = await Promise.all([openFile(c), monitor.latest()]);
     if (file === null) return c.notFound();
-    const rows = await cases.rows(file.upload.id, FIRST_COUNT_MS);
+    const rows = await openFiles.rows(file.upload.id, FIRST_COUNT_MS);
     const query = parseRowsQuery(c.req.query());
     const { status, code, search, without, page } = query;
     const found =
@@ -46,19 +46,19 @@ export function fileRowRoutes({ cases, frame, monitor, engine, queue, openFile }
       row.status === 'enriched' && row.key !== undefined ? [row.key] : [],
     );
     const results = enriched.length === 0 ? new Map<IdentityKey, never>() : await engine.store.results(enriched);
-    return c.html(fileRowsPage(frame, picture, { file, query, found, results }));
+    return c.html(fileRowsPage(frame, overview, { file, query, found, results }));
   });
 
   app.get('/:id/rows/:line{[0-9]{1,10}}', async (c) => {
-    const [file, picture] = await Promise.all([openFile(c), monitor.latest()]);
-    const rows = file === null ? null : await cases.rows(file.upload.id, FIRST_COUNT_MS);
+    const [file, overview] = await Promise.all([openFile(c), monitor.latest()]);
+    const rows = file === null ? null : await openFiles.rows(file.upload.id, FIRST_COUNT_MS);
     const row = rows?.onLine(Number(c.req.param('line')));
     if (file === null || row === undefined) return c.notFound();
     const [record = null] = row.key === undefined ? [] : await rowRecords(engine, queue, [row.key]);
     const outcome = { status: row.status, notes: [], ...(row.error !== undefined && { error: row.error }) };
     const isKnown = record !== null && (record.entry !== undefined || record.hasJob);
     const inFile = { row, outcome, name: file.upload.name, href: `${filePath(file.upload.id)}/rows` };
-    return c.html(rowPage(frame, picture, { record: isKnown ? record : null, inFile, notice: null }));
+    return c.html(rowPage(frame, overview, { record: isKnown ? record : null, inFile, notice: null }));
   });
 
   return app;

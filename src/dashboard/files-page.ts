@@ -57,23 +57,23 @@ export function filesCard(files: readonly ListedFile[], maxBytes: number | null)
 /** All files, the latest first. */
 export function filesPage(
   frame: Frame,
-  picture: OverviewState,
+  overview: OverviewState,
   files: readonly ListedFile[],
   maxBytes: number | null,
 ): Html {
   return page(
     { title: 'Files', current: 'files', scripts: ['app.js', 'upload.js'] },
     frame,
-    picture,
+    overview,
     html`<h1>Files</h1>
-    <div id="alarm" role="alert" data-poll="/files/parts">${alarm(picture, frame)}</div>
+    <div id="alarm" role="alert" data-poll="/files/parts">${alarm(overview, frame)}</div>
     ${maxBytes === null ? '' : html`<section class="card" aria-labelledby="drop-title"><h2 id="drop-title">Add a file</h2>${dropBox(maxBytes)}</section>`}
     ${files.length === 0 ? html`<p class="quiet">No file was added yet.</p>` : fileTable(files)}`,
   );
 }
 
-export function filesPageParts(frame: Frame, picture: OverviewState): Readonly<Record<string, Html>> {
-  return { facts: headerFacts(frame, picture), alarm: alarm(picture, frame) };
+export function filesPageParts(frame: Frame, overview: OverviewState): Readonly<Record<string, Html>> {
+  return { facts: headerFacts(frame, overview), alarm: alarm(overview, frame) };
 }
 
 function fileTable(files: readonly ListedFile[]): Html {
@@ -124,11 +124,11 @@ function wordsOf({ open, noted }: ListedFile): string {
 }
 
 /** The page of a file whose content is not on this machine any more. */
-export function missingFilePage(frame: Frame, picture: OverviewState, file: NotedFile, maxBytes: number | null): Html {
+export function missingFilePage(frame: Frame, overview: OverviewState, file: NotedFile, maxBytes: number | null): Html {
   return page(
     { title: file.name, current: 'files', scripts: ['app.js', 'upload.js'] },
     frame,
-    picture,
+    overview,
     html`<p class="crumbs"><a href="/files">Files</a></p><h1>${file.name}</h1>
     <p>${wordsOf({ id: file.id, name: file.name, open: null, noted: file })}. Queued ${time(file.atMs)} ${file.by === 'command' ? 'by command' : 'in the browser'}; ${mappingOf(file)}.</p>
     <p class="hint">The file itself is not on this machine${file.path === null ? '' : ' (or has changed)'}: add it again to see its rows. Nothing is lost, and nothing is paid again.</p>

@@ -18,8 +18,8 @@ export interface FleetState {
 
 const START_WORKER = html`start one with <code>npm run worker</code>, or this dashboard with <code>npm run dashboard -- --work</code>`;
 
-export function fleetState(picture: OverviewState): FleetState {
-  const { sample, problem } = picture;
+export function fleetState(overview: OverviewState): FleetState {
+  const { sample, problem } = overview;
   const { control, fleetStats, queue, ledger, storeNowMs } = sample;
   if (problem !== null) {
     return state(
@@ -31,7 +31,7 @@ export function fleetState(picture: OverviewState): FleetState {
   }
   if (control.mode === 'stopped' && control.stop !== null) return stopped(control.stop);
   const lifted = control.stop === null ? null : `The stop with ${control.stop.code} is lifted`;
-  if (rowsLeft(queue) === 0) return nothingToSend(picture, lifted);
+  if (rowsLeft(queue) === 0) return nothingToSend(overview, lifted);
   if (fleetStats.workers === 0) {
     const text = html`${lifted === null ? '' : `${lifted}, but `}${lifted === null ? 'Nothing' : 'nothing'} will be sent until a worker runs: ${START_WORKER}.`;
     return state('waiting', 'No worker', 'No worker is running', text);
@@ -59,8 +59,8 @@ export function fleetState(picture: OverviewState): FleetState {
   return state('sending', 'Sending', 'Sending', html`Rows are sent to Zoho.${more}`);
 }
 
-function nothingToSend(picture: OverviewState, lifted: string | null): FleetState {
-  const { fleetStats, ledger } = picture.sample;
+function nothingToSend(overview: OverviewState, lifted: string | null): FleetState {
+  const { fleetStats, ledger } = overview.sample;
   const { pending } = ledger;
   if (pending > 0 && fleetStats.workers === 0) {
     const text = html`All rows are sent, but no worker is running to collect their results: ${START_WORKER}.`;
@@ -73,7 +73,7 @@ function nothingToSend(picture: OverviewState, lifted: string | null): FleetStat
   if (lifted !== null) {
     return state('idle', 'All done', 'All done', html`${lifted}. No row is waiting; the next one goes alone.`);
   }
-  const total = rowGroups(picture.sample).reduce((sum, group) => sum + group.rows, 0);
+  const total = rowGroups(overview.sample).reduce((sum, group) => sum + group.rows, 0);
   if (total === 0) return state('idle', 'Nothing yet', 'Nothing is queued yet', html`Add a file below.`);
   if (ledger.held > 0) {
     return state(

@@ -22,7 +22,7 @@ export interface PageHead {
 export function page(
   { title, current, scripts, refreshSeconds }: PageHead,
   frame: Frame,
-  picture: OverviewState | null,
+  overview: OverviewState | null,
   content: Html,
 ): Html {
   const isSandbox = frame.account?.isSandbox ?? false;
@@ -34,8 +34,8 @@ export function page(
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
-    <title>${tabTitle(title, frame, picture)}</title>
-    <link rel="icon" id="icon" href="${iconOf(picture)}" type="image/svg+xml" />
+    <title>${tabTitle(title, frame, overview)}</title>
+    <link rel="icon" id="icon" href="${iconOf(overview)}" type="image/svg+xml" />
     ${refreshSeconds === undefined ? '' : html`<meta http-equiv="refresh" content="${refreshSeconds}" />`}
     <link rel="stylesheet" href="${ASSETS_PATH}/uplot.css" />
     <link rel="stylesheet" href="${ASSETS_PATH}/style.css" />
@@ -49,7 +49,7 @@ export function page(
       <nav aria-label="Pages">
         ${nav('/', 'overview', 'Overview')} ${nav('/files', 'files', 'Files')} ${nav('/rows', 'rows', 'All rows')}
       </nav>
-      <dl class="facts-line" id="facts">${headerFacts(frame, picture)}</dl>
+      <dl class="facts-line" id="facts">${headerFacts(frame, overview)}</dl>
     </header>
     <main id="content" tabindex="-1">${content}</main>
     <footer class="foot">
@@ -62,36 +62,36 @@ export function page(
 }
 
 /** Org, module, state, enrichments left, user: they change while a page is open. */
-export function headerFacts(frame: Frame, picture: OverviewState | null): Html {
+export function headerFacts(frame: Frame, overview: OverviewState | null): Html {
   const { account, module, user } = frame;
-  const state = picture === null ? null : fleetState(picture);
+  const state = overview === null ? null : fleetState(overview);
   return html`<div><dt>Org</dt><dd>${account === null ? 'no Zoho account' : html`${account.org() ?? '–'} · ${account.dataCenter} <b class="tag ${account.isSandbox ? 'sandbox' : 'live'}">${account.isSandbox ? 'SANDBOX' : 'LIVE'}</b>`}</dd></div>
     <div><dt>Module</dt><dd>${module}</dd></div>
     ${state === null ? '' : html`<div><dt>State</dt><dd><i class="dot state-${state.kind}" aria-hidden="true"></i>${state.word}</dd></div>`}
-    <div><dt>Enrichments left</dt>${allowanceLeftCell(picture)}</div>
+    <div><dt>Enrichments left</dt>${allowanceLeftCell(overview)}</div>
     ${user === null ? '' : html`<div><dt>User</dt><dd>${user} <a href="/logout">Log out</a></dd></div>`}`;
 }
 
 /** With where the number comes from, and its age. */
-function allowanceLeftCell(picture: OverviewState | null): Html {
-  const allowance = picture?.allowance ?? null;
-  if (picture === null || allowance === null) return html`<dd>not known</dd>`;
-  const minutes = Math.floor((picture.sample.storeNowMs - allowance.askedAtMs) / 60_000);
+function allowanceLeftCell(overview: OverviewState | null): Html {
+  const allowance = overview?.allowance ?? null;
+  if (overview === null || allowance === null) return html`<dd>not known</dd>`;
+  const minutes = Math.floor((overview.sample.storeNowMs - allowance.askedAtMs) / 60_000);
   const age = minutes < 1 ? 'less than a minute' : `${formatCount(minutes)} min`;
   return html`<dd title="${ALLOWANCE_SOURCES[allowance.source]}, asked ${age} ago">${formatCount(allowance.left)}</dd>`;
 }
 
 /** What the tab says: what needs a person first. */
-export function tabTitle(title: string, { profile }: Frame, picture: OverviewState | null): string {
+export function tabTitle(title: string, { profile }: Frame, overview: OverviewState | null): string {
   const name = `${title} · ${profile === null ? '' : `${profile} · `}zia-bulk-enrich`;
-  if (picture === null) return name;
-  const { kind, word } = fleetState(picture);
+  if (overview === null) return name;
+  const { kind, word } = fleetState(overview);
   if (kind === 'stopped' || kind === 'away') return `(!) ${word} · ${name}`;
-  if (kind === 'sending') return `${percentSent(picture) ?? 0}% · ${name}`;
+  if (kind === 'sending') return `${percentSent(overview) ?? 0}% · ${name}`;
   return `${word} · ${name}`;
 }
 
-export function iconOf(picture: OverviewState | null): string {
-  const kind: FleetState['kind'] | null = picture === null ? null : fleetState(picture).kind;
+export function iconOf(overview: OverviewState | null): string {
+  const kind: FleetState['kind'] | null = overview === null ? null : fleetState(overview).kind;
   return `${ASSETS_PATH}/icon${kind === null ? '' : `-${kind}`}.svg`;
 }

@@ -102,7 +102,7 @@ export class Monitor {
   async latest(): Promise<OverviewState> {
     this.#noteWatcher();
     if (this.#latest === null) await this.#lookPatiently();
-    return this.#picture();
+    return this.#overview();
   }
 
   /**
@@ -115,7 +115,7 @@ export class Monitor {
     // The embedded engine takes a while to count many jobs.
     if (this.#latest === null) await looked;
     else await isWithin(looked, PAGE_PATIENCE_MS);
-    return this.#picture();
+    return this.#overview();
   }
 
   async close(): Promise<void> {
@@ -174,7 +174,7 @@ export class Monitor {
     this.#problem ??= { sinceMs: Date.now(), message: `${this.#options.engine.description} does not answer.` };
   }
 
-  #picture(): OverviewState {
+  #overview(): OverviewState {
     if (this.#latest === null)
       throw new StoreUnavailableError(this.#problem?.message ?? 'Nothing was seen of the queue yet.');
     const isDrawn =

@@ -29,12 +29,12 @@ export interface FileList {
 
 export interface FileListOptions {
   readonly store: Pick<Store, 'document'>;
-  readonly cases: () => UploadedFiles;
+  readonly openFiles: () => UploadedFiles;
   readonly uploads: UploadStore;
   readonly module: string;
 }
 
-export function createFileList({ store, cases, uploads, module }: FileListOptions): FileList {
+export function createFileList({ store, openFiles, uploads, module }: FileListOptions): FileList {
   const opening = new Map<string, Promise<UploadedFile | null>>();
 
   /** The content decides: a file that was changed is another one, whose rows nobody asked for. */
@@ -44,7 +44,7 @@ export function createFileList({ store, cases, uploads, module }: FileListOption
       const { id, name, bytes } = noted;
       const upload = await uploads.reopen({ id, name, bytes, path });
       try {
-        return await cases().add(upload, { noted, mapFlags: mapFlagsOf(noted) });
+        return await openFiles().add(upload, { noted, mapFlags: mapFlagsOf(noted) });
       } catch (error) {
         if (!(error instanceof UsageError)) throw error;
       }
@@ -79,7 +79,7 @@ export function createFileList({ store, cases, uploads, module }: FileListOption
       await noteFile(store, { ...noted, outcomes }, { keepPlace: true });
     },
     find: async (id) => {
-      const open = cases().find(id);
+      const open = openFiles().find(id);
       if (open !== undefined) return { open, noted: open.noted };
       const noted = (await notedFiles(store)).find((file) => file.id === id) ?? null;
       if (noted === null) return { open: null, noted };
@@ -88,7 +88,7 @@ export function createFileList({ store, cases, uploads, module }: FileListOption
       return { open: await reopened, noted };
     },
     drop: async (id) => {
-      await cases().remove(id);
+      await openFiles().remove(id);
       await uploads.discard(id);
       await dropNotedFile(store, id);
     },

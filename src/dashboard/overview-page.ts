@@ -12,24 +12,24 @@ import { rowBar } from './row-bar.js';
 import { alarm, doing, resumeDialog, stopToLift } from './state-card.js';
 
 /** The parts of the page that change, by the id of the element they fill. */
-export function overviewParts(picture: OverviewState, frame: Frame): Readonly<Record<string, Html>> {
+export function overviewParts(overview: OverviewState, frame: Frame): Readonly<Record<string, Html>> {
   return {
-    facts: headerFacts(frame, picture),
-    alarm: alarm(picture, frame),
-    doing: doing(picture, frame),
-    numbers: numbers(picture, frame),
-    outcomes: outcomeBar(picture),
-    delays: delays(picture, frame),
-    problems: problemsCard(picture, frame),
-    minutes: minuteRows(picture),
-    budget: html`${budgetWords(picture.sample)}`,
-    ...(frame.readOnly ? {} : { 'resume-stop': stopToLift(picture) }),
+    facts: headerFacts(frame, overview),
+    alarm: alarm(overview, frame),
+    doing: doing(overview, frame),
+    numbers: numbers(overview, frame),
+    outcomes: outcomeBar(overview),
+    delays: delays(overview, frame),
+    problems: problemsCard(overview, frame),
+    minutes: minuteRows(overview),
+    budget: html`${budgetWords(overview.sample)}`,
+    ...(frame.readOnly ? {} : { 'resume-stop': stopToLift(overview) }),
   };
 }
 
 /** What the tab shows of it: title and icon. */
-export function overviewTab(picture: OverviewState, frame: Frame): { readonly title: string; readonly icon: string } {
-  return { title: tabTitle('Overview', frame, picture), icon: iconOf(picture) };
+export function overviewTab(overview: OverviewState, frame: Frame): { readonly title: string; readonly icon: string } {
+  return { title: tabTitle('Overview', frame, overview), icon: iconOf(overview) };
 }
 
 export interface OverviewExtras {
@@ -46,8 +46,8 @@ export interface OverviewExtras {
  * The overview as first painted. What is empty before anything is queued has the class `when-full`, and what is of use only
  * then `when-empty`: the style hides them by what the state card says, so that an open page changes over by itself.
  */
-export function overviewPage(picture: OverviewState, frame: Frame, extras: OverviewExtras): Html {
-  const parts = overviewParts(picture, frame);
+export function overviewPage(overview: OverviewState, frame: Frame, extras: OverviewExtras): Html {
+  const parts = overviewParts(overview, frame);
   const { files, start, notice, asks } = extras;
   const head = {
     title: 'Overview',
@@ -57,15 +57,15 @@ export function overviewPage(picture: OverviewState, frame: Frame, extras: Overv
   return page(
     head,
     frame,
-    picture,
+    overview,
     html`<h1>Overview</h1>
       ${notice ?? ''}
       <div data-poll="/parts">
         <div id="alarm" role="alert">${parts.alarm}</div>
         <div id="doing" role="status">${parts.doing}</div>
       </div>
-      ${figures(parts)} ${files ?? ''} ${start ?? ''} ${problems(parts)} ${pace(parts)} ${budgetCard(picture.sample, frame)}
-      ${frame.readOnly ? '' : resumeDialog(picture, asks === 'resume')} ${frame.readOnly || asks !== 'retry-paid' ? '' : paidRetryDialog(picture, frame)}`,
+      ${figures(parts)} ${files ?? ''} ${start ?? ''} ${problems(parts)} ${pace(parts)} ${budgetCard(overview.sample, frame)}
+      ${frame.readOnly ? '' : resumeDialog(overview, asks === 'resume')} ${frame.readOnly || asks !== 'retry-paid' ? '' : paidRetryDialog(overview, frame)}`,
   );
 }
 
@@ -140,11 +140,11 @@ function outcomeBar({ sample }: OverviewState): Html {
     <p class="quiet">Companies, each counted once, however many files have them.</p>`;
 }
 
-function numbers(picture: OverviewState, frame: Frame): Html {
-  const { sample, allowance, history } = picture;
+function numbers(overview: OverviewState, frame: Frame): Html {
+  const { sample, allowance, history } = overview;
   const latest = history.at(-1);
   const { ratePerSecond, maxInFlight } = paceOf(sample, frame);
-  const seconds = secondsLeft(picture, ratePerSecond);
+  const seconds = secondsLeft(overview, ratePerSecond);
   const mean = recentRate(history, sample.atMs);
   const limit = `limit ${formatCount(ratePerSecond)}`;
   return html`${[

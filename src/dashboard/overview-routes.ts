@@ -19,7 +19,7 @@ import type { UploadedFiles } from './uploaded-files.js';
 
 /** Files, as the overview shows them. */
 export interface OverviewFiles {
-  readonly cases: UploadedFiles;
+  readonly openFiles: UploadedFiles;
   readonly list: FileList;
   readonly maxBytes: number;
 }
@@ -40,13 +40,13 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
   let rendered: { readonly of: OverviewState; readonly parts: ReturnType<typeof renderedParts> } | null = null;
 
   app.get('/', async (c) => {
-    const picture = await monitor.snapshot();
-    const listed = files === null ? [] : listedFiles(files.cases.list(), await files.list.all());
+    const overview = await monitor.snapshot();
+    const listed = files === null ? [] : listedFiles(files.openFiles.list(), await files.list.all());
     const isFresh = listed.length === 0;
     if (isFresh) checked.ask();
     const maxBytes = files === null || frame.readOnly ? null : files.maxBytes;
     return c.html(
-      overviewPage(picture, frame, {
+      overviewPage(overview, frame, {
         files: files === null ? null : filesCard(listed, maxBytes),
         start: isFresh && files !== null ? startCard(checked.found(), frame) : null,
         notice: retriedNotice(c.req.query('retried')),
@@ -56,14 +56,14 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
   });
 
   app.get('/parts', async (c) => {
-    const picture = await monitor.latest();
+    const overview = await monitor.latest();
     // All viewers of one snapshot share its text.
-    if (rendered?.of !== picture) rendered = { of: picture, parts: renderedParts(overviewParts(picture, frame)) };
+    if (rendered?.of !== overview) rendered = { of: overview, parts: renderedParts(overviewParts(overview, frame)) };
     const found = checked.found();
     const more = found === null ? {} : await renderedParts({ checks: checkList(found) });
-    const points = pointsAfter(picture.history, Number(c.req.query('after') ?? 0));
+    const points = pointsAfter(overview.history, Number(c.req.query('after') ?? 0));
     const update: PageUpdate = {
-      tab: overviewTab(picture, frame),
+      tab: overviewTab(overview, frame),
       parts: { ...(await rendered.parts), ...more },
       points,
     };

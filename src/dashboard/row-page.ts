@@ -28,14 +28,14 @@ export interface RowPageContent {
 }
 
 /** One row: what was sent, what Zia found, ids, notes, history, and what can be done. */
-export function rowPage(frame: Frame, picture: OverviewState, { record, inFile, notice }: RowPageContent): Html {
+export function rowPage(frame: Frame, overview: OverviewState, { record, inFile, notice }: RowPageContent): Html {
   const values = record?.sent ?? inFile?.row.values ?? null;
   const outcome = record?.outcome ?? inFile?.outcome;
   const company = companyOf(values);
   return page(
     { title: company, current: inFile === null ? 'rows' : 'files', scripts: ['app.js'] },
     frame,
-    picture,
+    overview,
     html`<p class="crumbs">${inFile === null ? html`<a href="/rows">All rows</a>` : html`<a href="${inFile.href}">${inFile.name}</a> · line ${formatCount(inFile.row.line)}`}</p>
     <h1>${company}</h1>
     ${notice ?? ''}

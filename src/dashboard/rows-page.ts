@@ -52,7 +52,7 @@ export interface FileRowsPage {
 /** The table of a file's rows: filters, search and pages are addresses, so that it works without a script. */
 export function fileRowsPage(
   frame: Frame,
-  picture: OverviewState,
+  overview: OverviewState,
   { file, query, found, results }: FileRowsPage,
 ): Html {
   const base = `${filePath(file.upload.id)}/rows`;
@@ -61,7 +61,7 @@ export function fileRowsPage(
   return page(
     head,
     frame,
-    picture,
+    overview,
     html`<p class="crumbs"><a href="${filePath(file.upload.id)}">${file.upload.name}</a></p>
     <h1>Rows</h1>
     ${statusChips(file, query, base)}

@@ -42,16 +42,16 @@ export function rowsRoutes(options: RowsRoutesOptions): Hono {
 
   app.get(ROWS_PATH, async (c) => {
     const query = parseAllRowsQuery(c.req.query());
-    const [found, picture] = await Promise.all([findAllRows(engine, queue, query), monitor.latest()]);
-    return c.html(allRowsPage(frame, picture, query, found));
+    const [found, overview] = await Promise.all([findAllRows(engine, queue, query), monitor.latest()]);
+    return c.html(allRowsPage(frame, overview, query, found));
   });
 
   app.get(`${ROWS_PATH}/:key`, async (c) => {
-    const [record, picture] = await Promise.all([recordOf(c), monitor.latest()]);
+    const [record, overview] = await Promise.all([recordOf(c), monitor.latest()]);
     if (record === null) return c.notFound();
     const done = DONE[c.req.query('done') ?? ''];
     const notice = done === undefined ? null : html`<p class="hint" role="status">${done}</p>`;
-    return c.html(rowPage(frame, picture, { record, inFile: null, notice }));
+    return c.html(rowPage(frame, overview, { record, inFile: null, notice }));
   });
 
   app.post(`${ROWS_PATH}/:key/retry`, viewOnly(frame), async (c) => {

@@ -61,14 +61,14 @@ function coveredBy({ allowance, budget }: Plan): string {
 export function sendDialog(
   { upload, preview, stage }: UploadedFile,
   frame: Frame,
-  picture: OverviewState,
+  overview: OverviewState,
   choice: SendChoice,
 ): Html {
   if (stage.kind !== 'planned' || stage.plan.enqueued === 0) return html``;
   const many = rowsToSend(choice, stage.plan);
   const isAll = many === stage.plan.enqueued;
-  const left = picture.allowance;
-  const { budget } = picture.sample;
+  const left = overview.allowance;
+  const { budget } = overview.sample;
   const ofBudget = budget === null ? '' : `, and of a budget of ${formatCount(budget.left)}`;
   const fits = Math.min(left?.left ?? Number.POSITIVE_INFINITY, budget?.left ?? Number.POSITIVE_INFINITY);
   const uses = `${formatCount(many)} ${many === 1 ? 'enrichment' : 'enrichments'}`;

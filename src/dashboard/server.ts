@@ -103,7 +103,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const server = await createHttpServer(dashboardApp(options, queue, login, parts));
   const closeParts = async () => {
     await parts.monitor.close();
-    await parts.files?.cases.close();
+    await parts.files?.openFiles.close();
     await parts.files?.uploads.close();
     await queue.close();
   };
@@ -145,9 +145,9 @@ function openParts(options: DashboardOptions, queue: EnrichQueue, login: Login |
   const { actions, keepDir } = options.files;
   const uploads = createUploadStore({ maxBytes: maxUploadBytes, keepDir });
   const preview = (file: PreviewedFile) => previewFile(file, { module, store: engine.store });
-  const list = createFileList({ store: engine.store, cases: () => cases, uploads, module });
-  const cases: UploadedFiles = new UploadedFiles({ actions, uploads, preview, note: list.note, log });
-  return { frame, monitor, files: { cases, list, uploads, maxBytes: maxUploadBytes } };
+  const list = createFileList({ store: engine.store, openFiles: () => openFiles, uploads, module });
+  const openFiles: UploadedFiles = new UploadedFiles({ actions, uploads, preview, note: list.note, log });
+  return { frame, monitor, files: { openFiles, list, uploads, maxBytes: maxUploadBytes } };
 }
 
 function dashboardApp(options: DashboardOptions, queue: EnrichQueue, login: Login | null, parts: Parts): Hono {

@@ -9,20 +9,20 @@ import { type Html, time, withCode } from './markup.js';
 import type { OverviewState } from './monitor.js';
 
 /** What needs a person: the queue cannot be read, or the fleet is stopped; empty when neither is so. */
-export function alarm(picture: OverviewState, frame: Frame): Html {
-  const { kind, title, text, stop } = fleetState(picture);
+export function alarm(overview: OverviewState, frame: Frame): Html {
+  const { kind, title, text, stop } = fleetState(overview);
   if (kind === 'away') return html`<div class="banner stopped"><h2>${title}</h2><p>${text}</p></div>`;
-  return kind === 'stopped' && stop !== null ? stopBanner(stop, text, picture, frame) : html``;
+  return kind === 'stopped' && stop !== null ? stopBanner(stop, text, overview, frame) : html``;
 }
 
 /** What the fleet does while nothing needs a person, with Pause, Resume and its pace. */
-export function doing(picture: OverviewState, frame: Frame): Html {
-  const { kind, title, text } = fleetState(picture);
+export function doing(overview: OverviewState, frame: Frame): Html {
+  const { kind, title, text } = fleetState(overview);
   if (kind === 'away' || kind === 'stopped') return html``;
   const color = { sending: 'running', idle: 'idle', waiting: 'waiting', paused: 'waiting' }[kind];
-  const isEmpty = rowGroups(picture.sample).every((group) => group.rows === 0);
+  const isEmpty = rowGroups(overview.sample).every((group) => group.rows === 0);
   return html`<div class="banner ${color}" ${isEmpty ? html`data-empty` : ''}><h2>${title}</h2><p>${text}</p>
-    <p class="quiet">${paceWords(picture, frame)}</p>
+    <p class="quiet">${paceWords(overview, frame)}</p>
     ${frame.readOnly ? '' : kind === 'paused' ? resumeButton() : pauseButton()}</div>`;
 }
 
@@ -63,10 +63,10 @@ function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: Overvi
 }
 
 /** Asks before anything is sent again. `isOpen`: the page was asked for with it, for want of a script. */
-export function resumeDialog(picture: OverviewState, isOpen: boolean): Html {
+export function resumeDialog(overview: OverviewState, isOpen: boolean): Html {
   return html`<dialog id="resume-dialog" aria-labelledby="resume-title" ${isOpen ? html`open` : ''}>
     <h2 id="resume-title">Resume sending?</h2>
-    <p id="resume-stop">${stopToLift(picture)}</p>
+    <p id="resume-stop">${stopToLift(overview)}</p>
     <p>We test with one row. If Zoho accepts it, the rest follows; if not, everything stays stopped.</p>
     <div class="actions">
       <form method="dialog"><button>Not yet</button></form>

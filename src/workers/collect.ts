@@ -9,8 +9,8 @@ import {
   createResultFetcher,
   type ReadFailure,
   type ResultFetcher,
+  type ResultFetcherDeps,
   type ResultSettings,
-  type ResultTakerDeps,
   type ScheduledRow,
 } from './fetch-results.js';
 import type { ZohoReads } from './zoho-reads.js';
@@ -20,7 +20,7 @@ export interface CollectSettings extends ResultSettings {
   readonly resultPollMs: number;
 }
 
-export interface CollectorDeps extends ResultTakerDeps {
+export interface CollectorDeps extends ResultFetcherDeps {
   readonly settings: CollectSettings;
 }
 
@@ -31,7 +31,7 @@ interface Walk {
   /** Rows to ask for by id before the walk goes on. */
   todo: ScheduledRow[];
   /** Pages in a row without a pending row. */
-  barren: number;
+  pagesWithoutPending: number;
   /** The last page was read. */
   isListed: boolean;
   /** The first id of the last page: a list that shows it again has no end. */
@@ -42,7 +42,7 @@ interface Walk {
 }
 
 /** Pages without a pending row after which the list is left: rows further back are asked for one by one. */
-const BARREN_PAGES = 5;
+const MAX_PAGES_WITHOUT_PENDING = 5;
 /** Rows asked for one by one and found unfinished, in one walk. */
 const MISSES_A_WALK = 20;
 const ROWS_AT_ONCE = 200;
@@ -132,7 +132,10 @@ export class Collector {
     const isRepeated = firstId === at.firstId;
     at.firstId = firstId;
     at.isListed =
-      isRepeated || !read.value.moreRecords || backToMs < oldestMs - TOLERANCE_MS || at.barren >= BARREN_PAGES;
+      isRepeated ||
+      !read.value.moreRecords ||
+      backToMs < oldestMs - TOLERANCE_MS ||
+      at.pagesWithoutPending >= MAX_PAGES_WITHOUT_PENDING;
     const counted = { ...state, idleCalls: state.idleCalls + 1, finished: state.finished + finished, refused: null };
     return passed(counted, at);
   }
@@ -142,12 +145,12 @@ export class Collector {
     const owners = await this.#store.owners(items.map(({ id }) => id));
     const entries = await this.#store.entries([...owners.values()]);
     let finished = 0;
-    at.barren += 1;
+    at.pagesWithoutPending += 1;
     for (const { id, status } of items) {
       const key = owners.get(id);
       const entry = key === undefined ? undefined : entries.get(key);
       if (key === undefined || entry?.enrichmentId !== id || hasEnded(entry)) continue;
-      if (entry.finalStatus === undefined) at.barren = 0;
+      if (entry.finalStatus === undefined) at.pagesWithoutPending = 0;
       const row = { key, id, entry };
       const end = endOf(status);
       if (end === null) {
@@ -216,7 +219,7 @@ export class Collector {
 }
 
 function newWalk(seen: Walk['seen']): Walk {
-  return { seen, todo: [], barren: 0, isListed: false, firstId: null, isAsked: false, misses: 0 };
+  return { seen, todo: [], pagesWithoutPending: 0, isListed: false, firstId: null, isAsked: false, misses: 0 };
 }
 
 /** Only a page whose rows were all asked for is passed: another worker may have to go on from here. */

@@ -46,7 +46,7 @@ export interface Taken {
 
 export type ReadFailure = Exclude<Read<never>, { kind: 'read' }>;
 
-export interface ResultTakerDeps {
+export interface ResultFetcherDeps {
   readonly engine: Engine;
   readonly reads: ZohoReads;
   readonly settings: ResultSettings;
@@ -59,7 +59,7 @@ const SHARE_WHILE_SUBMITTING = 0.2;
 const HOUR_MS = 3_600_000;
 
 /** Takes results home. Each is kept in the same step that takes its row off the pending ones. */
-export function createResultFetcher({ engine, reads, settings, log, signal }: ResultTakerDeps): ResultFetcher {
+export function createResultFetcher({ engine, reads, settings, log, signal }: ResultFetcherDeps): ResultFetcher {
   const { store } = engine;
   const keeping = { keepLarge: settings.keepLargeResults };
   return { ask, finish, unfinished };

@@ -4,7 +4,7 @@ import { formatCount } from '../lib/core/format.js';
 import {
   afterNotice,
   dueEvent,
-  type FleetPicture,
+  type FleetSnapshot,
   firstNotices,
   type NoticeEvent,
   type Notices,
@@ -53,7 +53,7 @@ export async function tellLast(deps: SendNoticesDeps): Promise<void> {
 /** One look at the fleet, and the messages that are due. */
 async function tellWhatIsDue(deps: SendNoticesDeps, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const seen = await pictureOf(deps.engine);
+    const seen = await snapshotOf(deps.engine);
     const event = await claim(deps, seen);
     if (event === null) return;
     if (deps.events.includes(event)) await send(deps, event, seen, signal);
@@ -66,7 +66,7 @@ async function tellWhatIsDue(deps: SendNoticesDeps, signal: AbortSignal): Promis
 /** The event that this worker is to tell; null when none is due or another one tells it. */
 async function claim(
   { engine, workerId, senderLostAfterMs = DELIVERY_MS }: SendNoticesDeps,
-  seen: FleetPicture,
+  seen: FleetSnapshot,
 ): Promise<NoticeEvent | null> {
   let event: NoticeEvent | null = null;
   await cellOf(engine).change((before, nowMs) => {
@@ -93,7 +93,7 @@ function cellOf({ store }: Engine) {
   return store.document<Notices>('notices');
 }
 
-async function pictureOf(engine: Engine): Promise<FleetPicture> {
+async function snapshotOf(engine: Engine): Promise<FleetSnapshot> {
   const [queue, ledger, control] = await Promise.all([
     engine.counts(),
     engine.store.counts(),
@@ -111,7 +111,7 @@ async function pictureOf(engine: Engine): Promise<FleetPicture> {
 async function send(
   { notifier, profile, log }: SendNoticesDeps,
   event: NoticeEvent,
-  seen: FleetPicture,
+  seen: FleetSnapshot,
   signal: AbortSignal,
 ): Promise<void> {
   const delivery = await notifier.deliver(noticeOf(event, seen, profile), signal);
@@ -123,7 +123,7 @@ async function send(
 }
 
 /** The message of an event. */
-export function noticeOf(event: NoticeEvent, seen: FleetPicture, profile: string | null): Notice {
+export function noticeOf(event: NoticeEvent, seen: FleetSnapshot, profile: string | null): Notice {
   const { control, rowsToSend, rowsToFinish, held, through } = seen;
   const who = profile === null ? 'zia-bulk-enrich' : `zia-bulk-enrich (${profile})`;
   return {
@@ -136,7 +136,7 @@ export function noticeOf(event: NoticeEvent, seen: FleetPicture, profile: string
   };
 }
 
-function sentenceOf(event: NoticeEvent, { control, rowsToSend, held, through }: FleetPicture): string {
+function sentenceOf(event: NoticeEvent, { control, rowsToSend, held, through }: FleetSnapshot): string {
   switch (event) {
     case 'stopped':
       return `stopped (${control.stop?.code}). ${control.stop?.message} ${formatCount(rowsToSend)} rows wait; none was lost.`;

@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { INITIAL_CONTROL, paused, resumed, stopped } from '../../src/lib/core/control.js';
 import { nextTryMs } from '../../src/lib/core/next-try.js';
-import { afterNotice, dueEvent, type FleetPicture, firstNotices, type Notices } from '../../src/lib/core/notices.js';
+import { afterNotice, dueEvent, type FleetSnapshot, firstNotices, type Notices } from '../../src/lib/core/notices.js';
 
 const LIMIT = { code: 'LIMIT_EXCEEDED', message: 'The allowance is used up.', sinceMs: 1_000, key: 'r1', line: 7 };
-const RUNNING: FleetPicture = { control: INITIAL_CONTROL, rowsToSend: 5, rowsToFinish: 0, held: 0, through: 0 };
+const RUNNING: FleetSnapshot = { control: INITIAL_CONTROL, rowsToSend: 5, rowsToFinish: 0, held: 0, through: 0 };
 const STOPPED = stopped(INITIAL_CONTROL, LIMIT);
 const IDLE = { ...RUNNING, rowsToSend: 0, through: 5 };
 
 /** The events told on the way through these pictures, one look each. */
-function told(pictures: readonly FleetPicture[], start: Notices = firstNotices(RUNNING)) {
+function told(pictures: readonly FleetSnapshot[], start: Notices = firstNotices(RUNNING)) {
   const events: (string | null)[] = [];
   let notices = start;
   for (const picture of pictures) {
@@ -21,7 +21,7 @@ function told(pictures: readonly FleetPicture[], start: Notices = firstNotices(R
 }
 
 describe('an event is told once', () => {
-  const at = (control: FleetPicture['control']) => ({ ...RUNNING, control });
+  const at = (control: FleetSnapshot['control']) => ({ ...RUNNING, control });
 
   test('a stop, its resume and the end of all work', () => {
     const canary = resumed(STOPPED);

@@ -36,8 +36,8 @@ test('the pace is measured on a clock that nobody sets', async () => {
   t.closing(clock, (mocked) => mocked.mockRestore());
   const monitor = t.closing(new Monitor({ engine, queue, log: quietLog }), (opened) => opened.close());
   const { history } = await waitFor(async () => {
-    const picture = await monitor.latest();
-    return picture.history.length > 0 && picture;
+    const overview = await monitor.latest();
+    return overview.history.length > 0 && overview;
   });
   expect(history[0]?.perSecond).toBe(0);
 });

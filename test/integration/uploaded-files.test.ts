@@ -66,7 +66,7 @@ function gate(): { readonly passed: Promise<void>; open(): void } {
   return { passed, open };
 }
 
-describe('file cases', () => {
+describe('open files', () => {
   let removed: string[];
   let planned: { readonly file: MappedFile; readonly signal: AbortSignal }[];
   let enqueued: MappedFile[];
@@ -74,7 +74,7 @@ describe('file cases', () => {
   let planning: Promise<void>;
   let queueing: Promise<void>;
   let exporting: Promise<void>;
-  let cases: UploadedFiles;
+  let openFiles: UploadedFiles;
   let logged: (readonly [string, unknown])[];
 
   /** Column 0 is the name unless `--map name=<header>` says otherwise; headers are single digits. */
@@ -126,9 +126,9 @@ describe('file cases', () => {
     const log = { ...quietLog, info: (event: string, fields: unknown) => void logged.push([event, fields]) };
     const uploads = { remove: async ({ id }: Upload) => void removed.push(id), keep: async (kept: Upload) => kept };
     const note = async (file: UploadedFile) => noted(file);
-    cases = new UploadedFiles({ actions, uploads, preview, note, log });
+    openFiles = new UploadedFiles({ actions, uploads, preview, note, log });
   });
-  afterEach(() => cases.close());
+  afterEach(() => openFiles.close());
 
   const upload = (id: string): Upload => ({
     id,
@@ -137,17 +137,17 @@ describe('file cases', () => {
     folder: `/tmp/${id}`,
     bytes: 1,
   });
-  const stageOf = (id: string) => cases.find(id)?.stage.kind;
+  const stageOf = (id: string) => openFiles.find(id)?.stage.kind;
   const isAt = (id: string, kind: string) => waitFor(() => stageOf(id) === kind, { what: `${id} to be ${kind}` });
-  const columnsOf = (id: string) => cases.find(id)?.preview.columns ?? {};
+  const columnsOf = (id: string) => openFiles.find(id)?.preview.columns ?? {};
 
   test('start no queueing while other columns are being looked at', async () => {
-    await cases.add(upload('a'));
+    await openFiles.add(upload('a'));
     await isAt('a', 'planned');
     const looking = gate();
     previewed = looking.passed;
-    const mapping = cases.map('a', ['name=1']);
-    expect(cases.enqueue('a', mappingText(columnsOf('a')))).not.toBe('started');
+    const mapping = openFiles.map('a', ['name=1']);
+    expect(openFiles.enqueue('a', mappingText(columnsOf('a')))).not.toBe('started');
     looking.open();
     expect(await mapping).toBe(true);
     await isAt('a', 'planned');
@@ -156,19 +156,19 @@ describe('file cases', () => {
   });
 
   test('queue by the columns that were agreed on, and by no other', async () => {
-    await cases.add(upload('a'));
+    await openFiles.add(upload('a'));
     await isAt('a', 'planned');
-    expect(cases.enqueue('a', mappingText({ name: 2 }))).toBe('other-columns');
-    expect(cases.enqueue('a', mappingText({ name: 0, email: 1 }))).toBe('other-columns');
-    expect(cases.enqueue('a', mappingText({ name: 0 }))).toBe('started');
+    expect(openFiles.enqueue('a', mappingText({ name: 2 }))).toBe('other-columns');
+    expect(openFiles.enqueue('a', mappingText({ name: 0, email: 1 }))).toBe('other-columns');
+    expect(openFiles.enqueue('a', mappingText({ name: 0 }))).toBe('started');
     await isAt('a', 'enqueued');
     expect(enqueued).toMatchObject([{ columns: { name: 0 }, mapFlags: [] }]);
     expect(logged).toEqual([['dashboard.enqueued', REPORT]]);
   });
 
   test('plan by the last of several choices, and end the plans of the others', async () => {
-    await cases.add(upload('a'));
-    await Promise.all([cases.map('a', ['name=1']), cases.map('a', ['name=2'])]);
+    await openFiles.add(upload('a'));
+    await Promise.all([openFiles.map('a', ['name=1']), openFiles.map('a', ['name=2'])]);
     await isAt('a', 'planned');
     expect(columnsOf('a')).toEqual({ name: 2 });
     const last = planned.at(-1);
@@ -180,9 +180,12 @@ describe('file cases', () => {
   test('let columns be chosen for a file whose plan waits behind others', async () => {
     const busy = gate();
     planning = busy.passed;
-    for (const id of ['a', 'b', 'c']) await cases.add(upload(id));
+    for (const id of ['a', 'b', 'c']) await openFiles.add(upload(id));
     expect(
-      await Promise.race([cases.map('c', ['name=1']), waitFor(() => false, { timeoutMs: 300 }).catch(() => 'late')]),
+      await Promise.race([
+        openFiles.map('c', ['name=1']),
+        waitFor(() => false, { timeoutMs: 300 }).catch(() => 'late'),
+      ]),
     ).toBe(true);
     expect(columnsOf('c')).toEqual({ name: 1 });
     busy.open();
@@ -190,22 +193,22 @@ describe('file cases', () => {
   });
 
   test('make room only for a file that can be used', async () => {
-    for (let at = 0; at < 20; at += 1) await cases.add(upload(`file-${at}`));
-    await expect(cases.add(upload('wrong'))).rejects.toThrow('wrong.csv is empty.');
+    for (let at = 0; at < 20; at += 1) await openFiles.add(upload(`file-${at}`));
+    await expect(openFiles.add(upload('wrong'))).rejects.toThrow('wrong.csv is empty.');
     expect(removed).toEqual(['wrong']);
-    await cases.add(upload('right'));
+    await openFiles.add(upload('right'));
     expect(removed).toEqual(['wrong', 'file-0']);
-    expect(cases.list()).toHaveLength(20);
+    expect(openFiles.list()).toHaveLength(20);
   });
 
   test('go on planning and queueing while exports take their time', async () => {
     const busy = gate();
     exporting = busy.passed;
-    await cases.add(upload('a'));
+    await openFiles.add(upload('a'));
     await isAt('a', 'planned');
     const never = new AbortController().signal;
-    const exports = [1, 2, 3].map((at) => cases.exportTo('a', `/tmp/${at}`, never));
-    await cases.add(upload('b'));
+    const exports = [1, 2, 3].map((at) => openFiles.exportTo('a', `/tmp/${at}`, never));
+    await openFiles.add(upload('b'));
     await isAt('b', 'planned');
     busy.open();
     await Promise.all(exports);
@@ -214,11 +217,11 @@ describe('file cases', () => {
   test('end an export whose reader left, also one that has not begun', async () => {
     const busy = gate();
     exporting = busy.passed;
-    await cases.add(upload('a'));
+    await openFiles.add(upload('a'));
     const leaving = new AbortController();
     const never = new AbortController().signal;
-    const others = [1, 2].map((at) => cases.exportTo('a', `/tmp/${at}`, never));
-    const left = cases.exportTo('a', '/tmp/3', leaving.signal);
+    const others = [1, 2].map((at) => openFiles.exportTo('a', `/tmp/${at}`, never));
+    const left = openFiles.exportTo('a', '/tmp/3', leaving.signal);
     leaving.abort();
     await expect(left).rejects.toMatchObject({ name: 'AbortError' });
     busy.open();
@@ -228,11 +231,11 @@ describe('file cases', () => {
   test('plan again after a failure when asked to', async () => {
     planning = Promise.reject(new UsageError('STORE', 'It failed.'));
     planning.catch(() => undefined);
-    await cases.add(upload('a'));
+    await openFiles.add(upload('a'));
     await isAt('a', 'failed');
     planning = Promise.resolve();
-    expect(cases.replan('a')).toBe(true);
+    expect(openFiles.replan('a')).toBe(true);
     await isAt('a', 'planned');
-    expect(cases.replan('a')).toBe(false);
+    expect(openFiles.replan('a')).toBe(false);
   });
 });

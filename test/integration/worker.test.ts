@@ -93,7 +93,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
 // What follows does not know the engine.
 describe.each(ENGINES_IN_TURN)('on the %s engine, a worker', (kind) => {
   test.each([1, 2])(
-    'holds more rows than places without asking for them over and over: %i workers',
+    'holds more rows than permits without asking for them over and over: %i workers',
     async (workers) => {
       const { engine, queue, sandbox } = await open(kind, { latencyMs: [40, 60] });
       await queueRows(queue, goodRows(30));
@@ -107,7 +107,7 @@ describe.each(ENGINES_IN_TURN)('on the %s engine, a worker', (kind) => {
       const reports = Array.from({ length: workers }, () => startWorker({ engine: counted, sandbox, settings }).ended);
       await Promise.all(reports);
       expect(summarise(sandbox.log())).toMatchObject({ accepted: 30, acceptedTwice: 0, maxInFlight: 2 });
-      // Another process's places are asked for every 25 ms; one's own never in vain, but for a few at the start.
+      // Another process's permits are asked for every 25 ms; one's own never in vain, but for a few at the start.
       expect(asked).toBeLessThan(workers === 1 ? 60 : 300);
     },
   );

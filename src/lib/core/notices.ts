@@ -19,7 +19,7 @@ export interface Notices {
 }
 
 /** What is there to be told of. */
-export interface FleetPicture {
+export interface FleetSnapshot {
   readonly control: Pick<Control, 'mode' | 'stop' | 'epoch'>;
   /** Rows that wait, are being sent, or will be tried again; uncertain ones included. */
   readonly rowsToSend: number;
@@ -31,12 +31,12 @@ export interface FleetPicture {
 }
 
 /** Before the first look: what is there then is news to nobody, but a stop is. */
-export function firstNotices({ held, through }: FleetPicture): Notices {
+export function firstNotices({ held, through }: FleetSnapshot): Notices {
   return { stop: null, renewingEpoch: null, held, throughWhenIdle: through, sending: null };
 }
 
 /** The event that is due; null when all is told. */
-export function dueEvent(notices: Notices, seen: FleetPicture): NoticeEvent | null {
+export function dueEvent(notices: Notices, seen: FleetSnapshot): NoticeEvent | null {
   const { control } = seen;
   if (control.mode === 'stopped' && isNewStop(notices, control)) return 'stopped';
   if (control.mode === 'running' && notices.stop !== null) return 'resumed';
@@ -46,7 +46,7 @@ export function dueEvent(notices: Notices, seen: FleetPicture): NoticeEvent | nu
 }
 
 /** The notices after `event` was told, or after a look that found nothing to tell (null). */
-export function afterNotice(notices: Notices, seen: FleetPicture, event: NoticeEvent | null): Notices {
+export function afterNotice(notices: Notices, seen: FleetSnapshot, event: NoticeEvent | null): Notices {
   const { control } = seen;
   const renews = control.mode === 'stopped' && notices.stop !== null && !isNewStop(notices, control);
   switch (event) {
@@ -70,16 +70,16 @@ export function afterNotice(notices: Notices, seen: FleetPicture, event: NoticeE
   }
 }
 
-function isNewStop({ stop, renewingEpoch }: Notices, control: FleetPicture['control']): boolean {
+function isNewStop({ stop, renewingEpoch }: Notices, control: FleetSnapshot['control']): boolean {
   if (stop === null) return true;
   if (stop.epoch === control.epoch) return false;
   return !(control.epoch === renewingEpoch && control.stop?.code === stop.code);
 }
 
-function stopOf({ stop, epoch }: FleetPicture['control']): Notices['stop'] {
+function stopOf({ stop, epoch }: FleetSnapshot['control']): Notices['stop'] {
   return { code: stop?.code ?? 'STOPPED', epoch };
 }
 
-function isIdle({ control, rowsToSend, rowsToFinish }: FleetPicture): boolean {
+function isIdle({ control, rowsToSend, rowsToFinish }: FleetSnapshot): boolean {
   return control.mode === 'running' && rowsToSend === 0 && rowsToFinish === 0;
 }

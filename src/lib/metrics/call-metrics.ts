@@ -83,7 +83,7 @@ export function createCallMetrics(): CallMetrics {
   };
 }
 
-/** A worker that is told one of these waits for slot or place, and asks again for the same call. */
+/** A worker that is told one of these waits for slot or permit, and asks again for the same call. */
 const ASKED_AGAIN: ReadonlySet<string> = new Set(['not-yet', 'no-permit']);
 
 function createSeries(registers: Registry[]) {

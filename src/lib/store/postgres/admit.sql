@@ -47,7 +47,7 @@ declare
   a constant json := args[1]::json;
   v_key constant text := a ->> 'key';
   v_call constant text := a ->> 'callId';
-  v_places integer := a ->> 'maxInFlight';
+  v_permits integer := a ->> 'maxInFlight';
   v_lease_ms constant double precision := a ->> 'leaseMs';
   v_worker constant text := a ->> 'worker';
   v_now constant double precision := zia.clock();
@@ -124,8 +124,8 @@ begin
     end if;
   end if;
 
-  v_places := least(v_places, (v_control ->> 'maxInFlight')::integer);
-  v_refused := zia.start_call(v_now, v_call, (a ->> 'callsPerSecond')::double precision, v_places, v_lease_ms,
+  v_permits := least(v_permits, (v_control ->> 'maxInFlight')::integer);
+  v_refused := zia.start_call(v_now, v_call, (a ->> 'callsPerSecond')::double precision, v_permits, v_lease_ms,
     (a ->> 'slotMs')::double precision);
   if v_refused is not null then return v_refused; end if;
   perform zia.leave_earlier(v_entry);
