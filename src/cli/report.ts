@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatCount } from '../lib/core/format.js';
+import { type Bought, boughtWords, columnWords, percent } from '../reports/bought.js';
 import { type FileReport, fileReport } from '../reports/file-report.js';
 import type { Run } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -37,17 +38,15 @@ export function define(command: Command): Run {
   };
 }
 
-function documentOf(path: string, { counts, reasons, fill }: FileReport) {
-  const columns = Object.fromEntries(fill.map(({ column, rows }) => [column, rows]));
-  return { path, file: counts, reasons, columns };
+function documentOf(path: string, { counts, reasons, bought }: FileReport) {
+  const { enrichmentsUsed, companies, fill } = bought;
+  const columns = Object.fromEntries(fill.map((each) => [each.column, each.companies]));
+  return { path, file: counts, reasons, enrichmentsUsed, companies, columns };
 }
 
 function textOf(path: string, report: FileReport): string {
-  const { enriched } = report.counts;
-  const fill =
-    enriched === 0
-      ? 'No row is enriched yet.'
-      : `Of ${formatCount(enriched)} enriched rows have a value\n${fillBars(report)}`;
+  const { bought } = report;
+  const fill = bought.companies === 0 ? 'No row is enriched yet.' : `${boughtWords(bought)}\n${fillBars(bought)}`;
   return [`${path}\n${fileTable(report.counts)}`, reasonLines(report), fill].filter(Boolean).join('\n\n');
 }
 
@@ -61,33 +60,24 @@ export function reasonLines({ reasons }: Pick<FileReport, 'reasons'>): string {
 const MAX_BAR = 40;
 
 /** A bar for each column that Zia fills. */
-function fillBars({ counts, fill }: FileReport): string {
+function fillBars({ companies: all, fill }: Bought): string {
   const labels = fill.map(({ column }) => columnWords(column));
   const width = Math.max(...labels.map((label) => label.length));
   const bar = Math.max(8, Math.min(MAX_BAR, widthOf(process.stdout) - width - 20));
   return fill
-    .map(({ rows }, at) => {
-      const share = rows / counts.enriched;
+    .map(({ companies }, at) => {
+      const share = companies / all;
       const filled = Math.round(share * bar);
-      const numbers = `${percent(share).padStart(4)}  ${formatCount(rows)}`;
+      const numbers = `${percent(share).padStart(4)}  ${formatCount(companies)}`;
       return `  ${padded(labels[at] ?? '', width)}  ${'█'.repeat(filled)}${'░'.repeat(bar - filled)} ${numbers}`;
     })
     .join('\n');
 }
 
 /** How full the fullest columns are, in a line: `industry 100%, phone 92%, …`. */
-export function fillLine({ counts, fill }: FileReport, columns: number): string {
+export function fillLine({ companies: all, fill }: Bought, columns: number): string {
   const shown = fill
     .slice(0, columns)
-    .map(({ column, rows }) => `${columnWords(column)} ${percent(rows / counts.enriched)}`);
+    .map(({ column, companies }) => `${columnWords(column)} ${percent(companies / all)}`);
   return `${shown.join(', ')}${fill.length > columns ? ', …' : ''}`;
-}
-
-/** `zia_org_type` is `org type`. */
-function columnWords(column: string): string {
-  return column.replace(/^zia_/, '').replaceAll('_', ' ');
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)}%`;
 }

@@ -1,8 +1,10 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatCount, formatRows as rowsOf } from '../lib/core/format.js';
 import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import type { Input } from '../lib/csv/with-input.js';
-import { type ListedRow, listRows, type RowChoice } from '../reports/list-rows.js';
+import { columnWords } from '../reports/bought.js';
+import { type ListedRow, listRows } from '../reports/list-rows.js';
+import type { RowChoice } from '../reports/row-choice.js';
 import { outcomeDocument, type RowOutcome, type RowStatus } from '../reports/row-outcome.js';
 import { writeTo } from '../reports/write-file.js';
 import type { Run } from './command.js';
@@ -16,6 +18,9 @@ import { grid, note, printResult, widthOf } from './terminal.js';
 interface Flags extends InputFlags {
   readonly status?: readonly RowStatus[];
   readonly search?: string;
+  readonly code?: string;
+  /** A column of the export. */
+  readonly without?: string;
   readonly limit?: number;
   readonly json?: boolean;
   readonly engine?: 'redis' | 'embedded';
@@ -31,7 +36,11 @@ export function define(command: Command): Run {
     .addOption(
       new Option('--status <outcomes>', 'only rows with these outcomes, such as failed,rejected').argParser(statusList),
     )
-    .option('--search <text>', 'only rows with this text in one of their cells')
+    .option('--search <text>', 'only rows with this text in name, email, website or record id')
+    .option('--code <code>', 'only rows with this error code, such as ENRICHMENT_FAILED')
+    .addOption(
+      new Option('--without <column>', 'only enriched rows without this, such as phone').argParser(resultColumn),
+    )
     .option('--limit <n>', `at most so many rows (${SHOWN}; with --json all)`, wholeNumber(1))
     .addOption(jsonFlag())
     .addOption(engineFlag());
@@ -46,8 +55,20 @@ export function define(command: Command): Run {
   };
 }
 
+/** `phone`, `zia_phone` or `postal code`. */
+function resultColumn(text: string): string {
+  const wanted = `zia_${text
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[\s-]+/g, '_')
+    .replace(/^zia_/, '')}`;
+  if (RESULT_COLUMNS.includes(wanted)) return wanted;
+  throw new InvalidArgumentError(`Expected one of ${RESULT_COLUMNS.map(columnWords).join(', ')}.`);
+}
+
 async function list({ shutdown }: Session, file: Input, flags: Flags): Promise<number> {
-  const choice: RowChoice = { statuses: flags.status, search: flags.search };
+  const { status: statuses, search, code, without } = flags;
+  const choice: RowChoice = { statuses, search, code, without };
   if (flags.json) {
     await writeTo({ kind: 'stdout' }, document(file, choice, flags.limit), { signal: shutdown.signal });
     return EXIT.done;

@@ -1,5 +1,6 @@
 import { formatCount, formatRows } from '../lib/core/format.js';
 import type { EnqueueReport } from '../producers/csv-producer.js';
+import { boughtWords } from '../reports/bought.js';
 import type { ExportReport } from '../reports/export-file.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import type { WorkerReport } from '../workers/watch-queue.js';
@@ -28,7 +29,7 @@ const COLUMNS_TOLD = 6;
 /** How a run ended: what happened, why rows have no result, how full the columns are, what to do next. */
 export function runSummary({ work, export: exported }: RunReport, words: RunWords): string {
   if (exported === null) return workSummary(work);
-  const { out, counts, kept } = exported;
+  const { out, counts, kept, bought } = exported;
   return [
     workSummary(work),
     '',
@@ -36,7 +37,7 @@ export function runSummary({ work, export: exported }: RunReport, words: RunWord
     fileTable(counts),
     ...(kept === null ? [] : [keptLine(out, kept.path, kept.enriched, counts)]),
     ...[reasonLines(exported)].filter(Boolean).map((lines) => `\n${lines}`),
-    ...(counts.enriched === 0 ? [] : [`\nOf the enriched rows have a value: ${fillLine(exported, COLUMNS_TOLD)}`]),
+    ...(bought.companies === 0 ? [] : [`\n${boughtWords(bought)}: ${fillLine(bought, COLUMNS_TOLD)}`]),
     ...nextSteps(work.ended === 'stopped', counts, words),
   ].join('\n');
 }

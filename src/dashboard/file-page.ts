@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { formatCount, formatRows } from '../lib/core/format.js';
 import { findingTexts } from '../producers/check-text.js';
 import { type Plan, planLine, recordIdLine } from '../producers/plan-within.js';
+import { boughtWords, type ColumnFill, columnWords, percent } from '../reports/bought.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { columnsCard } from './columns-card.js';
 import { fleetState } from './fleet-state.js';
@@ -12,7 +13,7 @@ import type { OverviewState } from './monitor.js';
 import { filePath } from './paths.js';
 import { type RowGroup, rowBar } from './row-bar.js';
 import { STATUS_COLORS, STATUS_WORDS } from './row-words.js';
-import { address, columnWords } from './rows-page.js';
+import { address } from './rows-page.js';
 import { type SendChoice, sendDialog, sendForm } from './send-dialog.js';
 import { alarm } from './state-card.js';
 import type { Upload } from './upload-store.js';
@@ -241,11 +242,9 @@ function downloads({ upload, preview, rows: counted }: UploadedFile): Html {
 
 /** Of the enriched companies, how many have a value in each column. */
 function bought({ rows: counted, upload }: UploadedFile): Html {
-  const rates = counted?.fillRates();
-  if (rates === undefined || rates.enriched === 0) return html`<p class="quiet">Shown after the first result.</p>`;
-  const used = counted?.enrichmentsUsed() ?? 0;
-  const percent = (many: number) => Math.round((many / rates.enriched) * 100);
-  const bar = ({ column, filled }: (typeof rates.columns)[number]) => {
+  const all = counted?.bought();
+  if (all === undefined || all.companies === 0) return html`<p class="quiet">Shown after the first result.</p>`;
+  const bar = ({ column, companies }: ColumnFill) => {
     const without = address(`${filePath(upload.id)}/rows`, {
       status: null,
       code: null,
@@ -253,14 +252,15 @@ function bought({ rows: counted, upload }: UploadedFile): Html {
       without: column,
       page: 1,
     });
-    const lacks = rates.enriched - filled;
-    return html`<tr><th scope="row">${columnWords(column)}</th><td class="meter"><meter min="0" max="${rates.enriched}" value="${filled}" aria-label="${columnWords(column)} filled">${percent(filled)}%</meter></td><td>${formatCount(filled)} (${percent(filled)}%)</td><td>${lacks === 0 ? '' : html`<a href="${without}">${formatCount(lacks)} without</a>`}</td></tr>`;
+    const lacks = all.companies - companies;
+    const share = percent(companies / all.companies);
+    return html`<tr><th scope="row">${columnWords(column)}</th><td class="meter"><meter min="0" max="${all.companies}" value="${companies}" aria-label="${columnWords(column)} filled">${share}</meter></td><td>${formatCount(companies)} (${share})</td><td>${lacks === 0 ? '' : html`<a href="${without}">${formatCount(lacks)} without</a>`}</td></tr>`;
   };
   const [shown, others] = [
-    rates.columns.filter(({ filled }) => filled > 0),
-    rates.columns.filter(({ filled }) => filled === 0),
+    all.fill.filter(({ companies }) => companies > 0),
+    all.fill.filter(({ companies }) => companies === 0),
   ];
-  return html`<p class="lead">${formatCount(used)} ${used === 1 ? 'enrichment' : 'enrichments'} used, ${formatCount(rates.enriched)} ${rates.enriched === 1 ? 'company' : 'companies'} with data (${used === 0 ? 0 : Math.round((rates.enriched / used) * 100)}%)</p>
+  return html`<p class="lead">${boughtWords(all)}</p>
     <div class="scroll" role="region" aria-label="Columns filled" tabindex="0"><table class="fill"><thead><tr><th scope="col">Column</th><th scope="col">Filled</th><th scope="col">Companies</th><th scope="col">Rows without it</th></tr></thead>
     <tbody>${shown.map(bar)}</tbody></table></div>
     ${others.length === 0 ? '' : html`<p class="quiet">Never filled: ${others.map(({ column }) => columnWords(column)).join(', ')}.</p>`}`;

@@ -43,7 +43,7 @@ export function fileRowRoutes({ openFiles, frame, monitor, engine, queue, openFi
         limit: ROWS_PER_PAGE,
       }) ?? null;
     const enriched = (found?.rows ?? []).flatMap((row) =>
-      row.status === 'enriched' && row.key !== undefined ? [row.key] : [],
+      row.status === 'enriched' && row.sentAs !== undefined ? [row.sentAs] : [],
     );
     const results = enriched.length === 0 ? new Map<IdentityKey, never>() : await engine.store.results(enriched);
     return c.html(fileRowsPage(frame, overview, { file, query, found, results }));
@@ -54,7 +54,7 @@ export function fileRowRoutes({ openFiles, frame, monitor, engine, queue, openFi
     const rows = file === null ? null : await openFiles.rows(file.upload.id, FIRST_COUNT_MS);
     const row = rows?.onLine(Number(c.req.param('line')));
     if (file === null || row === undefined) return c.notFound();
-    const [record = null] = row.key === undefined ? [] : await rowRecords(engine, queue, [row.key]);
+    const [record = null] = row.sentAs === undefined ? [] : await rowRecords(engine, queue, [row.sentAs]);
     const outcome = { status: row.status, notes: [], ...(row.error !== undefined && { error: row.error }) };
     const isKnown = record !== null && (record.entry !== undefined || record.hasJob);
     const inFile = { row, outcome, name: file.upload.name, href: `${filePath(file.upload.id)}/rows` };

@@ -74,7 +74,7 @@ export function createFileList({ store, openFiles, uploads, module }: FileListOp
     },
     noteOutcomes: async ({ rows, noted }) => {
       if (rows === null || noted === null) return;
-      const outcomes = { counts: rows.counts(), used: rows.enrichmentsUsed() };
+      const outcomes = { counts: rows.counts(), used: rows.bought().enrichmentsUsed };
       if (JSON.stringify(outcomes) === JSON.stringify(noted.outcomes)) return;
       await noteFile(store, { ...noted, outcomes }, { keepPlace: true });
     },

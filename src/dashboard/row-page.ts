@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { formatCount } from '../lib/core/format.js';
 import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
 import { INPUT_FIELDS } from '../lib/core/row.js';
+import { columnWords } from '../reports/bought.js';
 import type { RowLine } from '../reports/file-rows.js';
 import type { RowOutcome } from '../reports/row-outcome.js';
 import type { RowEvent, RowRecord } from '../reports/row-record.js';
@@ -12,7 +13,7 @@ import { type Html, time } from './markup.js';
 import type { OverviewState } from './monitor.js';
 import { jobUrl } from './queue-board.js';
 import { companyOf } from './row-words.js';
-import { columnWords, statusChip } from './rows-page.js';
+import { statusChip } from './rows-page.js';
 
 export interface RowPageContent {
   /** What ledger and queue know; null when neither does. */

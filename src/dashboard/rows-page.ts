@@ -3,6 +3,7 @@ import { formatCount, formatRows } from '../lib/core/format.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData } from '../lib/core/ledger.js';
 import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
+import { columnWords } from '../reports/bought.js';
 import type { RowLine, RowPage } from '../reports/file-rows.js';
 import { ROW_STATUSES, type RowStatus } from '../reports/row-outcome.js';
 import type { Frame } from './frame.js';
@@ -129,8 +130,8 @@ function filterWords({ code, without, search }: RowsQuery, base: string): Html {
 function rowsTable(lines: readonly RowLine[], results: FileRowsPage['results'], base: string): Html {
   return html`<div class="scroll" role="region" aria-label="Rows" tabindex="0"><table class="rows">
     <thead><tr><th scope="col">Line</th><th scope="col">Company</th><th scope="col">Outcome</th>${RESULT_HEADS.map((head) => html`<th scope="col">${head}</th>`)}<th scope="col">Website</th></tr></thead>
-    <tbody>${lines.map(({ line, key, values, status, error }) => {
-      const cells = resultOf(key === undefined ? undefined : results.get(key));
+    <tbody>${lines.map(({ line, sentAs, values, status, error }) => {
+      const cells = resultOf(sentAs === undefined ? undefined : results.get(sentAs));
       return html`<tr><td>${formatCount(line)}</td><th scope="row"><a href="${base}/${line}">${companyOf(values)}</a></th><td>${statusChip(status)}${error === undefined ? '' : html` <small>${error.code}</small>`}</td>${cells.map((cell) => html`<td>${cell}</td>`)}<td>${values.website ?? ''}</td></tr>`;
     })}</tbody></table></div>`;
 }
@@ -151,11 +152,6 @@ const MAX_CELL = 60;
 
 export function shortened(cell: string): string {
   return cell.length > MAX_CELL ? `${[...cell.slice(0, MAX_CELL + 1)].slice(0, MAX_CELL).join('')}…` : cell;
-}
-
-/** `zia_postal_code` as people say it: `postal code`. */
-export function columnWords(column: string): string {
-  return column.replace(/^zia_/, '').replaceAll('_', ' ');
 }
 
 /** Links to the first, the one before, the next and the last of the pages. */

@@ -77,7 +77,9 @@ async function withResultsOfFirst(
       const earlier = row && leftOut.has(row) ? firstOf(row) : undefined;
       const outcome = earlier && outcomeOf.get(earlier);
       if (earlier === undefined || outcome === undefined) return own;
-      return { ...outcome, notes: [`result of line ${earlier.lineNumber}`, ...outcome.notes] };
+      const sentAs = outcome.sentAs ?? earlier.key;
+      const notes = [`result of line ${earlier.lineNumber}`, ...outcome.notes];
+      return { ...outcome, ...(sentAs !== undefined && { sentAs }), notes };
     }),
   };
 }
@@ -100,8 +102,9 @@ async function lookUp(
       if (key === undefined || other === undefined) {
         return rowOutcome((key && records.get(key)) ?? { fate: ABSENT }, parsed);
       }
-      const outcome = rowOutcome(keysOf(other).map((found) => others.get(found))[0] ?? { fate: ABSENT }, parsed);
-      return { ...outcome, notes: [noteOf(other), ...outcome.notes] };
+      const [sentAs] = keysOf(other);
+      const outcome = rowOutcome((sentAs && others.get(sentAs)) ?? { fate: ABSENT }, parsed);
+      return { ...outcome, ...(sentAs !== undefined && { sentAs }), notes: [noteOf(other), ...outcome.notes] };
     }),
   };
 }

@@ -97,7 +97,7 @@ async function* exportText(
     const texts = rows.flatMap((row, at) => {
       const outcome = withRepeatNote(outcomes[at], row, firstLines);
       const found = resultCells(outcome.data);
-      tally.add(outcome, found);
+      tally.add(row.key, outcome, found);
       return only === undefined || only.includes(outcome.status) ? [writer.record(row, outcome, found)] : [];
     });
     counted.written += texts.length;

@@ -55,7 +55,7 @@ async function* ledgerText(
       const outcome = outcomes.get(key);
       if (outcome === undefined) throw new Error('An entry of the page has no outcome.');
       const found = resultCells(outcome.data);
-      tally.add(outcome, found);
+      tally.add(key, outcome, found);
       const isWritten = only === undefined || only.includes(outcome.status);
       return isWritten ? [writer.record(recordOf(key, entry), outcome, found)] : [];
     });

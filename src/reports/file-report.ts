@@ -1,5 +1,7 @@
-import { RESULT_COLUMNS, resultCells } from '../lib/core/result-columns.js';
+import type { IdentityKey } from '../lib/core/ids.js';
+import { filledCells, resultCells } from '../lib/core/result-columns.js';
 import type { Input } from '../lib/csv/with-input.js';
+import { type Bought, createBoughtTally } from './bought.js';
 import { withOutcomes } from './chunk-outcomes.js';
 import { createTally, type FileCounts } from './file-counts.js';
 import type { RowOutcome, RowStatus } from './row-outcome.js';
@@ -11,63 +13,48 @@ export interface ReasonCount {
   readonly rows: number;
 }
 
-/** How many of the enriched rows have a value in this column of the export. */
-export interface ColumnFill {
-  readonly column: string;
-  readonly rows: number;
-}
-
 /** What a file's rows came to. */
 export interface FileReport {
   readonly counts: FileCounts;
   /** Why rows failed, were rejected or are uncertain; most rows first. */
   readonly reasons: readonly ReasonCount[];
-  /** Every column of the result, most rows first; columns of equal fill in the export's order. */
-  readonly fill: readonly ColumnFill[];
+  readonly bought: Bought;
 }
 
 export interface ReportTally {
-  /** `cells` are the outcome's `resultCells`. */
-  add(outcome: RowOutcome, cells: readonly string[]): void;
+  /** `key` is the row's own, absent for a reject; `cells` are the outcome's `resultCells`. */
+  add(key: IdentityKey | undefined, outcome: RowOutcome, cells: readonly string[]): void;
   report(): FileReport;
 }
 
 export function createReportTally(): ReportTally {
   const tally = createTally();
-  const filled = new Uint32Array(RESULT_COLUMNS.length);
+  const boughtTally = createBoughtTally();
   const reasons = new Map<string, { status: RowStatus; code: string; rows: number }>();
   return {
-    add: ({ status, error }, cells) => {
+    add: (key, outcome, cells) => {
+      const { status, error, sentAs = key } = outcome;
       tally.add(status);
-      if (status === 'enriched') {
-        cells.forEach((cell, at) => {
-          if (cell !== '') filled[at] = (filled[at] ?? 0) + 1;
-        });
-      }
+      if (sentAs !== undefined) boughtTally.add(sentAs, outcome, status === 'enriched' ? filledCells(cells) : 0);
       if (error === undefined) return;
-      const key = `${status} ${error.code}`;
-      const reason = reasons.get(key);
-      if (reason === undefined) reasons.set(key, { status, code: error.code, rows: 1 });
+      const shared = `${status} ${error.code}`;
+      const reason = reasons.get(shared);
+      if (reason === undefined) reasons.set(shared, { status, code: error.code, rows: 1 });
       else reason.rows += 1;
     },
     report: () => ({
       counts: tally.counts(),
-      reasons: mostFirst([...reasons.values()].map((reason) => ({ ...reason }))),
-      fill: mostFirst(RESULT_COLUMNS.map((column, at) => ({ column, rows: filled[at] ?? 0 }))),
+      reasons: [...reasons.values()].map((reason) => ({ ...reason })).sort((one, other) => other.rows - one.rows),
+      bought: boughtTally.bought(),
     }),
   };
 }
 
-/** What a file's rows came to: reads the file once, three round trips per batch of rows, flat memory. Changes nothing. */
+/** What a file's rows came to: reads the file once, three round trips per batch of rows. Changes nothing. */
 export async function fileReport(input: Input): Promise<FileReport> {
   const tally = createReportTally();
-  for await (const { outcomes } of withOutcomes(input, { withData: true })) {
-    for (const outcome of outcomes) tally.add(outcome, resultCells(outcome.data));
+  for await (const { rows, outcomes } of withOutcomes(input, { withData: true })) {
+    for (const [at, outcome] of outcomes.entries()) tally.add(rows[at]?.key, outcome, resultCells(outcome.data));
   }
   return tally.report();
-}
-
-/** Sorting is stable. */
-function mostFirst<T extends { readonly rows: number }>(items: readonly T[]): readonly T[] {
-  return items.toSorted((one, other) => other.rows - one.rows);
 }

@@ -39,8 +39,9 @@ export interface RowDetail {
 export async function rowDetail(file: Input, queue: EnrichQueue, line: number): Promise<RowDetail> {
   const { row, repeats } = await findRow(file, line);
   const { key, parsed, cells } = row;
-  const [recorded] = key === undefined ? [] : await rowRecords(file.engine, queue, [key]);
   const outcome = await outcomeOf(row, file);
+  const sentAs = outcome.sentAs ?? key;
+  const [recorded] = sentAs === undefined ? [] : await rowRecords(file.engine, queue, [sentAs]);
   const found = resultCells(outcome.data);
   return {
     line: row.lineNumber,

@@ -1,6 +1,6 @@
 import { assertNever } from '../lib/core/assert-never.js';
 import { ENRICHMENT_FAILED, parseFailure, type RowFailure } from '../lib/core/failure.js';
-import type { EnrichmentId } from '../lib/core/ids.js';
+import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../lib/core/ledger.js';
 import type { FieldNote, FieldProblem, ParsedRow } from '../lib/core/row.js';
 import type { JobStatus } from '../lib/engine/engine.js';
@@ -28,6 +28,8 @@ export interface RowOutcome {
   readonly error?: RowFailure;
   /** Remarks for people: fields left out, a row that waits for a decision. */
   readonly notes: readonly string[];
+  /** The key under which the row was sent or queued, where that is not its own. */
+  readonly sentAs?: IdentityKey;
   /** What Zoho found; absent when it found nothing, or when the report has no use for it. */
   readonly data?: EnrichedData;
 }

@@ -6,14 +6,18 @@ import { parse } from 'csv-parse/sync';
 import { identityKey } from '../../src/lib/core/identity.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import { echoDigests } from '../../src/lib/core/reconcile.js';
-import { withInput } from '../../src/lib/csv/with-input.js';
+import { type Input, withInput } from '../../src/lib/csv/with-input.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import type { EnrichJob, EnrichQueue } from '../../src/lib/queues.js';
 import type { EnqueueReport } from '../../src/producers/csv-producer.js';
 import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
 import { planFile } from '../../src/producers/plan-file.js';
 import { exportFile } from '../../src/reports/export-file.js';
+import { fileReport } from '../../src/reports/file-report.js';
+import { FileRows } from '../../src/reports/file-rows.js';
 import { fileStatus } from '../../src/reports/file-status.js';
+import { listRows } from '../../src/reports/list-rows.js';
+import type { RowChoice } from '../../src/reports/row-choice.js';
 import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
 import { setup } from '../support/setup.js';
 
@@ -378,6 +382,57 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     expect(records.map(({ zia_status }) => zia_status)).toEqual(records.map(() => 'enriched'));
     expect(records[4]).toMatchObject({ zia_ceo: `Head of ${rows[1]?.Company}`, zia_notes: 'result of line 5' });
   });
+
+  test('commands and pages count an enrichment once, and find the same rows, also of rows that share one', async () => {
+    await enqueueAndPay(await file(table(['Company', 'Email', 'Website'])));
+    const lines = table(['Company', 'Website', 'Town']);
+    const path = await file([...lines, lines[1] ?? '', `New ${run} Ltd,new-${run}.example,Town`, 'x,,Town']);
+    const shared = await bothWays(path);
+    expect(shared.bought).toMatchObject({ enrichmentsUsed: 20, companies: 20 });
+    expect(shared.bought.fill[0]).toEqual({ column: 'zia_ceo', companies: 20 });
+    expect(shared.statuses).toEqual({ enriched: 21, not_enqueued: 1, rejected: 1 });
+    expect(await shared.lines({ search: ` FIRM ${run}-3 ltd ` })).toEqual([5]);
+    // Only what can be sent is searched: a town is no company.
+    expect(await shared.lines({ search: `town ${run}-3` })).toEqual([]);
+    expect(await shared.lines({ without: 'zia_ceo' })).toEqual([]);
+    expect(await shared.lines({ without: 'zia_phone', search: `firm${run}-3.` })).toEqual([5]);
+    expect(await shared.lines({ code: 'NO_USABLE_FIELD' })).toEqual([24]);
+    expect(await shared.lines({ statuses: ['not_enqueued'] })).toEqual([23]);
+
+    const groups = rows
+      .slice(0, 3)
+      .flatMap(({ Website }) => ['a', 'b'].map((part) => `Part ${part} of ${run},${part}.${Website}/,${Website}`));
+    const parts = await file(
+      ['Company,Website,Town', ...groups.map((line) => line.replace(/,[ab]\./, ',one.'))],
+      'p.csv',
+    );
+    await enqueueAndPay(parts, { onePer: 'website' });
+    expect((await bothWays(parts)).bought).toMatchObject({ enrichmentsUsed: 3, companies: 3 });
+  });
+
+  /** What a file comes to, asked for as the commands and as the dashboard do: both say the same. */
+  async function bothWays(path: string) {
+    const input = <T>(work: (opened: Input) => Promise<T>) =>
+      withInput({ path, mapFlags: [], module: 'Accounts', engine }, work);
+    const report = await input(fileReport);
+    const pageRows = await input((opened) => FileRows.read(opened));
+    // Counted again, it does not ask for results that it knows.
+    const again = await input((opened) => FileRows.read(opened, undefined, pageRows));
+    expect([pageRows.bought(), again.bought()]).toEqual([report.bought, report.bought]);
+    const statuses: Record<string, number> = {};
+    for (const { status } of pageRows.find({ offset: 0, limit: 100 }).rows)
+      statuses[status] = (statuses[status] ?? 0) + 1;
+    const lines = async (choice: RowChoice) => {
+      const listed = await input(async (opened) => {
+        const found: number[] = [];
+        for await (const { line } of listRows(opened, choice)) found.push(line);
+        return found;
+      });
+      expect(pageRows.find({ ...choice, offset: 0, limit: 100 }).rows.map(({ line }) => line)).toEqual(listed);
+      return listed;
+    };
+    return { bought: report.bought, statuses, lines };
+  }
 
   async function exported(path: string): Promise<readonly Record<string, string>[]> {
     const { out } = await withInput({ path, mapFlags: [], module: 'Accounts', engine }, (input) => exportFile(input));

@@ -49,9 +49,14 @@ export function resultCells(data: EnrichedData | undefined): readonly string[] {
   return Object.values(VALUES).map((value) => (data === undefined ? '' : value(data)));
 }
 
-/** Which columns have a value, a bit each in the order of `RESULT_COLUMNS`, of which there may be 52. */
+/** Which of these cells have a value, a bit each in the order of `RESULT_COLUMNS`, of which there may be 52. */
+export function filledCells(cells: readonly string[]): number {
+  return cells.reduce((mask, cell, bit) => (cell === '' ? mask : mask + 2 ** bit), 0);
+}
+
+/** The same of what Zoho found. */
 export function filledColumns(data: EnrichedData): number {
-  return resultCells(data).reduce((mask, cell, bit) => (cell === '' ? mask : mask + 2 ** bit), 0);
+  return filledCells(resultCells(data));
 }
 
 type Fields = Readonly<Record<string, unknown>>;
