@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
@@ -39,17 +39,13 @@ export function packFolder(folder) {
 
 /** Making one takes most of a build's time, so it is kept for builds from the same engine, tables and packages. */
 const CACHE = 'node_modules/.cache/zia-database-template';
-const MADE_FROM = [
-  'src/lib/engine/embedded',
-  'src/lib/store/postgres',
-  'scripts/database-template.mjs',
-  'package-lock.json',
-];
+const MADE_FROM = ['src/lib/engine/embedded', 'scripts/database-template.mjs', 'package-lock.json'];
 
 /** Writes `template.gz` beside the compiled engine in `dist`: as it was made before from the same sources, or anew. */
 export async function makeTemplate(dist) {
   const target = join(dist, 'lib/engine/embedded/template.gz');
-  const kept = join(CACHE, `${sourcesHash()}.gz`);
+  const { readSchema } = await import(pathToFileURL(resolve(dist, 'lib/store/postgres/schema.js')).href);
+  const kept = join(CACHE, `${hashOf(readSchema())}.gz`);
   if (!existsSync(kept)) {
     await makeAnew(dist, target);
     rmSync(CACHE, { recursive: true, force: true });
@@ -61,8 +57,8 @@ export async function makeTemplate(dist) {
   copyFileSync(kept, target);
 }
 
-function sourcesHash() {
-  const hash = createHash('sha256').update(process.version);
+function hashOf(schema) {
+  const hash = createHash('sha256').update(process.version).update(schema);
   const add = (path) => {
     if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
     else hash.update(path).update(readFileSync(path));

@@ -1,3 +1,4 @@
+import { USED_SHARE } from '../lib/core/estimate.js';
 import type { FleetLimits } from '../lib/store/fleet-limits.js';
 import type { OverviewState, Point, Snapshot } from './monitor.js';
 import type { RowGroup } from './row-bar.js';
@@ -41,9 +42,6 @@ export function recentRate(history: readonly Point[], nowMs: number): number | n
   if (points.length === 0) return null;
   return points.reduce((sum, { perSecond }) => sum + perSecond, 0) / points.length;
 }
-
-/** The share of the rate that the pace uses. */
-const USED_SHARE = 0.98;
 
 /** How long the rows in the queue take, in seconds: at the pace of the last minute, else at the configured one. Null when nothing moves. */
 export function secondsLeft({ sample, history }: OverviewState, ratePerSecond: number): number | null {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ALLOWANCE_GOOD_MS, type Reserve, reserveAfter, reserveLeft, type SpentSoFar } from '../lib/core/budget.js';
-import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
+import { CLOCK_TOLERANCE_MS, type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import { reserveTold, reserveUnknown } from '../lib/core/spent-out.js';
 import type { Logger } from '../lib/logger.js';
 import { changeControl } from '../lib/store/change-control.js';
@@ -23,7 +23,6 @@ export interface KeepReserveDeps extends ReserveSettings {
 
 /** Where nothing was submitted since the latest answer, another program's use alone can have changed it. */
 const IDLE_ASKS_MS = 300_000;
-const CLOCK_TOLERANCE_MS = 10_000;
 
 /** The ceiling that a worker keeps by asking Zoho what is left. */
 export class ReserveKeeper {

@@ -1,3 +1,5 @@
+import { CANARY_LEASE_MS } from '../lib/core/canary.js';
+
 /**
  * Every interval, lease, patience and pause of a worker, all in milliseconds. The leases have to fit together so that a row
  * is never sent twice; `timingFor` checks that they do.
@@ -83,7 +85,7 @@ const DEFAULTS = {
   askAgainMs: 25,
   shortWaitMs: 1_000,
   uncertainRecheckMs: 30_000,
-  canaryLeaseMs: 10_000,
+  canaryLeaseMs: CANARY_LEASE_MS,
   watchEveryMs: 250,
   heartbeatLateMs: 4_000,
   // The loop waits up to 4 s for a row, and 12 s before it gives a silent connection up.

@@ -25,7 +25,7 @@ export interface Reserve {
   readonly askedAtMs: number;
 }
 
-/** An answer of Zoho is good for so long; the store's `admit` has the same number. */
+/** An answer of Zoho is good for so long. */
 export const ALLOWANCE_GOOD_MS = 900_000;
 
 /** What was spent, and what of it was not certain, at one moment. */

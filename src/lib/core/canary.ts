@@ -1,6 +1,8 @@
 import { type Control, openCanary, stopped } from './control.js';
 
 const MAX_CANARY_PASSES = 5;
+/** A worker that took the canary has to be admitted within this. */
+export const CANARY_LEASE_MS = 10_000;
 
 /**
  * Gives the open canary to this call. `seen` is the control state that the worker was shown: when somebody else took the

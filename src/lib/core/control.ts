@@ -72,7 +72,7 @@ export interface Streaks {
 }
 
 /** A time further ahead is from before the store's clock was set back. */
-const CLOCK_TOLERANCE_MS = 10_000;
+export const CLOCK_TOLERANCE_MS = 10_000;
 
 export const NO_STREAKS: Streaks = { outage: 0, unknown: 0, unreadable: 0, throttled: 0 };
 

@@ -9,8 +9,8 @@ export interface Estimate {
 
 /** A result costs one call, and a page of the list serves a hundred of them; in the long run at most so much a row. */
 const POLLS_PER_ROW = 1.1;
-/** The share of the rate that the pace uses, so that no second exceeds it at Zoho's side. */
-const USED_SHARE = 0.98;
+/** The share of the rate that the pace uses: the headroom that keeps any sliding second at Zoho's side within the limit. */
+export const USED_SHARE = 0.98;
 
 /** What `rows` submissions and their results take at `callsPerSecond`, above 0. Latency is not known, and not counted. */
 export function estimateOf(rows: number, callsPerSecond: number): Estimate {

@@ -1,10 +1,10 @@
 -- The one step before a row is sent.
 
--- Lets an entry be found by its aliases, which are separated by blanks. Eight keys for each tell as much as all.
+-- Lets an entry be found by its aliases, which are separated by blanks.
 create or replace function zia.index_entry(v_key text, aliases text) returns void language sql volatile as $$
   insert into zia.alias as known select unnest(string_to_array(nullif(aliases, ''), ' ')), v_key
     on conflict (alias) do update set owners = known.owners || ' ' || v_key
-      where strpos(known.owners, v_key) = 0 and cardinality(string_to_array(known.owners, ' ')) < 8
+      where strpos(known.owners, v_key) = 0 and cardinality(string_to_array(known.owners, ' ')) < :MAX_ALIAS_OWNERS
 $$;
 
 -- A row that is refreshed: its id stays owned, and its result until the next one comes.
@@ -20,7 +20,6 @@ end $$;
 -- The answer to a row that was sent under other columns; the keys that the caller has to judge first; or null.
 create or replace function zia.rival_of(v_now double precision, a json) returns text[] language plpgsql as $$
 declare
-  rival_wait_ms constant double precision := 1000;
   v_owner text;
   v_other zia.ledger;
   v_unknown text[] := array['rivals'];
@@ -36,7 +35,7 @@ begin
     if v_other.state = 'scheduled' then return array['scheduled', coalesce(v_other.enrichment_id, '')]; end if;
     if v_other.state in ('uncertain', 'held') then return array['uncertain', (v_other.state = 'held')::int::text]; end if;
     if v_other.state = 'sending' then
-      return array['claimed', zia.ms(greatest(v_other.sent_at + (a ->> 'lostAfterMs')::double precision - v_now, rival_wait_ms))];
+      return array['claimed', zia.ms(greatest(v_other.sent_at + (a ->> 'lostAfterMs')::double precision - v_now, :RIVAL_WAIT_MS))];
     end if;
   end loop;
   return case when cardinality(v_unknown) > 1 then v_unknown end;
@@ -78,7 +77,7 @@ begin
         (select spent from zia.gauge)::text];
     end if;
     v_left := v_entry.sent_at + (a ->> 'lostAfterMs')::double precision - v_now;
-    if v_left > 0 and v_entry.sent_at <= v_now + zia.clock_tolerance() then return array['claimed', zia.ms(v_left)]; end if;
+    if v_left > 0 and v_entry.sent_at <= v_now + :CLOCK_TOLERANCE_MS then return array['claimed', zia.ms(v_left)]; end if;
     update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST',
       sent_at = case when v_left > 0 then zia.long_ago(v_now) else sent_at end where key = v_key;
     return array['uncertain', '0'];
@@ -90,7 +89,7 @@ begin
   -- The store went back in time, or that is being looked into: what Zoho has is not known.
   if zia.is_looking() or (v_worker <> ''
       and coalesce((select number from zia.worker where worker_id = v_worker), 0) < (a ->> 'number')::bigint) then
-    return array['held-back', v_json, zia.ms(1000), 'looking'];
+    return array['held-back', v_json, zia.ms(:LOOK_WAIT_MS), 'looking'];
   end if;
   if (a ->> 'mayBeKnown')::boolean and coalesce(v_entry.state, 'cleared') = 'cleared' then
     v_refused := zia.rival_of(v_now, a);
@@ -116,11 +115,11 @@ begin
     if v_canary ->> 'key' is null then return array['canary-open', v_json]; end if;
     if v_canary ->> 'key' <> v_key or v_canary ->> 'callId' <> v_call then
       v_left := (v_canary ->> 'leaseUntilMs')::double precision - v_now;
-      if (v_left < 0 or v_left > 10000 + zia.clock_tolerance())
+      if (v_left < 0 or v_left > :CANARY_LEASE_MS + :CLOCK_TOLERANCE_MS)
           and not zia.has_permit(v_now, v_canary ->> 'callId') then
         return array['canary-open', v_json];
       end if;
-      return array['held-back', v_json, zia.ms(250)];
+      return array['held-back', v_json, zia.ms(:CANARY_WAIT_MS)];
     end if;
   end if;
 

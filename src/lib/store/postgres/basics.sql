@@ -6,11 +6,8 @@ $$ select extract(epoch from clock_timestamp())::double precision * 1000 $$;
 create or replace function zia.ms(value double precision) returns text language sql immutable as
 $$ select round(value::numeric, 3)::text $$;
 
--- A time further ahead than the tolerance is from before the clock was set back.
-create or replace function zia.clock_tolerance() returns double precision language sql immutable as $$ select 10000 $$;
-
 create or replace function zia.long_ago(v_now double precision) returns bigint language sql immutable as
-$$ select floor(v_now - 86400000)::bigint $$;
+$$ select floor(v_now - :LONG_AGO_MS)::bigint $$;
 
 create or replace function zia.control() returns text language sql volatile as
 $$ select coalesce((select value from zia.document where name = 'control'), '') $$;

@@ -12,7 +12,6 @@ $$ update zia.gauge set spent = spent - 1 where counted $$;
 create or replace function zia.ceiling_for(v_now double precision, control json, keep bigint,
   out reason text, out wait_for text) language plpgsql as $$
 declare
-  stale_ms constant double precision := 900000;
   v_budget constant bigint := control -> 'budget' ->> 'ceiling';
   v_reserve constant json := control -> 'reserve';
   v_asked constant double precision := v_reserve ->> 'askedAtMs';
@@ -20,11 +19,11 @@ declare
 begin
   if v_budget is null and keep = 0 then return; end if;
   select spent into v_spent from zia.gauge;
-  wait_for := zia.ms(250);
+  wait_for := zia.ms(:SPENT_WAIT_MS);
   if v_spent >= v_budget then
     reason := 'budget';
     if not exists (select from zia.ledger where state in ('sending', 'uncertain')) then wait_for := ''; end if;
-  elsif keep > 0 and (v_asked is null or v_asked < v_now - stale_ms or v_asked > v_now + zia.clock_tolerance()) then
+  elsif keep > 0 and (v_asked is null or v_asked < v_now - :ALLOWANCE_GOOD_MS or v_asked > v_now + :CLOCK_TOLERANCE_MS) then
     reason := 'allowance';
   elsif keep > 0 and v_spent >= (v_reserve ->> 'ceiling')::bigint - keep then
     reason := 'reserve';

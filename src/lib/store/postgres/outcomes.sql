@@ -104,10 +104,10 @@ declare
 begin
   select coalesce(array_agg(key), '{}') into v_keys from (
     select key from zia.ledger where state = 'sending'
-      and (sent_at <= v_now - args[1]::double precision or sent_at >= v_now + zia.clock_tolerance())
+      and (sent_at <= v_now - args[1]::double precision or sent_at >= v_now + :CLOCK_TOLERANCE_MS)
     order by sent_at, key limit args[2]::integer) lost;
   update zia.ledger set sent_at = zia.long_ago(v_now)
-    where state in ('sending', 'uncertain') and sent_at >= v_now + zia.clock_tolerance();
+    where state in ('sending', 'uncertain') and sent_at >= v_now + :CLOCK_TOLERANCE_MS;
   update zia.ledger set state = 'uncertain', reason = 'CLAIM_LOST' where key = any (v_keys);
   return v_keys;
 end $$;

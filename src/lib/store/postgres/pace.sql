@@ -1,33 +1,29 @@
 -- Pace and permits: when a call may go.
 
 create or replace function zia.spacing(rate double precision) returns double precision language sql immutable as
-$$ select 1000 / (rate * 0.98) $$;
+$$ select 1000 / (rate * :USED_SHARE) $$;
 
 -- The slot to wait for, or null when the call may go now; `used` is the slot it goes in.
 create or replace function zia.pace_call(v_now double precision, rate double precision, slot double precision,
   out wait_for double precision, out used double precision) language plpgsql as $$
 declare
-  early_ms constant double precision := 1;
-  late_ms constant double precision := 12;
-  farthest_slot_ms constant double precision := 600000;
   v_next double precision;
 begin
   if rate <= 0 then return; end if;
   used := slot;
   if slot is not null then
-    if v_now < slot - early_ms then wait_for := slot; return; end if;
-    if v_now <= slot + late_ms then return; end if;
+    if v_now < slot - :EARLY_MS then wait_for := slot; return; end if;
+    if v_now <= slot + :LATE_MS then return; end if;
   end if;
   select next_slot into v_next from zia.gauge;
-  if v_next > v_now + farthest_slot_ms then v_next := 0; end if;
+  if v_next > v_now + :FARTHEST_SLOT_MS then v_next := 0; end if;
   used := greatest(v_now, v_next);
   update zia.gauge set next_slot = used + zia.spacing(rate);
-  if used > v_now + early_ms then wait_for := used; end if;
+  if used > v_now + :EARLY_MS then wait_for := used; end if;
 end $$;
 
--- No permit, and no sign of life of a worker, is kept for over 60 s: one that ends later is from before the clock was set back.
 create or replace function zia.latest_lease_end(v_now double precision) returns double precision language sql immutable as
-$$ select v_now + 60000 + zia.clock_tolerance() $$;
+$$ select v_now + :MAX_LEASE_MS + :CLOCK_TOLERANCE_MS $$;
 
 create or replace function zia.has_permit(v_now double precision, call text) returns boolean language sql volatile as
 $$ select exists (select from zia.inflight where call_id = call and lease_end > v_now
@@ -41,7 +37,7 @@ $$ delete from zia.inflight where call_id = call $$;
 
 -- How long nothing may be sent.
 create or replace function zia.backoff_left(v_now double precision, control json) returns double precision language sql volatile as
-$$ select case when coalesce((control ->> 'backoffSinceMs')::double precision, 0) > v_now + zia.clock_tolerance() then 0
+$$ select case when coalesce((control ->> 'backoffSinceMs')::double precision, 0) > v_now + :CLOCK_TOLERANCE_MS then 0
      else coalesce((control ->> 'backoffUntilMs')::double precision, 0) - v_now end $$;
 
 -- Pace and permit for a call: null when it may go, else the answer to give.

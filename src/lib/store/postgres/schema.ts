@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { SCRIPT_NUMBERS } from '../script-numbers.js';
 
 /** In the order in which they are applied: a function in SQL needs those it calls. */
 const PARTS = [
@@ -17,5 +18,10 @@ const PARTS = [
 
 /** Tables and functions of the store, as one script that may be run again. */
 export function readSchema(): string {
-  return PARTS.map((part) => readFileSync(new URL(`./${part}.sql`, import.meta.url), 'utf8')).join('\n');
+  const parts = PARTS.map((part) => readFileSync(new URL(`./${part}.sql`, import.meta.url), 'utf8'));
+  return parts.join('\n').replaceAll(/(?<!:):([A-Z_]+)/g, (_, name: string) => {
+    const number = SCRIPT_NUMBERS[name];
+    if (number === undefined) throw new Error(`The schema names a number that is not there: ${name}.`);
+    return String(number);
+  });
 }

@@ -1,6 +1,7 @@
 -- The store on the embedded engine: one function an operation, the same arguments and replies as the Lua scripts in
 -- ../redis (described there). Applied by the process that hosts the database whenever it changed, so it must be repeatable:
--- add columns with `alter table ... add column if not exists`.
+-- add columns with `alter table ... add column if not exists`. A name in capitals behind a colon is a number of
+-- ../script-numbers.ts.
 create schema if not exists zia;
 
 -- What this file and BullMQ's schema version were when they were last applied: a start with the same ones runs neither again.

@@ -2,15 +2,6 @@
 -- Returns go epoch sentAt sends number spent | not-yet ms slot | no-permit | held-back control ms-or-'' [reason]
 --       | canary-open control
 --       | scheduled id | claimed ms | uncertain held(0/1) | rivals keys
--- How soon a row asks again that waits for the canary's answer, or for a look into the store's past.
-local CANARY_WAIT_MS = 250
-local LOOK_WAIT_MS = 1000
--- A worker that took the canary has to be admitted within this.
-local CANARY_LEASE_MS = 10000
--- How soon a row asks again that found nothing left while a call in flight may give something back.
-local SPENT_WAIT_MS = 250
--- What Zoho said of the allowance is good for so long.
-local ALLOWANCE_STALE_MS = 900000
 
 -- The ceiling that another claim would be above: nil when none is, else budget, reserve or allowance (Zoho has not told it), and
 -- how long to wait, '' when nothing that is under way can give any back. `keep` is what is to be left of the allowance, 0 for none.
@@ -24,7 +15,7 @@ local function ceiling_for(now, control, keep)
   end
   if keep == 0 then return nil end
   local reserve = control.reserve
-  if type(reserve) ~= 'table' or reserve.askedAtMs < now - ALLOWANCE_STALE_MS
+  if type(reserve) ~= 'table' or reserve.askedAtMs < now - ALLOWANCE_GOOD_MS
       or reserve.askedAtMs > now + CLOCK_TOLERANCE_MS then
     return 'allowance', text(SPENT_WAIT_MS)
   end
@@ -47,9 +38,6 @@ local function leave_earlier(key, entry)
   redis.call('ZREM', base .. ':enriched', key)
   redis.call('ZREM', base .. ':notfound', key)
 end
-
--- At least as long as a lost claim takes to be marked as such.
-local RIVAL_WAIT_MS = 1000
 
 -- The answer to a row that was sent under other columns; the keys that the caller has to judge first; or nil.
 local function rival_of(now, a)

@@ -2,15 +2,13 @@
 --       call ids
 -- Returns control now number server history alive, ids of those alive ...
 -- Renews only permits that exist: one that lapsed may be another call's by now.
--- The number of a worker that ended without a word is kept for so long.
-local FORGET_WORKER_MS = 86400000
 local id, lease_ms, known = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = clock()
 local lease_end = text(now + lease_ms)
 for i = 7, #ARGV do
   if has_permit(now, ARGV[i]) then redis.call('ZADD', inflight, lease_end, ARGV[i]) end
 end
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', text(now - FORGET_WORKER_MS))) do
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', text(now - LONG_AGO_MS))) do
   redis.call('HDEL', ledger, '#' .. gone)
   redis.call('ZREM', workers, gone)
 end

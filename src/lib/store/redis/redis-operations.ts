@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Cluster, type Redis } from 'ioredis';
 import { OPERATIONS, type OperationName, type Operations, type Reply } from '../operations.js';
+import { SCRIPT_NUMBERS } from '../script-numbers.js';
 
 type Script = (...args: readonly string[]) => Promise<Reply>;
 
@@ -48,7 +49,8 @@ function countConnections(client: Redis | Cluster): () => number {
 function defineScripts(client: Redis | Cluster, base: string): Record<OperationName, Script> {
   const read = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
   const texts = new Map(OPERATIONS.map((name) => [name, read(name)]));
-  const shared = SHARED.map((part) => read(`shared/${part}`)).join('\n');
+  const numbers = Object.entries(SCRIPT_NUMBERS).map(([name, value]) => `local ${name} = ${value}`);
+  const shared = [...numbers, ...SHARED.map((part) => read(`shared/${part}`))].join('\n');
   const named = client instanceof Cluster ? namesIn([shared, ...texts.values()]) : [];
   const scripts: Partial<Record<string, Script>> = {};
   for (const [name, text] of texts) {

@@ -1,9 +1,5 @@
 -- Time and numbers.
 
--- A time further ahead than this is from before the clock was set back; how long ago it was, nobody knows.
-local CLOCK_TOLERANCE_MS = 10000
-local LONG_AGO_MS = 86400000
-
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + time[2] / 1000

@@ -1,5 +1,6 @@
 -- Put in front of every script here. KEYS[1] is what all names begin with: they share one hash tag, so a script that is
 -- given one of them runs where all of them are, on Redis Cluster too.
+-- Names in capitals are numbers, see ../../script-numbers.ts.
 -- All are named on a cluster only (see redis-operations.ts), for it costs a client 3 microseconds a call.
 --
 -- ledger      hash    identity key -> entry line (see entry-line.ts): a field a line; #worker id -> that worker's number

@@ -56,10 +56,7 @@ local function remove_entry(key)
   redis.call('ZREM', held, key)
 end
 
--- Several rows may share a name: a few keys for each alias tell as much as all. A key whose entry is gone is harmless.
-local MAX_ALIAS_OWNERS = 8
-
--- Lets an entry be found by its aliases, which are separated by blanks.
+-- Lets an entry be found by its aliases, which are separated by blanks. A key whose entry is gone is harmless.
 local function index_entry(key, entry_aliases)
   for alias in entry_aliases:gmatch('%S+') do
     local owners = redis.call('HGET', aliases, alias)

@@ -1,15 +1,4 @@
--- Pace and permits: when a call may go.
-
--- Node's timers wake early by less than this; a call this early may go.
-local EARLY_MS = 1
--- A slot used later than this could put limit + 1 calls into a sliding second: 2% of it is all there is to spare.
-local LATE_MS = 12
--- A clock set back must not make the fleet wait for the old time.
-local FARTHEST_SLOT_MS = 600000
--- The headroom that keeps any sliding second at Zoho's side within the limit.
-local USED_SHARE = 0.98
--- No permit, and no sign of life of a worker, is kept for longer: one that ends later is from before the clock was set back.
-local MAX_LEASE_MS = 60000
+-- Pace and permits: when a call may go. The pace is a GCRA without burst: `pace` is the theoretical arrival time of the next call.
 
 local function spacing_ms(rate)
   return 1000 / (rate * USED_SHARE)
