@@ -51,7 +51,7 @@ async function quickstart(): Promise<number> {
 
 function runExample(config: Config, sandbox: Sandbox): Promise<number> {
   const account = requireCredentials(config.zoho);
-  return withEngine(config, 'batch', async (opened) => {
+  return withEngine(config, { kind: 'batch', isShort: true }, async (opened) => {
     const out = resolve(typedPath('quickstart.zia.csv'));
     const rejects = resolve(typedPath('quickstart.rejects.csv'));
     const report = await runFile({ ...opened, account }, EXAMPLE, { out, rejects });

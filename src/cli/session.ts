@@ -37,6 +37,16 @@ export type CommandKind = 'service' | 'batch' | 'producer' | 'question';
  */
 const COMPILE_ONCE = '--liftoff-only';
 const OPTIMIZE_LATE = '--wasm-tiering-budget=13000000';
+/**
+ * Up to here a command ends before optimizing pays: `enqueue` of 77 kB took 2.3 s of processor time in place of 4.2, of
+ * 400 kB 3.8 in place of 5.7, of 1.6 MB 9.3 in place of 9.5, the last with 60 MB less memory.
+ */
+const SMALL_FILE_BYTES = 1_000_000;
+
+export interface OpeningOptions extends Pick<SessionOptions, 'kind' | 'interrupted'> {
+  /** The command asks the database little before it ends. */
+  readonly isShort: boolean;
+}
 
 /** What a command works with: configuration, engine, log and the end of it all. */
 export interface Session {
@@ -57,7 +67,7 @@ export async function withSession(
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const config = loadConfig(readEnvironment());
-  if (options.file !== undefined) await assertReadable(typedPath(options.file));
+  const bytes = options.file === undefined ? null : await assertReadable(typedPath(options.file));
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
   const withAccount = async (opened: Omit<Session, 'account'>) => {
@@ -65,8 +75,11 @@ export async function withSession(
     if (account !== null) await bindAccount(opened.engine.store, account);
     return work({ ...opened, account });
   };
-  return withEngine({ ...config, engine: engineConfig }, options.kind, withAccount, options.interrupted);
+  const isShort = options.kind === 'question' || (bytes !== null && bytes < SMALL_FILE_BYTES);
+  return withEngine({ ...config, engine: engineConfig }, { ...options, isShort }, withAccount);
 }
+
+const GOES_ON = 'Interrupted; the same command goes on where it was.';
 
 /** What interrupting a command that only reads comes to. */
 export const NOTHING_CHANGED = 'Interrupted. Nothing was changed.';
@@ -84,14 +97,14 @@ export const SEE_STATUS = 'Interrupted; `npm run status` says how things stand.'
 /** The part of a session that depends on nothing but a configuration. */
 export async function withEngine(
   config: Config,
-  kind: CommandKind,
+  options: OpeningOptions,
   work: (opened: Omit<Session, 'account'>) => Promise<number>,
-  interrupted = kind === 'question' ? NOTHING_CHANGED : 'Interrupted; the same command goes on where it was.',
 ): Promise<number> {
+  const { kind } = options;
   const log = openLog(config, kind);
   const shutdown = createShutdown({ deadlineMs: config.work.shutdownDeadlineMs + CLOSING_MS, log });
   try {
-    const engine = await openEngineFor(kind, config.engine, log);
+    const engine = await openEngineFor(options, config.engine, log);
     shutdown.onClose('engine', () => engine.close());
     const profile = config.profile === undefined ? '' : `profile ${config.profile}, `;
     note(`${profile}engine: ${engine.description}, queue ${engine.queueName}`);
@@ -99,7 +112,7 @@ export async function withEngine(
   } catch (error) {
     if (shutdown.received === null) throw error;
     if (!isAbort(error)) throw bySignal(error, shutdown);
-    note(interrupted);
+    note(options.interrupted ?? (kind === 'question' ? NOTHING_CHANGED : GOES_ON));
     return signalExitCode(shutdown.received);
   } finally {
     await shutdown.close();
@@ -107,8 +120,12 @@ export async function withEngine(
 }
 
 /** The engine as a command of this kind needs it. The caller closes it; rejects as `openEngine` does. */
-export function openEngineFor(kind: CommandKind, settings: Config['engine'], log: Logger): Promise<Engine> {
-  setFlagsFromString(kind === 'question' ? COMPILE_ONCE : OPTIMIZE_LATE);
+export function openEngineFor(
+  { kind, isShort }: OpeningOptions,
+  settings: Config['engine'],
+  log: Logger,
+): Promise<Engine> {
+  setFlagsFromString(isShort ? COMPILE_ONCE : OPTIMIZE_LATE);
   return openEngine({ ...settings, failFast: kind === 'question' || kind === 'producer' }, log);
 }
 

@@ -28,7 +28,7 @@ export type ListResult =
   | ListFailure;
 
 /** The list and the store's clock may disagree by the offset's error, and list times have whole seconds. */
-const TOLERANCE_MS = 10_000;
+export const TOLERANCE_MS = 10_000;
 const ECHOES_AT_ONCE = 5;
 /** Echoes of enrichments made by others never change, so they are asked for once. */
 const REMEMBERED_ECHOES = 50_000;

@@ -41,11 +41,14 @@ export async function openInputFile(path: string, stdin: Readable): Promise<Inpu
 
 /**
  * Throws UsageError as `openInputFile` does, without opening the file: a pipe's writer gives up when its first reader goes.
+ * Resolves to the file's size in bytes, Infinity where nobody can tell.
  */
-export async function assertReadable(path: string): Promise<void> {
-  if (path === '-') return;
-  assertNoDirectory(path, await stat(path).catch(explain(path)));
+export async function assertReadable(path: string): Promise<number> {
+  if (path === '-') return Number.POSITIVE_INFINITY;
+  const stats = await stat(path).catch(explain(path));
+  assertNoDirectory(path, stats);
   await access(path, constants.R_OK).catch(explain(path));
+  return stats.isFile() ? stats.size : Number.POSITIVE_INFINITY;
 }
 
 function assertNoDirectory(path: string, stats: Pick<BigIntStats, 'isDirectory'>): void {
