@@ -1,26 +1,34 @@
 import { html } from 'hono/html';
-import { columnName, indexOfHeader, MAPPED_FIELDS, type MappedField, parseMapFlags } from '../lib/core/columns.js';
+import {
+  type ColumnMapping,
+  columnName,
+  indexOfHeader,
+  MAPPED_FIELDS,
+  type MappedField,
+  parseMapFlags,
+} from '../lib/core/columns.js';
 import { formatCount } from '../lib/core/format.js';
+import { betterColumns, doubtfulFields } from './doubtful-columns.js';
 import { FIELD_NAMES } from './field-names.js';
 import type { ColumnSample, FilePreview, PreviewRow } from './file-preview.js';
 import type { Frame } from './frame.js';
+import { isHeaderDoubtful } from './header-row.js';
 import type { Html } from './markup.js';
 import { filePath } from './paths.js';
-import { PROBLEM_WORDS } from './row-words.js';
+import { problemWords } from './row-words.js';
 import { shortened } from './rows-page.js';
 import { isSent, type UploadedFile } from './uploaded-file.js';
 
 /** A page with more would take the browser seconds. */
 const MAX_COLUMNS_SHOWN = 200;
-/** Below this share of usable values a column is probably another one. */
-const DOUBTFUL_SHARE = 0.7;
 
 /** Which column holds what, with its values: what cannot be sent is struck through, with the reason. */
 export function columnsCard(file: UploadedFile, { readOnly }: Frame): Html {
   const { preview, upload } = file;
   const base = filePath(upload.id);
   const content = html`${preview.problem === null ? '' : html`<p class="problem" role="alert">${inBrowserWords(preview.problem)}</p>`}
-    ${doubtfulColumns(preview)}
+    ${headerQuestion(file, readOnly)}
+    ${doubtfulColumns(file, readOnly)}
     <form method="post" action="${base}/columns" class="mapping" autocomplete="off">
       ${MAPPED_FIELDS.map((field) => columnChoice(field, file))}
       ${readOnly ? '' : html`<button>Use these columns</button>`}
@@ -45,22 +53,47 @@ function chosenWords({ headers, columns }: FilePreview): string {
 function inBrowserWords(problem: string): string {
   return problem
     .replace(/: name one with --map.*$/, ': choose one below.')
+    .replace(/ or use --header-line \d+/, '')
     .replace(/--map (\w+)=/g, '$1: ')
     .replaceAll('`', '');
 }
 
-function doubtfulColumns({ samples, headers, columns }: FilePreview): Html {
-  const doubtful = MAPPED_FIELDS.flatMap((field) => {
-    const sample = samples[field];
-    return sample !== undefined && sample.filled > 0 && sample.usable / sample.filled < DOUBTFUL_SHARE
-      ? [{ field, sample }]
-      : [];
+/** A file without a header row would lose its first company as one. */
+function headerQuestion({ preview, upload, noted }: UploadedFile, readOnly: boolean): Html {
+  if (readOnly || noted !== null || !isHeaderDoubtful(preview)) return html``;
+  const { headers } = preview;
+  const shown = headers
+    .slice(0, HEADERS_ASKED)
+    .map((header, at) => html`${at === 0 ? '' : ', '}<b>${shortened(header)}</b>`);
+  return html`<div class="hint" role="note"><p>Is the first line your header row? It says ${shown}${headers.length > HEADERS_ASKED ? ' …' : ''}. If so, choose the columns below.</p>
+    <form method="post" action="${filePath(upload.id)}/header"><button>No, the file has no header row</button></form></div>`;
+}
+
+const HEADERS_ASKED = 6;
+const LOOKS = { name: 'company names', email: 'email addresses', website: 'websites', recordId: 'record ids' } as const;
+
+function doubtfulColumns({ preview, upload }: UploadedFile, readOnly: boolean): Html {
+  const { samples, headers, columns } = preview;
+  const doubtful = doubtfulFields(preview);
+  if (doubtful.length === 0) return html``;
+  const words = (field: MappedField) => {
+    const { filled = 0, usable = 0, looksLike = null } = samples[field] ?? {};
+    const seen = looksLike === null || looksLike === field ? '' : ` They look like ${LOOKS[looksLike]}.`;
+    return html`<li><b>${headers[columns?.[field] ?? -1] ?? ''}</b> does not look like ${LOOKS[field]}: ${formatCount(filled - usable)} of ${formatCount(filled)} values cannot be sent.${seen}</li>`;
+  };
+  const better = readOnly ? null : betterColumns(preview);
+  return html`<div class="hint" role="note"><p><b>Is this the right choice of columns?</b></p><ul>${doubtful.map(words)}</ul>
+    ${better === null ? '' : swapForm(better, headers, upload.id)}</div>`;
+}
+
+function swapForm(columns: ColumnMapping, headers: readonly string[], id: string): Html {
+  const chosen = MAPPED_FIELDS.flatMap((field) => {
+    const at = columns[field];
+    return at === undefined ? [] : [{ field, at }];
   });
-  const words = ({ field, sample }: (typeof doubtful)[number]) =>
-    html`<li><b>${headers[columns?.[field] ?? -1] ?? ''}</b> does not look like ${{ name: 'company names', email: 'email addresses', website: 'websites', recordId: 'record ids' }[field]}: ${formatCount(sample.filled - sample.usable)} of ${formatCount(sample.filled)} values cannot be sent.</li>`;
-  return doubtful.length === 0
-    ? html``
-    : html`<div class="hint" role="note"><p><b>Is this the right choice of columns?</b></p><ul>${doubtful.map(words)}</ul></div>`;
+  const named = chosen.map(({ field, at }) => `${FIELD_NAMES[field]} from ${headers[at] ?? ''}`).join(', ');
+  return html`<form method="post" action="${filePath(id)}/columns">${chosen.map(({ field, at }) => html`<input type="hidden" name="${field}" value="${columnName(headers, at)}" />`)}
+    <button>Swap: ${named}</button></form>`;
 }
 
 function columnChoice(field: MappedField, file: UploadedFile): Html {
@@ -120,7 +153,7 @@ function mappedCell({ cells, problems }: PreviewRow, field: MappedField, at: num
   const text = shortened(cells[at] ?? '');
   const problem = problems[field];
   if (problem === undefined) return html`<td class="mapped">${text}</td>`;
-  const reason = problem === 'BAD_RECORD_ID' ? 'no record id of Zoho’s' : (PROBLEM_WORDS[problem] ?? problem);
+  const reason = problem === 'BAD_RECORD_ID' ? 'no record id of Zoho’s' : problemWords(problem, field);
   return html`<td class="mapped"><s>${text}</s> <small>${reason}: will not be sent</small></td>`;
 }
 

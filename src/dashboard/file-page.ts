@@ -1,10 +1,11 @@
 import { html } from 'hono/html';
 import { formatCount, formatRows } from '../lib/core/format.js';
-import { findingTexts } from '../producers/check-text.js';
+import { encodingName, findingTexts } from '../producers/check-text.js';
 import { type Plan, planLine, recordIdLine } from '../producers/plan-within.js';
 import { boughtWords, type ColumnFill, columnWords, percent } from '../reports/bought.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { columnsCard } from './columns-card.js';
+import { removeForm } from './files-page.js';
 import { fleetState } from './fleet-state.js';
 import type { Frame } from './frame.js';
 import { headerFacts, page } from './layout.js';
@@ -69,11 +70,12 @@ export function filePage(
     overview,
     html`<p class="crumbs"><a href="/files">Files</a></p>
       <h1>${upload.name}</h1>
-      <p class="quiet">${formatRows(preview.rowCount)}, ${bytes(upload.bytes)}, ${preview.encoding}, ${delimiterName(preview.delimiter)}</p>
+      <p class="quiet">${formatRows(preview.rowCount)}, ${bytes(upload.bytes)}, ${encodingName(preview.encoding)}, ${delimiterName(preview.delimiter)}</p>
       <div id="alarm" role="alert" data-poll="${base}/parts">${parts.alarm}</div>
       ${notice === null ? '' : html`<p class="problem" role="alert">${notice}</p>`}
       ${isSent(file) ? html`${progress} ${outcomes} ${columnsCard(file, frame)}` : html`${columnsCard(file, frame)} ${progress} ${outcomes}`}
       ${frame.readOnly || preview.columns === null ? '' : forgetForm(base)}
+      ${frame.readOnly ? '' : removeForm(upload.id)}
       ${frame.readOnly || asks === null ? '' : sendDialog(file, frame, overview, asks)}`,
   );
 }
@@ -173,10 +175,11 @@ function outcomeTable(file: UploadedFile, { sample }: OverviewState, { readOnly 
       : `, ${formatCount(counts.submitted)} waiting for ${counts.submitted === 1 ? 'its result' : 'their results'}`;
   const text = `${formatCount(sent)} of ${formatRows(counts.rows)} sent${pending}`;
   const companies = counted.companies().rows;
+  const sendable = counts.rows - counts.rejected;
   const noWorker = counts.submitted > 0 && sample.fleetStats.workers === 0;
   return html`<p class="lead">${text}</p>
     ${rowBar(groupsOf(counts, filePath(file.upload.id)), text)}
-    ${companies === counts.rows ? '' : html`<p class="quiet">${formatRows(counts.rows)} of the file are ${formatCount(companies)} different ones: each is sent once.</p>`}
+    ${companies === sendable ? '' : html`<p class="quiet">${formatRows(sendable)} that can be sent are ${formatCount(companies)} different ones: each is sent once.</p>`}
     ${noWorker ? html`<p class="hint">No worker is running to collect the results.</p>` : ''}
     ${codesOf(file)}
     ${readOnly ? '' : cancelForm(counts.waiting, file)}

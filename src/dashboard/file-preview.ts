@@ -1,5 +1,6 @@
+import { createColumnTally, likenessOf } from '../lib/core/column-values.js';
 import { type ColumnMapping, MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
-import { type FieldProblem, INPUT_FIELDS, type Keepable, parseRow } from '../lib/core/row.js';
+import { type FieldProblem, INPUT_FIELDS, type InputField, type Keepable, parseRow } from '../lib/core/row.js';
 import { type CsvSource, openCsv } from '../lib/csv/csv-source.js';
 import { lookUpColumns, rememberedKeep } from '../lib/csv/resolve-columns.js';
 import { type FileRow, readRows } from '../lib/csv/row-reader.js';
@@ -9,6 +10,8 @@ import type { Store } from '../lib/store/store.js';
 /** The form of a file and its first rows. */
 export interface FilePreview {
   readonly headers: readonly string[];
+  /** Line of the header row. */
+  readonly headerLine: number;
   readonly rowCount: number;
   readonly encoding: string;
   readonly delimiter: string;
@@ -41,6 +44,8 @@ export interface ColumnSample {
   readonly usable: number;
   /** The first different values. */
   readonly values: readonly string[];
+  /** The field that most values look like; null when they are too mixed or too few. */
+  readonly looksLike: InputField | null;
 }
 
 const ROWS_SHOWN = 8;
@@ -51,23 +56,27 @@ const MAX_COLUMNS = 100_000;
 /** A file on this machine and the columns asked for, as the values of `--map`. */
 export interface PreviewedFile {
   readonly path: string;
+  /** What people call it: where it lies is nobody's business. */
+  readonly name: string;
   readonly mapFlags: readonly string[];
 }
 
 /** Reads a file's form, finds its columns as the commands do, and reads its first rows. Throws `UsageError` when it is no usable CSV. */
 export async function previewFile(
-  { path, mapFlags }: PreviewedFile,
+  { path, name, mapFlags }: PreviewedFile,
   { module, store }: { readonly module: string; readonly store: Pick<Store, 'document'> },
 ): Promise<FilePreview> {
   const source = await openCsv(path, { rememberedKeep: (headers) => rememberedKeep(headers, store) });
   try {
     if (source.headers.length > MAX_COLUMNS) throw tooManyColumns(path, source.headers.length);
-    const { columns, problem } = await columnsOf(source, mapFlags, store);
-    const { headers, rowCount, encoding, delimiter } = source;
+    const { columns, problem: ownProblem } = await columnsOf(source, mapFlags, store);
+    const problem = ownProblem?.replaceAll(path, name) ?? null;
+    const { headers, headerLine, rowCount, encoding, delimiter } = source;
     const asked = { module, keep: source.keep };
     const first = await firstRows(source, columns ?? {}, module);
     return {
       headers,
+      headerLine,
       rowCount,
       encoding,
       delimiter,
@@ -128,17 +137,17 @@ interface Asked {
   readonly keep: readonly Keepable[];
 }
 
-/** Why a value of a field is not sent; null when it is, or is empty. A good value beside it keeps the row from being a reject. */
+/** Why a value of a field is not sent; null when it is, or is empty. A name beside it may be what a host of others is named after. */
 function problemOf(
   field: MappedField,
   value: string | undefined,
   { module, keep }: Asked,
 ): FieldProblem | 'BAD_RECORD_ID' | null {
   if (value === undefined || value.trim() === '') return null;
-  const beside = field === 'name' ? { website: 'www.zoho.com' } : { name: 'Zoho Corporation' };
+  const beside = field === 'name' ? {} : { name: 'Zoho Corporation' };
   const parsed = parseRow({ module, ...beside, [field]: value }, { keep });
-  if (!parsed.ok) return 'BAD_RECORD_ID';
-  return parsed.notes.find((note) => note.field === field)?.problem ?? null;
+  if (!parsed.ok && parsed.code === 'BAD_RECORD_ID') return 'BAD_RECORD_ID';
+  return parsed.notes?.find((note) => note.field === field)?.problem ?? null;
 }
 
 function samplesOf(
@@ -157,9 +166,16 @@ function samplesOf(
       filled: values.length,
       usable: usable.length,
       values: [...new Set(values)].slice(0, VALUES_SHOWN),
+      looksLike: looksLike(values),
     };
   }
   return samples;
+}
+
+function looksLike(values: readonly string[]): InputField | null {
+  const tally = createColumnTally();
+  for (const value of values) tally.add(value);
+  return likenessOf(tally.values());
 }
 
 /** The `--map` values that say all of `choice`: a header for each field, empty to leave it out. */

@@ -1,5 +1,4 @@
-import { open, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { type Context, Hono } from 'hono';
@@ -8,11 +7,13 @@ import { formatRows } from '../lib/core/format.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { UsageError } from '../lib/errors.js';
 import type { EnrichQueue } from '../lib/queues.js';
+import { fileDownloads } from './file-downloads.js';
 import { filePage, fileParts } from './file-page.js';
 import { mapFlagsOf } from './file-preview.js';
 import { fileRowRoutes } from './file-row-routes.js';
 import { filesPage, filesPageParts, listedFiles, missingFilePage } from './files-page.js';
 import type { Frame } from './frame.js';
+import { headersFor, isHeaderDoubtful, underHeader } from './header-row.js';
 import { iconOf, tabTitle } from './layout.js';
 import { type PageUpdate, renderedParts } from './live-parts.js';
 import type { Monitor } from './monitor.js';
@@ -56,7 +57,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
   addUploads(shared);
   addFilePage(shared);
   addFileActions(shared);
-  addDownloads(shared);
+  app.route('/', fileDownloads({ ...options, openFile }));
   app.route('/', fileRowRoutes({ ...options, openFile }));
   return app;
 }
@@ -76,7 +77,7 @@ function addFileList({ app, openFiles, list, frame, monitor, shownMaxBytes }: Sh
   });
 }
 
-function addUploads({ app, openFiles, list, uploads, maxBytes, frame }: Shared): void {
+function addUploads({ app, openFiles, list, uploads, maxBytes, frame, openFile }: Shared): void {
   const tooLarge = (c: Context) =>
     c.json(
       { message: `The file is larger than ${maxBytes / 1_000_000} MB, which ZIA_DASHBOARD_MAX_UPLOAD_MB sets.` },
@@ -112,6 +113,18 @@ function addUploads({ app, openFiles, list, uploads, maxBytes, frame }: Shared):
   app.post('/example', viewOnly(frame), async (c) =>
     addAndShow(c, 'example.csv', new Blob([await readFile(EXAMPLE)]).stream()),
   );
+
+  /** The file under a header row of ours, in place of the one without. */
+  app.post('/:id/header', viewOnly(frame), async (c) => {
+    const file = await openFile(c);
+    if (file === null) return c.notFound();
+    const { upload, preview, noted } = file;
+    if (noted !== null || !isHeaderDoubtful(preview)) return c.text('This file has a header row.\n', 409);
+    const bytes = Readable.from(underHeader(upload.path, headersFor(preview), preview));
+    const answer = await addAndShow(c, upload.name, Readable.toWeb(bytes) as ReadableStream);
+    if (answer.status === 303) await openFiles.remove(upload.id);
+    return answer;
+  });
 
   /** A file that was queued before is found with what is noted of it. */
   async function add(upload: Awaited<ReturnType<UploadStore['save']>>): Promise<UploadedFile> {
@@ -218,47 +231,6 @@ function addFileActions({ app, openFiles, list, frame, monitor, openFile }: Shar
   });
 }
 
-function addDownloads({ app, openFiles, openFile }: Shared): void {
-  let downloads = 0;
-
-  /** Makes a file for one reader, streams it and removes it. */
-  async function download(
-    c: Context,
-    { upload }: UploadedFile,
-    part: string,
-    write: (path: string) => Promise<boolean>,
-  ): Promise<Response> {
-    const headers = downloadHeaders(withPart(upload.name, part));
-    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
-    downloads += 1;
-    const path = join(upload.folder, `.${part}-${downloads}.csv`);
-    try {
-      if (!(await write(path))) return c.notFound();
-      return c.body(await streamOnce(path), 200, headers);
-    } catch (error) {
-      await rm(path, { force: true });
-      if (error instanceof UsageError) return c.text(`${error.message}\n`, 422);
-      throw error;
-    }
-  }
-
-  app.get('/:id/export', async (c) => {
-    const file = await openFile(c);
-    if (file === null) return c.notFound();
-    const { part, only } = PURPOSES[c.req.query('only') ?? ''] ?? { part: 'zia', only: undefined };
-    return download(c, file, part, async (path) => {
-      await openFiles.exportTo(file.upload.id, path, c.req.raw.signal, only);
-      return true;
-    });
-  });
-
-  app.get('/:id/rejects', async (c) => {
-    const file = await openFile(c);
-    if (file === null) return c.notFound();
-    return download(c, file, 'rejects', (path) => openFiles.rejectsTo(file.upload.id, path, c.req.raw.signal));
-  });
-}
-
 /** What was done, as the address after it tells. */
 function doneNotice({ cancelled, forgotten, left }: Readonly<Record<string, string>>): string | null {
   const rows = (text: string | undefined) => (/^\d{1,9}$/.test(text ?? '') ? formatRows(Number(text)) : null);
@@ -266,33 +238,4 @@ function doneNotice({ cancelled, forgotten, left }: Readonly<Record<string, stri
   if (rows(forgotten) === null) return null;
   const stay = rows(left) === null ? '' : ` ${rows(left)} left: being sent, or uncertain; forget again later.`;
   return `${rows(forgotten)} forgotten.${stay}`;
-}
-
-/** What an export can be made for. */
-const PURPOSES: Readonly<
-  Partial<Record<string, { readonly part: string; readonly only: readonly ('enriched' | 'failed' | 'rejected')[] }>>
-> = {
-  enriched: { part: 'enriched', only: ['enriched'] },
-  problems: { part: 'problems', only: ['failed', 'rejected'] },
-};
-
-/** The file's content; the file is gone as soon as it is open, so that nothing is left of it however the reading ends. */
-async function streamOnce(path: string): Promise<ReadableStream<Uint8Array>> {
-  const file = await open(path);
-  await rm(path, { force: true });
-  // Node's and the browser's types of the same stream differ in name only.
-  return Readable.toWeb(file.createReadStream()) as ReadableStream<Uint8Array>;
-}
-
-function downloadHeaders(name: string): Record<string, string> {
-  return {
-    'content-type': 'text/csv',
-    'content-disposition': `attachment; filename="export.csv"; filename*=UTF-8''${encodeURIComponent(name)}`,
-  };
-}
-
-/** `accounts.zia.csv` for `accounts.csv`. */
-function withPart(name: string, part: string): string {
-  const dot = name.lastIndexOf('.');
-  return dot <= 0 ? `${name}.${part}.csv` : `${name.slice(0, dot)}.${part}${name.slice(dot)}`;
 }

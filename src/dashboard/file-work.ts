@@ -64,7 +64,7 @@ export class FileWork {
   /** Looks at the file by other columns, and plans. */
   async map(file: OpenFile, mapFlags: readonly string[]): Promise<void> {
     await this.#run(file, { kind: 'mapping' }, async (signal) => {
-      const seen = await this.#preview({ path: file.upload.path, mapFlags });
+      const seen = await this.#preview({ path: file.upload.path, name: file.upload.name, mapFlags });
       if (!signal.aborted) Object.assign(file, { mapFlags, preview: seen, rows: null });
       return { kind: 'unplanned' };
     });

@@ -123,6 +123,15 @@ function wordsOf({ open, noted }: ListedFile): string {
   return stage?.kind === 'unplanned' ? 'columns to choose' : 'not queued yet';
 }
 
+/** Takes a file off the list; what is known of its rows stays. */
+export function removeForm(id: string): Html {
+  return html`<section class="card" aria-labelledby="remove-title">
+      <h2 id="remove-title">Remove from the list</h2>
+      <p>Its rows, waiting ones too, and their results stay: dropping the file again finds them.</p>
+      <form method="post" action="${filePath(id)}/drop"><button>Remove the file from the list</button></form>
+    </section>`;
+}
+
 /** The page of a file whose content is not on this machine any more. */
 export function missingFilePage(frame: Frame, overview: OverviewState, file: NotedFile, maxBytes: number | null): Html {
   return page(
@@ -132,6 +141,7 @@ export function missingFilePage(frame: Frame, overview: OverviewState, file: Not
     html`<p class="crumbs"><a href="/files">Files</a></p><h1>${file.name}</h1>
     <p>${wordsOf({ id: file.id, name: file.name, open: null, noted: file })}. Queued ${time(file.atMs)} ${file.by === 'command' ? 'by command' : 'in the browser'}; ${mappingOf(file)}.</p>
     <p class="hint">The file itself is not on this machine${file.path === null ? '' : ' (or has changed)'}: add it again to see its rows. Nothing is lost, and nothing is paid again.</p>
-    ${maxBytes === null ? '' : dropBox(maxBytes)}`,
+    ${maxBytes === null ? '' : dropBox(maxBytes)}
+    ${frame.readOnly ? '' : removeForm(file.id)}`,
   );
 }

@@ -41,6 +41,7 @@ export function rowPage(frame: Frame, overview: OverviewState, { record, inFile,
     <h1>${company}</h1>
     ${notice ?? ''}
     ${outcome === undefined ? '' : outcomeOf(outcome)}
+    ${inFile === null || record === null || inFile.row.key === record.key ? '' : html`<p class="hint">This row of the file was sent as another: under other columns, or as an earlier row of its company. That one is shown here.</p>`}
     <div class="columns">
       <section class="card" aria-labelledby="sent-title"><h2 id="sent-title">${record?.entry === undefined ? 'Would be sent' : 'You sent'}</h2>${sentOf(values)}</section>
       <section class="card" aria-labelledby="found-title"><h2 id="found-title">Zia found</h2>${foundOf(record)}</section>
@@ -95,7 +96,12 @@ function actionsOf({ key, entry, outcome }: RowRecord): Html {
       <p>Zoho may or may not have this row: look in Zoho CRM, then say what you found. Sending a row that Zoho has pays for it twice.</p>
       <form method="post" action="/rows/${key}/decide" class="actions"><button name="answer" value="there">Zoho has it</button> <button name="answer" value="again">Not there: send again (costs 1 enrichment)</button></form></section>`;
   }
-  if (outcome.status !== 'failed' || entry?.state === 'scheduled') return html``;
+  if (outcome.status !== 'failed') return html``;
+  if (entry?.state === 'scheduled') {
+    return html`<section class="card" aria-labelledby="retry-title"><h2 id="retry-title">Try again</h2>
+      <p>Zoho took this row and could not enrich it. Sending it again costs an enrichment once more.</p>
+      <form method="post" action="/rows/${key}/retry"><input type="hidden" name="paid" value="yes" /><button>Send it again (costs 1 enrichment)</button></form></section>`;
+  }
   return html`<section class="card" aria-labelledby="retry-title"><h2 id="retry-title">Try again</h2>
     <p>Zoho took nothing, so nothing was paid. Sending it costs 1 enrichment when Zoho accepts it.</p>
     <form method="post" action="/rows/${key}/retry"><button>Retry (costs 1 enrichment)</button></form></section>`;

@@ -1,3 +1,4 @@
+import type { MappedField } from '../lib/core/columns.js';
 import type { FieldProblem, InputField } from '../lib/core/row.js';
 import type { RowStatus } from '../reports/row-outcome.js';
 import type { RowGroup } from './row-bar.js';
@@ -30,7 +31,7 @@ export function companyOf(values: Readonly<Partial<Record<InputField | 'recordId
   return values?.name || values?.website || values?.email || values?.recordId || 'a row without values';
 }
 
-export const PROBLEM_WORDS: Readonly<Record<FieldProblem, string>> = {
+const PROBLEM_WORDS: Readonly<Record<FieldProblem, string>> = {
   TOO_SHORT: 'shorter than 3 characters',
   TOO_LONG: 'too long',
   NOT_ENGLISH: 'not in Latin letters',
@@ -41,3 +42,8 @@ export const PROBLEM_WORDS: Readonly<Record<FieldProblem, string>> = {
   PLACEHOLDER: 'a placeholder',
   SHARED_HOST: 'on a social network, at a mail provider, or the like',
 };
+
+/** Why a value cannot be sent. */
+export function problemWords(problem: FieldProblem, field: MappedField): string {
+  return problem === 'MALFORMED' && field === 'name' ? 'an address, a formula or code' : PROBLEM_WORDS[problem];
+}

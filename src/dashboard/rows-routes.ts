@@ -5,7 +5,7 @@ import type { IdentityKey } from '../lib/core/ids.js';
 import type { Engine } from '../lib/engine/engine.js';
 import type { Logger } from '../lib/logger.js';
 import type { EnrichQueue } from '../lib/queues.js';
-import { retryRows } from '../producers/retry-rows.js';
+import { retryPaidRow, retryRows } from '../producers/retry-rows.js';
 import { type RowRecord, rowRecords } from '../reports/row-record.js';
 import { allRowsPage, findAllRows, parseAllRowsQuery } from './all-rows-page.js';
 import type { Frame } from './frame.js';
@@ -58,10 +58,15 @@ export function rowsRoutes(options: RowsRoutesOptions): Hono {
     const record = await recordOf(c);
     if (record === null) return c.notFound();
     const { outcome, entry, key } = record;
-    if (outcome.status !== 'failed' || entry?.state === 'scheduled')
-      return c.text('This row cannot be retried now.\n', 409);
-    const job = await queue.getJob(key);
-    await job?.retry('failed', { resetAttemptsMade: true });
+    const { paid } = await formOf(c);
+    if (entry?.state === 'scheduled') {
+      const isSent = paid === 'yes' && (await retryPaidRow(key, options.maxAttempts, options));
+      if (!isSent) return c.text('This row cannot be retried now.\n', 409);
+    } else {
+      if (outcome.status !== 'failed') return c.text('This row cannot be retried now.\n', 409);
+      const job = await queue.getJob(key);
+      await job?.retry('failed', { resetAttemptsMade: true });
+    }
     log.info('dashboard.retried', { rows: 1 });
     return c.redirect(`${ROWS_PATH}/${key}?done=retry`, 303);
   });

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
 import { formatCount, formatRows } from '../lib/core/format.js';
 import type { Plan } from '../producers/plan-within.js';
+import { doubtfulFields } from './doubtful-columns.js';
 import { FIELD_NAMES } from './field-names.js';
 import { type FilePreview, mappingText } from './file-preview.js';
 import { type Frame, orgWords } from './frame.js';
@@ -84,9 +85,15 @@ export function sendDialog(
     ${many > fits ? html`<p class="problem">Only ${formatCount(fits)} are left: sending stops by itself when they are used up, and no row is lost.</p>` : ''}
     <div class="actions">
       <form method="dialog"><button>Not yet</button></form>
-      <form method="post" action="${filePath(upload.id)}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><input type="hidden" name="limit" value="${isAll ? '' : many}" /><button class="primary">Send ${formatRows(many)}</button></form>
+      <form method="post" action="${filePath(upload.id)}/enqueue"><input type="hidden" name="mapping" value="${mappingText(preview.columns)}" /><input type="hidden" name="limit" value="${isAll ? '' : many}" />${sureBox(preview)}<button class="primary">Send ${formatRows(many)}</button></form>
     </div>
   </dialog>`;
+}
+
+/** Whoever sends columns that look wrong says so. */
+function sureBox(preview: FilePreview): Html {
+  if (doubtfulFields(preview).length === 0) return html``;
+  return html`<p><label><input type="checkbox" required /> The columns are right, although many values cannot be sent</label></p>`;
 }
 
 /** `Company name from Firm, Email from Mail` */

@@ -70,6 +70,8 @@ export interface DashboardOptions {
 export interface Dashboard {
   /** Where it listens, such as `http://127.0.0.1:3000`. */
   readonly url: string;
+  /** All that its own pages answer, such as `POST /files/:id/enqueue`; those of bull-board are not among them. */
+  readonly routes: readonly string[];
   /** Ends open connections, removes uploads and closes the queue, not the engine. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -100,7 +102,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   }
   const queue = engine.openQueue();
   const parts = openParts(options, queue, login);
-  const server = await createHttpServer(dashboardApp(options, queue, login, parts));
+  const app = dashboardApp(options, queue, login, parts);
+  const server = await createHttpServer(app);
   const closeParts = async () => {
     await parts.monitor.close();
     await parts.files?.openFiles.close();
@@ -125,7 +128,13 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     await closed;
     await closeParts();
   };
-  return { url, close: () => (closing ??= close()) };
+  return { url, routes: routesOf(app), close: () => (closing ??= close()) };
+}
+
+/** Without what is done to every request. */
+function routesOf({ routes }: Hono): readonly string[] {
+  const own = routes.filter(({ method, path }) => method !== 'ALL' && !path.startsWith(BOARD_PATH));
+  return [...new Set(own.map(({ method, path }) => `${method} ${path}`))];
 }
 
 function openParts(options: DashboardOptions, queue: EnrichQueue, login: Login | null): Parts {

@@ -59,10 +59,12 @@ export class UploadedFiles {
       if (open.stage.kind !== 'enqueueing') this.#work.plan(open);
       return open;
     }
-    const seen = await this.#preview({ path: upload.path, mapFlags }).catch(async (error: unknown) => {
-      await this.#uploads.remove(upload);
-      throw error instanceof UsageError ? new UsageError(error.code, this.#work.messageOf(error, { upload })) : error;
-    });
+    const seen = await this.#preview({ path: upload.path, name: upload.name, mapFlags }).catch(
+      async (error: unknown) => {
+        await this.#uploads.remove(upload);
+        throw error instanceof UsageError ? new UsageError(error.code, this.#work.messageOf(error, { upload })) : error;
+      },
+    );
     const file: OpenFile = {
       upload,
       uploadedAtMs: Date.now(),

@@ -82,7 +82,8 @@ function readAsText({ encoding, delimiter, headerLine, unused }: InputCheck): st
   return unused.length === 0 ? form : `${form}; not used: ${names}`;
 }
 
-function encodingName(encoding: string): string {
+/** `UTF-8`, `windows-1252` */
+export function encodingName(encoding: string): string {
   return encoding.startsWith('utf') ? encoding.toUpperCase() : encoding;
 }
 

@@ -131,11 +131,20 @@ async function* failedAtZoho({
   }
 }
 
+/** Sends a row that Zoho accepted and failed again, for one more enrichment; false when it is no such row any more. */
+export async function retryPaidRow(key: IdentityKey, maxAttempts: number, options: RetryPlace): Promise<boolean> {
+  const entry = (await options.engine.store.entries([key])).get(key);
+  if (entry?.finalStatus !== 'FAILED' || entry.enrichmentId === undefined) return false;
+  return reopen({ key, enrichmentId: entry.enrichmentId, row: entry.sent }, maxAttempts, options);
+}
+
+type RetryPlace = Pick<RetryOptions, 'engine' | 'queue'>;
+
 /** A job that is made twice is one job: its id is the key. Cut off half-way, the row is new to `enqueue`. */
 async function reopen(
   { key, enrichmentId, row }: FailedAtZoho,
   maxAttempts: number,
-  { engine, queue }: RetryOptions,
+  { engine, queue }: RetryPlace,
 ): Promise<boolean> {
   const old = await queue.getJob(key);
   const data: EnrichPayload = old?.data ?? { v: 1, ...row };

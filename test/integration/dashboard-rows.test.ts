@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -361,6 +361,86 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     expect((await post(`${row}/retry`)).status).toBe(303);
     expect(await engine.counts()).toMatchObject({ failed: 0, waiting: 1 });
     expect((await post(`${row}/retry`)).status).toBe(409);
+  });
+
+  test('a row that Zoho failed is paid for again from its page, which says so, once', async () => {
+    const dashboard = await start();
+    await claim(ACME, 'Acme Ltd', 'www.acme.example');
+    await engine.store.settle(ACME, `c-${ACME}`, '11' as EnrichmentId);
+    await engine.store.finish(ACME, 'FAILED', null);
+    const row = `${dashboard.url}/rows/${ACME}`;
+    expect(await text(row)).toContain('Send it again (costs 1 enrichment)');
+    expect((await post(`${row}/retry`)).status).toBe(409);
+    expect((await post(`${row}/retry`, { paid: 'yes' })).status).toBe(303);
+    expect((await engine.counts()).waiting).toBe(1);
+    expect((await post(`${row}/retry`, { paid: 'yes' })).status).toBe(409);
+  });
+
+  test('a row that was sent under other columns is shown with what was sent and found', async () => {
+    await enrich(keyOf('Acme Ltd', 'www.acme.example'), 'Acme Ltd', '11', { name: 'Acme', revenue: '$1B' });
+    const path = join(folder, 'a.csv');
+    await writeFile(path, 'Company,Website,Email\nAcme Ltd,www.acme.example,info@acme.example\n');
+    const dashboard = await start();
+    const file = dashboard.url + (await upload(dashboard, await readFile(path, 'utf8')));
+    await until(file, 'bought', '1 enrichment used, 1 company with data (100%)');
+    expect(await text(`${file}/rows`)).toContain('Enriched');
+    const page = await text(`${file}/rows/2`);
+    expect(page).toContain('This row of the file was sent as another');
+    expect(page).toContain('$1B');
+  });
+
+  const NO_HEADER =
+    'Firm Nought AG;1;firm0.example\r\nFirm "One" AG;2;firm1.example\r\nFirm Two AG;3;firm2.example\r\n';
+  test.each([
+    ['UTF-8', NO_HEADER],
+    ['UTF-16', Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(NO_HEADER, 'utf16le')])],
+    ['UTF-16, big end first', Buffer.concat([Buffer.from([0xfe, 0xff]), Buffer.from(NO_HEADER, 'utf16le').swap16()])],
+  ])('a file without a header row is asked about, and gets one of ours, in %s', async (_encoding, bytes) => {
+    const dashboard = await start();
+    const answer = await fetch(`${dashboard.url}/files?name=a.csv`, { method: 'POST', headers: OWN_PAGE, body: bytes });
+    const { url } = (await answer.json()) as { url: string };
+    const page = await text(dashboard.url + url);
+    expect(page).toContain('Is the first line your header row? It says <b>Firm Nought AG</b>, <b>1</b>');
+    expect(page).toContain('Line 1 of a.csv does not look like a header');
+    expect(page).not.toContain(tmpdir());
+    const named = await post(`${dashboard.url + url}/header`);
+    expect(named.status).toBe(303);
+    const file = dashboard.url + named.headers.get('location');
+    await until(file, 'stage', '3 new rows');
+    const columns = await text(file);
+    expect(columns).toContain('<option value="Column 2" >Column 2</option>');
+    expect(columns).not.toContain('header row?');
+    expect(companies(await text(`${file}/rows`))).toEqual(['Firm Nought AG', 'Firm &quot;One&quot; AG', 'Firm Two AG']);
+    // The file that it replaces is gone, and this one has a header row.
+    expect((await fetch(dashboard.url + url)).status).toBe(404);
+    expect((await post(`${file}/header`)).status).toBe(409);
+    expect((await post(`${file}/drop`)).headers.get('location')).toBe('/files');
+    expect((await fetch(file)).status).toBe(404);
+  });
+
+  test('columns that look swapped can be swapped, and are not sent without a tick', async () => {
+    const dashboard = await start();
+    const lines = [0, 1, 2, 3].map((at) => `Firm Number ${at},info@firm${at}.example,Town ${at}`);
+    const file = dashboard.url + (await upload(dashboard, `Email,Website,Company\n${lines.join('\n')}\n`));
+    await until(file, 'stage', '4 new rows');
+    const page = await text(file);
+    expect(page).toContain(
+      '<b>Email</b> does not look like email addresses: 4 of 4 values cannot be sent. They look like company names.',
+    );
+    expect(page).toContain('<s>Firm Number 0</s> <small>not well formed: will not be sent</small>');
+    // Two columns of names: which is meant, nobody can tell.
+    expect(page).not.toContain('Swap: ');
+    expect(await text(`${file}?ask=send&take=all`)).toContain('<input type="checkbox" required />');
+
+    const two =
+      dashboard.url + (await upload(dashboard, `Email,Company\n${lines.join('\n')}\n`.replaceAll(/,Town \d/g, '')));
+    await until(two, 'details', 'NO_USABLE_FIELD 4');
+    const swap = await text(two);
+    expect(swap).toContain('an address, a formula or code: will not be sent');
+    expect(swap).toContain('Swap: Company name from Email, Email from Company');
+    await post(`${two}/columns`, { name: 'Email', email: 'Company' });
+    await until(two, 'stage', '4 new rows');
+    expect(await text(`${two}?ask=send&take=all`)).not.toContain('type="checkbox"');
   });
 
   test('rows that Zoho failed are paid for again only after a question that says so', async () => {

@@ -9,10 +9,12 @@ import { addressOf, isLogin, isSameSecret } from '../../src/dashboard/login.js';
 import { type Dashboard, type DashboardOptions, startDashboard } from '../../src/dashboard/server.js';
 import { loadConfig } from '../../src/lib/config.js';
 import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { openDurableRedis } from '../chaos/durable-redis.js';
 import { openTestEngine, quietLog, testPlace } from '../support/engines.js';
+import { waitFor } from '../support/wait.js';
 
 // Not among what the package exports.
 const { appRoutes }: typeof import('@bull-board/api/dist/routes.js') = createRequire(import.meta.url)(
@@ -109,7 +111,7 @@ describe('dashboard access', () => {
   });
 
   test('asks for the login everywhere but for health', async () => {
-    const { url } = await start({ host: '0.0.0.0', ...LOGIN, trustedProxy: '127.0.0.1' });
+    const { url, routes } = await start({ host: '0.0.0.0', ...LOGIN, trustedProxy: '127.0.0.1', files: FILES() });
     const local = url.replace('0.0.0.0', '127.0.0.1');
     // Each request comes from an address of its own: too many wrong passwords from one would be answered with 429.
     let asked = 0;
@@ -118,21 +120,9 @@ describe('dashboard access', () => {
       const login = header === undefined ? {} : { authorization: header };
       return (await fetch(local + path, { headers: { 'x-forwarded-for': `192.0.2.${asked}`, ...login } })).status;
     };
-    for (const path of [
-      '/',
-      '/parts',
-      '/metrics',
-      '/files',
-      '/files/x',
-      '/files/x/rows',
-      '/rows',
-      '/rows/r1x',
-      '/problems/INVALID_DATA.csv',
-      '/assets/app.js',
-      '/queues',
-      '/queues/api/queues',
-      '/nothing',
-    ]) {
+    const pages = pathsOf(routes, 'GET').filter((path) => path !== '/healthz' && path !== '/readyz');
+    expect(pages).toEqual(expect.arrayContaining(['/', '/files/x/rows/1', '/files/x/export', '/rows', '/metrics']));
+    for (const path of [...pages, '/queues', '/queues/api/queues', '/nothing']) {
       expect([path, await status(path)]).toEqual([path, 401]);
       expect([path, await status(path, authorization('ops', 'wrong'))]).toEqual([path, 401]);
     }
@@ -144,6 +134,12 @@ describe('dashboard access', () => {
     expect(await status('/healthz')).toBe(200);
     expect(await status('/', authorization(LOGIN.user, LOGIN.password))).toBe(200);
     expect(await status('/queues', authorization(LOGIN.user, LOGIN.password))).toBe(200);
+  });
+
+  test('has no way to change something that these tests do not try', async () => {
+    const { routes } = await start({ files: FILES() });
+    expect([...pathsOf(routes, 'POST')].sort()).toEqual([...CHANGES].sort());
+    expect(routes.filter((route) => !/^(GET|POST) /.test(route))).toEqual([]);
   });
 
   test.each([
@@ -461,6 +457,69 @@ describe('dashboard access', () => {
     expect([status, headers.location]).toEqual([301, to]);
   });
 
+  test('shows whatever a file, its name or Zoho says as text, on every page', async () => {
+    const evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>';
+    const own = `${evil} & 'Sons'`;
+    const csv = (header: string) =>
+      `${header}\n"${own.replaceAll('"', '""')}",ok.example\n"${evil.replaceAll('"', '""')}",x\n`;
+    const { url } = await start({ files: FILES(), module: evil, profile: evil });
+    const upload = async (body: string) => {
+      const to = `${url}/files?name=${encodeURIComponent(`${evil}.csv`)}`;
+      const answer = await fetch(to, { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' }, body });
+      return ((await answer.json()) as { url: string }).url;
+    };
+    const file = await upload(csv('Company,Website'));
+    // Of this one even the header row is in question.
+    const odd = await upload(csv(`"${own.replaceAll('"', '""')}",Other`));
+    const headers = { 'sec-fetch-site': 'same-origin' };
+    const stage = async () => (await (await fetch(`${url}${file}/parts`)).text()).includes('1 new row:');
+    await waitFor(stage, { what: 'the plan' });
+    const mapping = new URLSearchParams({ mapping: 'name=0,website=1' });
+    await fetch(`${url}${file}/enqueue`, { method: 'POST', headers, body: mapping });
+    const queue = engine.openQueue();
+    closers.push(() => queue.close());
+    const job = await waitFor(async () => (await queue.getWaiting(0, 0))[0] ?? false, { what: 'a job' });
+    const key = job.id as IdentityKey;
+    const sent = { module: 'Accounts', name: own };
+    const limits = { callsPerSecond: 0, maxInFlight: 9, permitTtlMs: 60_000 };
+    await engine.store.admit({ key, callId: 'c1', sent, limits, claimLostAfterMs: 60_000 });
+    await engine.store.settle(key, 'c1', '1' as EnrichmentId);
+    await engine.store.finish(key, 'COMPLETED', { name: evil, ceo: evil, primary_contact: evil });
+    await engine.store.control.change(() => stopped(INITIAL_CONTROL, { ...STOP, message: evil, code: evil, key }));
+    await waitFor(async () => (await (await fetch(`${url}${file}/parts`)).text()).includes('1 company with data'));
+    const paths = [
+      ...[
+        '/',
+        '/files',
+        '/rows',
+        `/rows?search=${encodeURIComponent(evil)}`,
+        `/rows?filter=failed&code=${encodeURIComponent(evil)}`,
+      ],
+      ...[
+        `/rows/${key}`,
+        file,
+        odd,
+        `${file}?ask=send`,
+        `${file}/rows`,
+        `${file}/rows/2`,
+        `${file}/rows?code=${encodeURIComponent(evil)}`,
+      ],
+      ...[`${file}/rows?search=${encodeURIComponent(evil)}`, '/parts', `${file}/parts`, '/files/parts', `/?ask=resume`],
+    ];
+    for (const path of paths) {
+      const answer = await fetch(url + path);
+      const page = answer.headers.get('content-type')?.startsWith('application/json')
+        ? Object.values(((await answer.json()) as { parts: Record<string, string> }).parts).join()
+        : await answer.text();
+      expect([path, answer.status, page.includes('<script>alert'), page.includes('<img src=x')]).toEqual([
+        path,
+        200,
+        false,
+        false,
+      ]);
+    }
+  });
+
   test('has no inline script or style on its own pages', async () => {
     const { url } = await start({ files: FILES() });
     await engine.store.control.change(() => stopped(INITIAL_CONTROL, STOP));
@@ -614,6 +673,7 @@ describe('dashboard access', () => {
 const CHANGES = [
   '/resume',
   '/pause',
+  '/budget',
   '/problems/retry',
   '/rows/r1nobodyhasthiskey00000/retry',
   '/rows/r1nobodyhasthiskey00000/decide',
@@ -621,12 +681,29 @@ const CHANGES = [
   '/files/form',
   '/files/example',
   '/files/x/columns',
+  '/files/x/header',
   '/files/x/plan',
   '/files/x/enqueue',
   '/files/x/cancel',
   '/files/x/forget',
   '/files/x/drop',
 ];
+
+/** The paths of these routes, each with an id that nothing has. */
+function pathsOf(routes: readonly string[], method: 'GET' | 'POST'): readonly string[] {
+  return routes.flatMap((route) => {
+    const [verb, path = ''] = route.split(' ');
+    if (verb !== method) return [];
+    return [
+      path
+        .replace(':key', 'r1nobodyhasthiskey00000')
+        .replace(/:line\{.*?\}+/, '1')
+        .replace(/:file\{.*\}/, 'INVALID_DATA.csv')
+        .replace(/:name\{.*\}|:name/, 'app.js')
+        .replace(':id', 'x'),
+    ];
+  });
+}
 
 /** fetch streams a body only when told that it need not wait for its end. */
 const HALF = { duplex: 'half' } as object;

@@ -84,6 +84,7 @@ describe('open files', () => {
     const name = Number(mapFlags[0]?.split('=')[1] ?? 0);
     return {
       headers: ['0', '1', '2'],
+      headerLine: 1,
       rowCount: 1,
       encoding: 'utf-8',
       delimiter: ',',
