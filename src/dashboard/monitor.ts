@@ -11,6 +11,7 @@ import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import { queueAndLedger } from '../reports/queue-and-ledger.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
 import { type Problems, readProblems } from './problems.js';
+import { createStoppedCompany } from './stopped-company.js';
 
 /** Everything the overview is made of, as one look at the engine found it. */
 export interface Snapshot {
@@ -25,6 +26,8 @@ export interface Snapshot {
   /** Null without a budget. */
   readonly budget: BudgetFigures | null;
   readonly problems: Problems;
+  /** Of the row that the stop names. */
+  readonly stoppedCompany: string | null;
   /** Of the workers; null when none ever ran. */
   readonly limits: FleetLimits | null;
   /** The latest answer anybody got; null when nobody asked. */
@@ -77,6 +80,7 @@ export class Monitor {
   readonly #options: MonitorOptions;
   readonly #ended = new AbortController();
   #nap = new AbortController();
+  readonly #companyOf: ReturnType<typeof createStoppedCompany>;
   #latest: Snapshot | null = null;
   #problem: OverviewState['problem'] = null;
   #history: readonly Point[] = [];
@@ -95,6 +99,7 @@ export class Monitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
+    this.#companyOf = createStoppedCompany(options.engine, options.queue);
     this.#looking = this.#lookAtRegularTimes();
   }
 
@@ -259,6 +264,7 @@ export class Monitor {
       fleetLimits(this.#options.engine.store),
       this.#options.engine.store.document<RememberedAllowance>('allowance').read(),
     ]);
+    const stoppedCompany = await this.#companyOf(control.stop);
     const problems = await this.#recentProblems(`${queue.failed} ${ledger.failed} ${ledger.held}`);
     return {
       atMs: Date.now(),
@@ -270,6 +276,7 @@ export class Monitor {
       control,
       budget,
       problems,
+      stoppedCompany,
       limits,
       allowance: allowance.value,
     };

@@ -55,11 +55,17 @@ function stopBanner(stop: StopReason, text: Html, { sample, triedAgain }: Overvi
     <dl class="facts">
       <div><dt>Why</dt><dd>${withCode(stop.message)}</dd></div>
       <div><dt>Since</dt><dd>${time(stop.sinceMs)}</dd></div>
-      ${stop.key === null ? '' : html`<div><dt>Row</dt><dd><a href="/rows/${stop.key}">${stop.line === null ? 'the row' : `line ${formatCount(stop.line)}`}</a></dd></div>`}
+      ${stop.key === null ? '' : html`<div><dt>Row</dt><dd><a href="/rows/${stop.key}">${rowWords(stop, sample.stoppedCompany)}</a></dd></div>`}
       <div><dt>What to do</dt><dd>${text}</dd></div>
     </dl>
     ${readOnly ? html`<p>This dashboard is view-only; <code>npm run resume</code> goes on.</p>` : resumeButton()}
   </div>`;
+}
+
+/** `Bluestone Textiles · line 26`: a line alone may be one of any file. */
+function rowWords({ line }: StopReason, company: string | null): string {
+  const words = [...(company === null ? [] : [company]), ...(line === null ? [] : [`line ${formatCount(line)}`])];
+  return words.join(' · ') || 'the row';
 }
 
 /** Asks before anything is sent again. `isOpen`: the page was asked for with it, for want of a script. */
