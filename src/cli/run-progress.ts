@@ -1,18 +1,16 @@
 import { formatCount, formatDuration, formatRows } from '../lib/core/format.js';
-import type { WorkerProgress } from '../workers/watch-queue.js';
+import type { RowCounts, WorkerProgress } from '../workers/watch-queue.js';
 import { barLine } from './bar.js';
 import { colouredTrouble, fleetTrouble } from './fleet-words.js';
 import { type LiveArea, openLiveArea } from './live-area.js';
 import { HEARTBEAT_MS, roomOf } from './progress.js';
 import { cut, isWatched, note, wrapped } from './terminal.js';
 
-type Start = Pick<WorkerProgress, 'queue' | 'ledger'>;
-
 export interface RunProgressOptions {
   /** The file, for the eyes. */
   readonly label: string;
   /** Queue and ledger before the worker started. */
-  readonly before: Start;
+  readonly before: RowCounts;
   readonly waitForResults: boolean;
   /** Enrichments left at the start; null while it is not known. */
   readonly allowanceLeft: () => number | null;
@@ -43,7 +41,7 @@ export function createRunProgress(options: RunProgressOptions): RunProgress {
  * Figures that never count a row twice: an active row may be in the ledger already, so it is in the total either by what
  * was seen of it before, or once it is sent.
  */
-export function createFigures(start: Start): (seen: Start) => RunFigures {
+export function createFigures(start: RowCounts): (seen: RowCounts) => RunFigures {
   let total = start.queue.waiting + start.queue.active + start.queue.delayed;
   return ({ queue, ledger }) => {
     const sent = ledger.scheduled - start.ledger.scheduled;

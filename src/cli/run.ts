@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../lib/errors.js';
 import { signalExitCode } from '../lib/shutdown.js';
 import { exportTarget } from '../reports/export-file.js';
-import type { WorkerReport } from '../workers/watch-queue.js';
+import { countRows, type WorkerReport } from '../workers/watch-queue.js';
 import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
 import { confirmCost, type SpendingFlags } from './confirm-cost.js';
@@ -108,7 +108,7 @@ async function workOff(
 ): Promise<WorkerReport> {
   const { config, shutdown } = session;
   // Before the worker starts, no row is on its way from the queue to the ledger.
-  const before = { ledger: await session.engine.store.counts(), queue: await session.engine.counts() };
+  const before = await countRows(session.engine);
   let left: number | null = null;
   void quickAllowance(session)().then((allowance) => {
     left = allowance?.left ?? null;

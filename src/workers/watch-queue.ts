@@ -6,7 +6,6 @@ import type { Logger } from '../lib/logger.js';
 import type { LedgerCounts } from '../lib/store/store.js';
 
 export interface WorkerProgress {
-  /** Read right after the ledger: a row on its way from one to the other is in neither rather than in both. */
   readonly queue: QueueCounts;
   readonly ledger: LedgerCounts;
   readonly control: Control;
@@ -16,7 +15,7 @@ export interface WorkerProgress {
   readonly nextLookAtMs: number | null;
 }
 
-type Counts = Pick<WorkerProgress, 'queue' | 'ledger'>;
+export type RowCounts = Pick<WorkerProgress, 'queue' | 'ledger'>;
 
 export interface WorkerReport {
   /** Why it ended: nothing left, the fleet stopped with rows left, or told to. */
@@ -56,7 +55,7 @@ export interface QueueWatch {
 
 /** Watches queue and ledger from now on. */
 export async function watchQueue(engine: Engine): Promise<QueueWatch> {
-  const atStart = await look(engine);
+  const atStart = await countRows(engine);
   return {
     untilDone: async ({
       untilIdle,
@@ -89,7 +88,7 @@ export async function watchQueue(engine: Engine): Promise<QueueWatch> {
       return 'signal';
     },
     report: async (ended) => {
-      const now = await look(engine);
+      const now = await countRows(engine);
       const { value } = await engine.store.control.read();
       return {
         ended,
@@ -139,21 +138,22 @@ async function watchResults(engine: Engine, patienceMs: number) {
   };
 }
 
-function finishedRows({ ledger }: Counts): number {
+function finishedRows({ ledger }: RowCounts): number {
   return ledger.scheduled - ledger.pending;
 }
 
-function failedRows({ queue, ledger }: Counts): number {
+function failedRows({ queue, ledger }: RowCounts): number {
   return queue.failed + ledger.failed;
 }
 
-async function look(engine: Engine): Promise<Counts> {
+/** The ledger first: a row on its way from one to the other is in neither rather than in both. */
+export async function countRows(engine: Engine): Promise<RowCounts> {
   const ledger = await engine.store.counts();
   return { ledger, queue: await engine.counts() };
 }
 
 async function observe(engine: Engine, resultPollMs: number): Promise<WorkerProgress> {
-  const { queue, ledger } = await look(engine);
+  const { queue, ledger } = await countRows(engine);
   const { value, nowMs } = await engine.store.control.read();
   const isWaiting = isIdle({ queue, ledger }) && ledger.pending > 0;
   const nextLookAtMs = isWaiting ? await nextLook(engine, ledger, nowMs, resultPollMs) : null;
@@ -177,7 +177,7 @@ async function nextLook(
   return walkDueAtMs(state, { nowMs, scheduled, oldestScheduledAtMs }, resultPollMs);
 }
 
-function isIdle({ queue, ledger }: Counts): boolean {
+function isIdle({ queue, ledger }: RowCounts): boolean {
   return queue.waiting + queue.active + queue.delayed === 0 && ledger.uncertain === 0;
 }
 
