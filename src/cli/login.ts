@@ -9,10 +9,9 @@ import { AppError, UsageError } from '../lib/errors.js';
 import { createShutdown } from '../lib/shutdown.js';
 import { checkAccount } from '../lib/zoho/account-checks.js';
 import { createAccountReads } from '../lib/zoho/account-reads.js';
+import { createZohoClient, createZohoReadApi } from '../lib/zoho/client.js';
 import { DATA_CENTER_INFO, serversOf } from '../lib/zoho/data-centers.js';
-import { createZohoClient } from '../lib/zoho/got-client.js';
 import { exchangeGrantCode, type GrantAnswer } from '../lib/zoho/oauth.js';
-import { createZohoReadApi } from '../lib/zoho/read-api.js';
 import { createTransport, type TransportSettings } from '../lib/zoho/transport.js';
 import type { Run } from './command.js';
 import { checkLines } from './doctor.js';
@@ -190,9 +189,12 @@ function overridden({ clientId, clientSecret, zoho }: Credentials, refreshToken:
 
 /** What the new token may do; asked with the access token that came with it. */
 async function scopesOf(granted: Granted, zoho: ZohoConfig, config: Config): Promise<readonly Check[]> {
-  const settings = { ...settingsOf(zoho, config), apiVersion: zoho.apiVersion };
+  const transport = createTransport(settingsOf(zoho, config));
   const servers = serversOf(zoho);
-  const clients = { zoho: createZohoClient(settings), readApi: createZohoReadApi(settings) };
+  const clients = {
+    zoho: createZohoClient(transport, zoho.apiVersion),
+    readApi: createZohoReadApi(transport, zoho.apiVersion),
+  };
   const token = {
     kind: 'token' as const,
     accessToken: granted.accessToken,
@@ -214,8 +216,7 @@ async function scopesOf(granted: Granted, zoho: ZohoConfig, config: Config): Pro
       keep: config.work.keepAllowance,
     });
   } finally {
-    clients.zoho.close();
-    clients.readApi.close();
+    transport.close();
   }
 }
 

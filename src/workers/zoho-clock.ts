@@ -25,7 +25,6 @@ export function createZohoClock(): ZohoClock {
       createEnrichment: (...args) => hear(client.createEnrichment(...args)),
       listEnrichments: (...args) => hear(client.listEnrichments(...args)),
       getEnrichment: (...args) => hear(client.getEnrichment(...args)),
-      close: () => client.close(),
     }),
   };
 }

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import type { Answer } from '../../src/lib/core/answer.js';
 import { classifySubmission } from '../../src/lib/core/classify.js';
 import { classifyRead } from '../../src/lib/core/classify-read.js';
-import type { ZohoClient } from '../../src/lib/zoho/client.js';
-import { createZohoClient } from '../../src/lib/zoho/got-client.js';
+import { createZohoClient, type ZohoClient } from '../../src/lib/zoho/client.js';
 import { parseEnrichment, parseListPage, parseTokenBody } from '../../src/lib/zoho/shapes.js';
+import { createTransport, type Transport } from '../../src/lib/zoho/transport.js';
 import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
 import { httpAnswer, openRawServer, type RawServer } from '../support/raw-server.js';
 
@@ -19,15 +19,17 @@ const GENUINE = JSON.stringify({ [RESOURCE]: [element('SCHEDULED')] });
 let bytes: Buffer = Buffer.alloc(0);
 let closeAfterwards = false;
 let server: RawServer;
+let transport: Transport;
 let zoho: ZohoClient;
 beforeAll(async () => {
   server = await openRawServer({
     onRequest: (socket) => (closeAfterwards ? socket.end(bytes) : socket.write(bytes)),
   });
-  zoho = createZohoClient({ apiVersion: 'v7', requestTimeoutMs: 1_000, userAgent: 'fuzz' });
+  transport = createTransport({ requestTimeoutMs: 1_000, userAgent: 'fuzz' });
+  zoho = createZohoClient(transport, 'v7');
 });
 afterAll(async () => {
-  zoho.close();
+  transport.close();
   await server.close();
 });
 

@@ -378,7 +378,7 @@ describe('calls of this process', () => {
 });
 
 function clientAnswering(answer: () => Promise<Answer>): ZohoClient {
-  return { createEnrichment: answer, listEnrichments: answer, getEnrichment: answer, close: () => undefined };
+  return { createEnrichment: answer, listEnrichments: answer, getEnrichment: answer };
 }
 
 const CREDENTIALS = { accessToken: 'a', apiDomain: 'https://a' };

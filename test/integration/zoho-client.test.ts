@@ -5,9 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Answer } from '../../src/lib/core/answer.js';
 import type { EnrichmentId } from '../../src/lib/core/ids.js';
-import type { ZohoClient } from '../../src/lib/zoho/client.js';
-import { createZohoClient, type ZohoClientSettings } from '../../src/lib/zoho/got-client.js';
-import { createZohoReadApi } from '../../src/lib/zoho/read-api.js';
+import { createZohoClient, createZohoReadApi, type ZohoClient } from '../../src/lib/zoho/client.js';
+import { createTransport, type Transport, type TransportSettings } from '../../src/lib/zoho/transport.js';
 import {
   httpAnswer,
   openRawServer,
@@ -32,11 +31,14 @@ beforeEach(() => {
 });
 afterEach(() => t.close());
 
-function client(settings: Partial<ZohoClientSettings> = {}): ZohoClient {
-  return t.closing(
-    createZohoClient({ apiVersion: 'v7', requestTimeoutMs: 5_000, userAgent: 'test', ...settings }),
-    (opened) => opened.close(),
+function transportWith(settings: Partial<TransportSettings> = {}): Transport {
+  return t.closing(createTransport({ requestTimeoutMs: 5_000, userAgent: 'test', ...settings }), (opened) =>
+    opened.close(),
   );
+}
+
+function client(settings: Partial<TransportSettings> = {}): ZohoClient {
+  return createZohoClient(transportWith(settings), 'v7');
 }
 
 async function server(options: RawServerOptions): Promise<RawServer> {
@@ -54,7 +56,7 @@ function submit(zoho: ZohoClient, url: string, mayStillSend: () => boolean = alw
 /** What one server makes of one submission. */
 async function exchange(
   options: RawServerOptions,
-  settings: Partial<ZohoClientSettings> = {},
+  settings: Partial<TransportSettings> = {},
 ): Promise<{ answer: Answer; api: RawServer }> {
   const api = await server(options);
   const answer = await submit(client(settings), api.url);
@@ -69,7 +71,7 @@ const response = (status: number, body: unknown) => ({ kind: 'response', status,
 describe('what is sent', () => {
   test('a submission is one POST with exactly the fields of the row', async () => {
     const api = await server(answering(httpAnswer(202, SCHEDULED)));
-    const zoho = client({ apiVersion: 'v8' });
+    const zoho = createZohoClient(transportWith(), 'v8');
     const credentials = { accessToken: TOKEN, apiDomain: api.url };
     const answer = await zoho.createEnrichment(credentials, { ...SENT, recordId: '5725767000000' }, always);
     expect(answer).toMatchObject(response(202, JSON.parse(SCHEDULED)));
@@ -85,10 +87,7 @@ describe('what is sent', () => {
     const api = await server(answering(httpAnswer(200, '{}')));
     const credentials = { accessToken: TOKEN, apiDomain: api.url };
     const zoho = client();
-    const reads = t.closing(
-      createZohoReadApi({ apiVersion: 'v7', requestTimeoutMs: 5_000, userAgent: 'test' }),
-      (opened) => opened.close(),
-    );
+    const reads = createZohoReadApi(transportWith(), 'v7');
     await zoho.listEnrichments(credentials, { page: 2, perPage: 100 });
     await zoho.getEnrichment(credentials, ID as EnrichmentId);
     await reads.getEnrichmentConfig(credentials);
@@ -432,10 +431,10 @@ describe('sockets that are kept', () => {
 
   test('closing drops idle sockets, twice as well as once', async () => {
     const api = await server(answering(httpAnswer(202, SCHEDULED)));
-    const zoho = client();
-    await submit(zoho, api.url);
-    zoho.close();
-    zoho.close();
+    const transport = transportWith();
+    await submit(createZohoClient(transport, 'v7'), api.url);
+    transport.close();
+    transport.close();
     await waitFor(() => api.openSockets() === 0, { what: 'the socket to be dropped' });
   });
 });

@@ -73,7 +73,6 @@ export function createCallMetrics(): CallMetrics {
       },
       listEnrichments: (...args) => measured('list', client.listEnrichments(...args)),
       getEnrichment: (...args) => measured('get', client.getEnrichment(...args)),
-      close: () => client.close(),
     }),
     store: (store) => ({
       ...store,

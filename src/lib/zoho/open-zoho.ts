@@ -5,11 +5,9 @@ import type { Logger } from '../logger.js';
 import type { Document } from '../store/store.js';
 import type { AccessTokens } from './access-tokens.js';
 import { FleetTokens } from './access-tokens.js';
-import type { ZohoClient } from './client.js';
+import { createZohoClient, createZohoReadApi, type ZohoClient, type ZohoReadApi } from './client.js';
 import { serversOf } from './data-centers.js';
-import { createZohoClient } from './got-client.js';
 import { credentialsId, refreshAccessToken } from './oauth.js';
-import { createZohoReadApi, type ZohoReadApi } from './read-api.js';
 import { createTransport, type TransportSettings } from './transport.js';
 
 export interface OpenZoho {
@@ -32,8 +30,6 @@ export function openZoho(
   const settings = account.proxy === undefined ? given : { ...given, proxy: account.proxy };
   const servers = serversOf(account);
   const transport = createTransport(settings);
-  const zoho = createZohoClient({ ...settings, apiVersion: account.apiVersion });
-  const readApi = createZohoReadApi({ ...settings, apiVersion: account.apiVersion });
   const tokens = new FleetTokens({
     document,
     refresh: () => refreshAccessToken({ transport, servers }, account),
@@ -45,11 +41,9 @@ export function openZoho(
     log,
   });
   return {
-    zoho,
-    readApi,
+    zoho: createZohoClient(transport, account.apiVersion),
+    readApi: createZohoReadApi(transport, account.apiVersion),
     tokens,
-    close: () => {
-      for (const opened of [transport, zoho, readApi]) opened.close();
-    },
+    close: () => transport.close(),
   };
 }

@@ -5,7 +5,7 @@ import { classifyRead } from '../core/classify-read.js';
 import { parseReply } from '../core/reply.js';
 import { AppError, UsageError } from '../errors.js';
 import type { AccountCalls } from './account-calls.js';
-import type { ZohoReadApi } from './read-api.js';
+import type { ZohoReadApi } from './client.js';
 
 /** A record as a query returns it: the id, and the value of each column asked for, whatever JSON it is. */
 export interface QueriedRecord {
