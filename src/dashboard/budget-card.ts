@@ -20,7 +20,7 @@ export function budgetCard(sample: Pick<Snapshot, 'budget'>, { readOnly }: Frame
         : html`<form method="post" action="/budget" autocomplete="off">
       <p><label>From now on, send at most <input type="number" name="rows" min="0" max="1000000000" required /> rows, then stop.</label></p>
       <button>Set budget</button></form>
-      <form method="post" action="/budget"><input type="hidden" name="rows" value="off" /><button>Remove budget</button></form>`
+      ${sample.budget === null ? '' : html`<form method="post" action="/budget"><input type="hidden" name="rows" value="off" /><button>Remove budget</button></form>`}`
     }</section>`;
 }
 

@@ -60,7 +60,8 @@ function inBrowserWords(problem: string): string {
 
 /** A file without a header row would lose its first company as one. */
 function headerQuestion({ preview, upload, noted }: UploadedFile, readOnly: boolean): Html {
-  if (readOnly || noted !== null || !isHeaderDoubtful(preview)) return html``;
+  // Whoever has chosen columns has answered.
+  if (readOnly || noted !== null || preview.columns !== null || !isHeaderDoubtful(preview)) return html``;
   const { headers } = preview;
   const shown = headers
     .slice(0, HEADERS_ASKED)
@@ -116,7 +117,7 @@ function columnChoice(field: MappedField, file: UploadedFile): Html {
 function sampleOf({ rows, filled, usable, values }: ColumnSample): Html {
   const percent = rows === 0 ? 0 : Math.round((usable / rows) * 100);
   return html`<p class="sample"><meter min="0" max="${Math.max(1, rows)}" value="${usable}" aria-label="Usable values">${percent}%</meter>
-    <small>${percent}% of ${formatCount(rows)} rows usable${filled === usable ? '' : html`, ${formatCount(filled - usable)} values cannot be sent`}</small>
+    <small>${percent}% of ${formatCount(rows)} rows usable${filled === usable ? '' : `, ${formatCount(filled - usable)} ${filled - usable === 1 ? 'value' : 'values'} cannot be sent`}</small>
     <small>${values.length === 0 ? 'empty' : values.map(shortened).join(' · ')}</small></p>`;
 }
 
