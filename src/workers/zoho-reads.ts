@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '../lib/core/answer.js';
-import { classifyRead } from '../lib/core/classify-read.js';
+import { parseRead } from '../lib/core/classify-read.js';
 import type { EnrichmentId } from '../lib/core/ids.js';
 import type { Echo } from '../lib/core/reconcile.js';
 import type { Store } from '../lib/store/store.js';
@@ -59,7 +59,7 @@ export function createZohoReads({ store, zoho, tokens, inFlight, timing, onRefus
     enrichment,
   };
 
-  /** `parse` gets `undefined` for an empty answer (204) and answers `undefined` for a body it cannot read. */
+  /** `parse` as `parseRead` calls it. */
   async function read<T>(
     call: (credentials: Credentials) => Promise<Answer>,
     parse: (body: unknown) => T | undefined,
@@ -69,22 +69,11 @@ export function createZohoReads({ store, zoho, tokens, inFlight, timing, onRefus
     if (token.kind === 'permanent' && token.alone) onRefused(token);
     else if (token.kind === 'permanent') return { kind: 'forbidden', code: token.code };
     if (token.kind !== 'token') return { kind: 'unavailable', code: token.kind === 'wait' ? token.reason : token.code };
-    const answer = await paced(() => call(token));
-    const meaning = classifyRead(answer);
-    switch (meaning.kind) {
-      case 'body':
-      case 'empty': {
-        const value = parse(meaning.kind === 'body' ? meaning.body : undefined);
-        if (value === undefined) return { kind: 'unavailable', code: 'UNREADABLE' };
-        return { kind: 'read', value, zohoNowMs: meaning.dateMs };
-      }
-      case 'token':
-        if (secondTry) return { kind: 'unavailable', code: meaning.code };
-        await tokens.reject(token.accessToken);
-        return read(call, parse, true);
-      default:
-        return meaning;
-    }
+    const parsed = parseRead(await paced(() => call(token)), parse);
+    if (parsed.kind !== 'token') return parsed;
+    if (secondTry) return { kind: 'unavailable', code: parsed.code };
+    await tokens.reject(token.accessToken);
+    return read(call, parse, true);
   }
 
   async function paced(call: () => Promise<Answer>): Promise<Answer> {

@@ -1,4 +1,5 @@
 import type { Answer } from './answer.js';
+import { REFUSED_TOKEN } from './known-faults.js';
 import { parseReply } from './reply.js';
 
 /** What the answer to a read means. Reads may be repeated freely, so everything unclear is `unavailable`: try again later. */
@@ -11,7 +12,6 @@ export type ReadMeaning =
   | { readonly kind: 'forbidden'; readonly code: string }
   | { readonly kind: 'unavailable'; readonly code: string };
 
-const REFUSED_TOKEN = new Set(['INVALID_TOKEN', 'AUTHENTICATION_FAILURE', 'INVALID_OAUTHTOKEN', 'UNAUTHORIZED']);
 const FORBIDDEN = new Set(['OAUTH_SCOPE_MISMATCH', 'NO_PERMISSION', 'FEATURE_NOT_ENABLED', 'FEATURE_NOT_SUPPORTED']);
 
 export function classifyRead(answer: Answer): ReadMeaning {
@@ -27,4 +27,18 @@ export function classifyRead(answer: Answer): ReadMeaning {
   if (FORBIDDEN.has(code) || answer.status === 403) return { kind: 'forbidden', code };
   if (REFUSED_TOKEN.has(code) || answer.status === 401) return { kind: 'token', code };
   return { kind: 'unavailable', code };
+}
+
+/** What a read brought: its value, or why there is none. */
+export type ParsedRead<T> =
+  | { readonly kind: 'read'; readonly value: T; readonly zohoNowMs: number | null }
+  | Exclude<ReadMeaning, { kind: 'body' | 'empty' }>;
+
+/** `parse` gets `undefined` for an empty answer (204) and answers `undefined` for a body it cannot read. */
+export function parseRead<T>(answer: Answer, parse: (body: unknown) => T | undefined): ParsedRead<T> {
+  const meaning = classifyRead(answer);
+  if (meaning.kind !== 'body' && meaning.kind !== 'empty') return meaning;
+  const value = parse(meaning.kind === 'body' ? meaning.body : undefined);
+  if (value === undefined) return { kind: 'unavailable', code: 'UNREADABLE' };
+  return { kind: 'read', value, zohoNowMs: meaning.dateMs };
 }

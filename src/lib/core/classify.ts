@@ -1,6 +1,6 @@
 import type { Answer, AnswerHeaders, Verdict } from './answer.js';
 import type { EnrichmentId } from './ids.js';
-import { type Fault, faultOf } from './known-faults.js';
+import { type Fault, faultOf, REFUSED_TOKEN } from './known-faults.js';
 import { parseReply, type Reply } from './reply.js';
 
 type Response = Extract<Answer, { kind: 'response' }>;
@@ -8,7 +8,6 @@ type Response = Extract<Answer, { kind: 'response' }>;
 /** Fewer credits than a fleet may have calls in flight are as good as none. */
 const CREDITS_NEARLY_GONE = 20;
 const ENRICHMENT_ID = /^[1-9]\d{0,18}$/;
-const REFUSED_TOKEN = new Set(['INVALID_TOKEN', 'AUTHENTICATION_FAILURE', 'INVALID_OAUTHTOKEN', 'UNAUTHORIZED']);
 /** Zoho's own failures, whatever the status they come with. */
 const INTERNAL_ERRORS = new Set(['INTERNAL_SERVER_ERROR', 'INTERNAL_ERROR']);
 const CREDITS_MESSAGE =

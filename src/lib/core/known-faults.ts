@@ -125,3 +125,6 @@ function numbered(value: unknown): string {
 function named(value: unknown): string {
   return typeof value === 'string' && /^[\w.]{1,60}$/.test(value) ? ` ${value}` : '';
 }
+
+/** Codes by which Zoho refuses an access token, whatever it was asked. */
+export const REFUSED_TOKEN = new Set(['INVALID_TOKEN', 'AUTHENTICATION_FAILURE', 'INVALID_OAUTHTOKEN', 'UNAUTHORIZED']);

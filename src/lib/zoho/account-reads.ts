@@ -1,6 +1,6 @@
 import type { Answer, Verdict } from '../core/answer.js';
 import { classifySubmission } from '../core/classify.js';
-import { classifyRead } from '../core/classify-read.js';
+import { parseRead } from '../core/classify-read.js';
 import { selectQuery } from '../core/coql.js';
 import { type AccountCallsDeps, createAccountCalls, type NoCall } from './account-calls.js';
 import {
@@ -89,25 +89,14 @@ export function createAccountReads({ zoho, ...deps }: AccountReadsDeps): Account
     users: () => read((credentials) => zoho.readApi.getUserCount(credentials), parseUserCount),
   };
 
-  /** `parse` gets `undefined` for an empty answer (204) and answers `undefined` for a body it cannot read. */
+  /** `parse` as `parseRead` calls it. */
   async function read<T>(
     call: (credentials: Credentials) => Promise<Answer>,
     parse: (body: unknown) => T | undefined,
   ): Promise<AccountRead<T>> {
     const asked = await calls.ask(call);
     if (asked.kind !== 'answer') return asked;
-    const meaning = classifyRead(asked.answer);
-    switch (meaning.kind) {
-      case 'body':
-      case 'empty': {
-        const value = parse(meaning.kind === 'body' ? meaning.body : undefined);
-        if (value === undefined) return { kind: 'unavailable', code: 'UNREADABLE' };
-        return { kind: 'read', value, zohoNowMs: meaning.dateMs };
-      }
-      case 'token':
-        return { kind: 'unavailable', code: meaning.code };
-      default:
-        return meaning;
-    }
+    const parsed = parseRead(asked.answer, parse);
+    return parsed.kind === 'token' ? { kind: 'unavailable', code: parsed.code } : parsed;
   }
 }
