@@ -66,8 +66,10 @@ export class LostHistory {
     const round = await this.#look(due);
     if (round.kind !== 'looked') return this.#refused(due, round);
     if (round.unproven > 0) await this.#stopForAPerson('UNOWNED_ENRICHMENTS', unownedMessage(round.unproven, due));
-    const again = due.round === 1 && (due.sign === 'lost' || missing.length > 0 || round.orphans > 0);
-    if (!again) return this.#over(due, round.orphans);
+    // Another worker may have seen a stronger sign meanwhile; what was read stays read.
+    const sign = (await this.#history.read()).value?.look?.sign ?? due.sign;
+    const again = due.round === 1 && (sign === 'lost' || missing.length > 0 || round.orphans > 0);
+    if (!again) return this.#over({ ...due, sign }, round.orphans);
     await this.#change(due, (now) => ({ ...now, round: 2, backTo: { storeMs: nowMs, zohoMs: round.zohoNowMs } }));
     return 'looked';
   }
@@ -185,7 +187,9 @@ export class LostHistory {
   async #over(due: HistoryLook, orphans: number): Promise<'looked'> {
     // Before anything is sent: what is left of the allowance has to be asked for anew.
     await changeControl(this.#deps.store.control, reserveForgotten);
-    await this.#history.change((now) => (now && isSameLook(now, due) ? lookOver(now) : undefined));
+    await this.#history.change((now) =>
+      now && isSameLook(now, due) && now.look?.sign === due.sign ? lookOver(now) : undefined,
+    );
     this.#deps.log.info('history.looked', { sign: due.sign, round: due.round, orphans });
     return 'looked';
   }

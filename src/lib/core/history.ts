@@ -103,10 +103,10 @@ export function workerBack(history: History, workerId: string): History {
   return { ...history, look: { ...look, back: [...look.back, workerId] } };
 }
 
-/** True while it is the same look, whatever was noted of it meanwhile. */
+/** True while it is the same look, whatever was noted of it meanwhile and however strong its sign has become. */
 export function isSameLook(history: History | null, look: HistoryLook): boolean {
   const now = history?.look ?? null;
-  return now !== null && now.sinceMs === look.sinceMs && now.sign === look.sign && now.round === look.round;
+  return now !== null && now.sinceMs === look.sinceMs && now.round === look.round;
 }
 
 /** What is known of the look's server from now on, and nothing is due. */
