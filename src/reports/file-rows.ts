@@ -165,7 +165,7 @@ export class FileRows {
     const isChosen = outcomeFilter(choice);
     return (at) =>
       (isSearched === null || isSearched(this.#texts[at] ?? '')) &&
-      isChosen({ status: this.#statusAt(at), code: this.#errors.get(at)?.code, filled: this.#filledAt(at) });
+      isChosen({ status: this.#statusAt(at), code: this.#errors.get(at)?.code, filled: () => this.#filledAt(at) });
   }
 
   #filledAt(at: number): number | undefined {

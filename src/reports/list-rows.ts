@@ -30,7 +30,7 @@ export async function* listRows(file: Input, choice: RowChoice = {}): AsyncGener
       const outcome = outcomes[at];
       if (outcome === undefined) throw new Error('A row of the chunk has no outcome.');
       const { status, error, data } = outcome;
-      const filled = choice.without === undefined || data === undefined ? undefined : filledColumns(data);
+      const filled = () => (data === undefined ? undefined : filledColumns(data));
       if (isChosen({ status, code: error?.code, filled })) yield listed(row, outcome, file);
     }
   }

@@ -19,8 +19,8 @@ export interface RowChoice {
 export interface ChosenBy {
   readonly status: RowStatus;
   readonly code: string | undefined;
-  /** Which columns Zia filled, a bit each; undefined where there is no result. */
-  readonly filled: number | undefined;
+  /** Which columns Zia filled, a bit each; undefined where there is no result. Asked for only when the choice needs it. */
+  readonly filled: () => number | undefined;
 }
 
 /** Between the values of a row; no CSV cell that is not a reject has one. */
@@ -47,10 +47,11 @@ export function searchFilter({ search = '' }: RowChoice): ((text: string) => boo
 export function outcomeFilter({ statuses, code, without }: RowChoice): (row: ChosenBy) => boolean {
   const wanted = statuses === undefined ? null : new Set(statuses);
   const bit = without === undefined ? -1 : RESULT_COLUMNS.indexOf(without);
+  const lacks = (filled: number | undefined) => filled !== undefined && !hasBit(filled, bit);
   return (row) =>
     (wanted === null || wanted.has(row.status)) &&
     (code === undefined || row.code === code) &&
-    (without === undefined || (row.status === 'enriched' && row.filled !== undefined && !hasBit(row.filled, bit)));
+    (without === undefined || (row.status === 'enriched' && lacks(row.filled())));
 }
 
 /** Above 31 bits, where JavaScript's own operators end. */
