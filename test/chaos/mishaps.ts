@@ -1,6 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '../support/wait.js';
 import { openDurableRedis } from './durable-redis.js';
 import { type FleetUnderTest, OTHER_FILES } from './fleet-under-test.js';
 import type { Member } from './member.js';
@@ -154,7 +155,21 @@ const OLDER_COPY: Mishap = {
   },
 };
 
-const FLUSH: Mishap = { name: 'Redis is emptied', happen: async ({ redis }) => redis?.flush() };
+/** While a worker lives, and until one has seen it: nobody else knows what was there. */
+const FLUSH: Mishap = {
+  name: 'Redis is emptied',
+  alone: true,
+  happen: async ({ redis, workers }) => {
+    if (!workers.some((worker) => worker.isRunning() && !worker.isFrozen())) return;
+    const looks = () =>
+      workers.map((worker) => worker.stderr().split('history.look-due').length).reduce((a, b) => a + b);
+    const before = looks();
+    await redis?.flush();
+    await waitFor(() => looks() > before, { what: 'a worker that has seen it', timeoutMs: 20_000 }).catch(
+      () => undefined,
+    );
+  },
+};
 
 /** What was written meanwhile is lost, and the servers are the ones it was known by. */
 const LAGGING_REPLICA: Mishap = {

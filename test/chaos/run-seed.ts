@@ -47,6 +47,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   try {
     if (options.budget !== undefined) await fleet.command(['budget', String(options.budget)]);
     for (const member of [fleet.producer, ...fleet.workers]) member.start();
+    if (losing) await saveOnce(fleet);
     const mishaps = await makeTrouble(fleet, options);
     await heal(fleet);
     const overBudget = await spendBudget(fleet, options);
@@ -60,6 +61,15 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   } finally {
     await fleet.close(!clean);
   }
+}
+
+/**
+ * The copy that a restart comes back on, whatever else was lost: with none it would come back empty, and a store emptied
+ * while no worker lives is beyond what is promised.
+ */
+async function saveOnce({ redis, workers }: FleetUnderTest): Promise<void> {
+  await waitFor(() => workers.some((worker) => worker.stderr().includes('worker.started')), { what: 'a worker' });
+  await redis?.snapshot();
 }
 
 async function makeTrouble(
