@@ -190,6 +190,20 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     expect((await admit(other)).admission).toEqual({ kind: 'scheduled', enrichmentId: id });
   });
 
+  test('a row that is found again after a loss stands for the same row under other columns', async () => {
+    await enqueue(await file(table(FULL).slice(0, 2)));
+    await enqueue(await file(table(['Company', 'Website']).slice(0, 2), 'changed.csv'));
+    const [one, other] = (await queue.getWaiting(0, -1)) as [EnrichJob, EnrichJob];
+    const id = '410405000002263997' as EnrichmentId;
+    const { name = null, website = null } = other.data;
+    await engine.store.addOrphans([{ id, createdAtMs: 1, echo: { name, email: null, website } }], false);
+    expect((await admit(one)).admission).toEqual({ kind: 'uncertain', held: false });
+    expect((await admit(other)).admission).toEqual({ kind: 'uncertain', held: false });
+    expect(await enqueue(await file(table(['Company', 'Website', 'Town']).slice(0, 2), 'third.csv'))).toMatchObject({
+      enqueued: 0,
+    });
+  });
+
   test('a row whose fate is open and whose job is lost gets one when its file is queued again', async () => {
     const path = await file(table(FULL).slice(0, 4));
     await enqueue(path);

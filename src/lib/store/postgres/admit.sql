@@ -106,6 +106,7 @@ begin
         left(a ->> 'place', -1) || ',' || substr((v_orphan.orphan).echo, 2))
       on conflict (key) do update set state = excluded.state, call_id = excluded.call_id, sent_at = excluded.sent_at,
         reason = excluded.reason, sent = excluded.sent, notes = '', final_status = null, finished_at = null;
+    perform zia.index_entry(v_key, a ->> 'aliases');
     return array['uncertain', case when v_orphan.is_held then '1' else '0' end];
   end if;
   v_ceiling := zia.ceiling_for(v_now, v_control, (a ->> 'keep')::bigint);

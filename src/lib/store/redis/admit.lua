@@ -109,6 +109,7 @@ if orphan then
     reason = held and (orphan.held == '1' and 'LOOKUP_UNPROVEN' or 'AMBIGUOUS') or 'ORPHAN',
     sent = a.place:sub(1, -2) .. ',' .. orphan.echo:sub(2), notes = '',
   })
+  index_entry(key, a.aliases)
   return { 'uncertain', held and '1' or '0' }
 end
 local ceiling, ceiling_wait = ceiling_for(now, control, a.keep)
