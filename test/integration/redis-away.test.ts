@@ -6,6 +6,7 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import { engineWarnings } from '../../src/lib/engine/engine-warnings.js';
 import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
 import { parseRedisAddress } from '../../src/lib/engine/redis/redis-address.js';
+import { createRedisClient } from '../../src/lib/engine/redis/redis-client.js';
 import { redisUnavailable } from '../../src/lib/engine/redis/redis-failure.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import type { Readiness } from '../../src/workers/readiness.js';
@@ -212,6 +213,22 @@ describe('names in one sentence what is wrong with Redis:', () => {
     client.disconnect();
     const engine = await openOn(settingsFor(redis.url));
     await expect(admit(engine)).rejects.toThrow(/read-only replica|without a working primary/);
+  });
+
+  test('a read-only replica with many rows in work, which is left once and without a warning of Node', async () => {
+    const redis = await redisWith();
+    const client = t.closing(createRedisClient(parseRedisAddress(redis.url), 'commands', false) as Redis, (opened) =>
+      opened.disconnect(),
+    );
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.replicaof('127.0.0.1', 1);
+    const { stream } = client;
+    const before = stream.listenerCount('close');
+    const refused = await Promise.allSettled(Array.from({ length: 30 }, (_, at) => client.set(`key-${at}`, 'x')));
+    expect(refused.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(stream.listenerCount('close')).toBeLessThanOrEqual(before + 1);
+    await waitFor(() => client.stream !== stream && client.status === 'ready', { what: 'another connection' });
   });
 
   test('a wrong password', async () => {
