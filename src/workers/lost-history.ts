@@ -37,6 +37,8 @@ const MAY_NOT_READ = new Set(['OAUTH_SCOPE_MISMATCH', 'NO_PERMISSION']);
 type Round =
   /** `unproven`: orphans that no row can be compared with. */
   | { readonly kind: 'looked'; readonly orphans: number; readonly unproven: number; readonly zohoNowMs: number | null }
+  /** The store lost more meanwhile: who owns what has to be asked anew. */
+  | { readonly kind: 'overtaken' }
   | ListFailure;
 
 /**
@@ -64,6 +66,7 @@ export class LostHistory {
     if (missing.length > 0 && nowMs < due.sinceMs + WAIT_FOR_WORKERS_MS) return 'looked';
     if (due.round === 2 && nowMs < due.sinceMs + this.#deps.timing.claimLostAfterMs) return 'looked';
     const round = await this.#look(due);
+    if (round.kind === 'overtaken') return 'looked';
     if (round.kind !== 'looked') return this.#refused(due, round);
     if (round.unproven > 0) await this.#stopForAPerson('UNOWNED_ENRICHMENTS', unownedMessage(round.unproven, due));
     // Another worker may have seen a stronger sign meanwhile; what was read stays read.
@@ -84,7 +87,8 @@ export class LostHistory {
     );
     const isProven = unowned.length === 0 || (await this.#proveEcho(owners, unowned));
     if (typeof isProven !== 'boolean') return isProven;
-    const sinceMs = (await this.#history.read()).nowMs;
+    const { value: history, nowMs: sinceMs } = await this.#history.read();
+    if (!isSameLook(history, due)) return { kind: 'overtaken' };
     let unproven = 0;
     for (let at = 0; at < unowned.length; at += ORPHANS_AT_ONCE) {
       await this.#change(due, (now) => ({ ...now, progress: { orphans: unowned.length, asked: at, sinceMs } }));
