@@ -204,6 +204,31 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     });
   });
 
+  test('a row that is settled after its claim was lost stands for the same row under other columns, once written back', async () => {
+    await enqueue(await file(table(FULL).slice(0, 2)));
+    await enqueue(await file(table(['Company', 'Email']).slice(0, 2), 'changed.csv'));
+    const [one, other] = (await queue.getWaiting(0, -1)) as [EnrichJob, EnrichJob];
+    const { store } = engine;
+    const { v: _version, line: _line, queuedAtMs, ...sent } = one.data;
+    const key = one.id as IdentityKey;
+    const id = '410405000002263996' as EnrichmentId;
+    await store.settle(key, 'lost', id);
+    await store.finish(key, 'COMPLETED', { ceo: 'Head' });
+    const written = {
+      state: 'scheduled',
+      callId: 'lost',
+      sentAtMs: 1,
+      sends: 1,
+      scheduledAtMs: 1,
+      enrichmentId: id,
+    } as const;
+    const entry = { ...written, sent, ...(queuedAtMs !== undefined && { queuedAtMs }) };
+    expect(await store.importEntries(new Map([[key, entry]]), new Map())).toEqual(new Map([[key, 'stronger']]));
+    expect((await store.entries([key])).get(key)).toMatchObject({ sent, finalStatus: 'COMPLETED', enrichmentId: id });
+    expect((await admit(other)).admission).toEqual({ kind: 'scheduled', enrichmentId: id });
+    expect(await store.importEntries(new Map([[key, entry]]), new Map())).toEqual(new Map([[key, 'known']]));
+  });
+
   test('a row whose fate is open and whose job is lost gets one when its file is queued again', async () => {
     const path = await file(table(FULL).slice(0, 4));
     await enqueue(path);

@@ -16,6 +16,9 @@ create or replace function zia.line(entry zia.ledger) returns text language sql 
 $$ select concat_ws(E'\n', entry.state, entry.call_id, entry.sent_at, entry.sends, coalesce(entry.enrichment_id, ''),
      coalesce(entry.scheduled_at::text, ''), entry.reason, entry.sent, entry.notes, entry.final_status, entry.finished_at) $$;
 
+-- In place of the fields sent, where nobody has told them.
+create or replace function zia.nothing_sent() returns text language sql immutable as $$ select '{"module":""}' $$;
+
 -- The key that an enrichment id belongs to; null when nobody owns it.
 create or replace function zia.owner_of(v_id text) returns text language sql volatile as
 $$ select coalesce((select key from zia.ledger where enrichment_id = v_id), (select key from zia.past_enrichment where id = v_id)) $$;

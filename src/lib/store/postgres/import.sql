@@ -39,6 +39,13 @@ begin
     end if;
     if zia.strength(v_entry.state) > zia.strength(v_state) or (v_entry.state = v_state
         and not (v_state = 'scheduled' and zia.is_finished(v_final) and not zia.is_finished(v_entry.final_status))) then
+      -- Settled after its claim was lost: what was sent is all that it lacks.
+      if v_entry.sent = zia.nothing_sent() and v_entry.enrichment_id = v_id then
+        update zia.ledger set sent = args[i + 8] where key = v_key;
+        perform zia.index_entry(v_key, args[i + 13]);
+        v_reply := v_reply || 'stronger'::text;
+        continue;
+      end if;
       v_reply := v_reply || 'known'::text;
       continue;
     end if;

@@ -19,7 +19,7 @@ begin
   v_owner := zia.owner_of(v_id);
   if v_owner <> v_key then return array[zia.control(), zia.ms(v_now), 'conflict', v_owner, v_id]; end if;
   insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, sent, notes)
-    values (v_key, 'scheduled', args[2], floor(v_now), 1, v_id, floor(v_now), '{"module":""}', args[4])
+    values (v_key, 'scheduled', args[2], floor(v_now), 1, v_id, floor(v_now), zia.nothing_sent(), args[4])
     on conflict (key) do update set state = 'scheduled', enrichment_id = excluded.enrichment_id,
       scheduled_at = excluded.scheduled_at, reason = '', notes = excluded.notes, final_status = null, finished_at = null;
   insert into zia.pending values (v_key, floor(v_now)) on conflict (key) do nothing;

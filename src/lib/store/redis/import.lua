@@ -24,7 +24,14 @@ local function import(key, given, result, entry_aliases)
   if entry and entry.state == 'scheduled' and given.state == 'scheduled' and entry.id ~= given.id then
     return 'conflict'
   end
-  if entry and not says_more(given, entry) then return 'known' end
+  if entry and not says_more(given, entry) then
+    if entry.sent ~= NOTHING_SENT or entry.id ~= given.id then return 'known' end
+    -- Settled after its claim was lost: what was sent is all that it lacks.
+    entry.sent = given.sent
+    write_entry(key, entry)
+    index_entry(key, entry_aliases)
+    return 'stronger'
+  end
   if entry then given.sends = math.max(entry.sends, given.sends) end
   -- What may be given back later is counted; what is at Zoho was counted where it was sent.
   if given.state ~= 'scheduled' and is_counted(given) and not is_counted(entry) then redis.call('INCR', spent_key) end

@@ -12,8 +12,8 @@ local owner = redis.call('HGET', ids, id)
 if owner and owner ~= key then return report(now, 'conflict', owner, id) end
 -- Accepted all the same, or adopted from an orphan: no claim was counted for it.
 if not is_counted(entry) then redis.call('INCR', spent_key) end
--- A row the ledger lost is known by its id alone.
-entry = entry or { call = call, sent_at = math.floor(now), sends = 1, sent = '{"module":""}' }
+-- A row the ledger lost is known by its id alone, until a worker writes back what was sent.
+entry = entry or { call = call, sent_at = math.floor(now), sends = 1, sent = NOTHING_SENT }
 local scheduled_at = whole(math.floor(now))
 entry.state, entry.id, entry.scheduled_at, entry.reason, entry.notes = 'scheduled', id, scheduled_at, '', notes
 entry.final = ''

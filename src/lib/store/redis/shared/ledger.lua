@@ -1,5 +1,8 @@
 -- Entries of the ledger, and what finds them.
 
+-- In place of the fields sent, where nobody has told them.
+local NOTHING_SENT = '{"module":""}'
+
 local function read_line(line)
   local f = {}
   for field in (line .. '\n'):gmatch('(.-)\n') do f[#f + 1] = field end
