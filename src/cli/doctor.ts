@@ -54,7 +54,7 @@ async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> 
   const account = await attempt('credentials', async () => accountOf(config.value.zoho, true));
   const engine = await attempt('engine', async () => {
     const chosen = await chooseEngine(config.value.engine, flag);
-    return openEngineFor({ kind: 'question', isShort: true }, chosen, log);
+    return openEngineFor({ kind: 'question' }, chosen, log);
   });
   try {
     return [

@@ -44,8 +44,8 @@ const OPTIMIZE_LATE = '--wasm-tiering-budget=13000000';
 const SMALL_FILE_BYTES = 1_000_000;
 
 export interface OpeningOptions extends Pick<SessionOptions, 'kind' | 'interrupted'> {
-  /** The command asks the database little before it ends. */
-  readonly isShort: boolean;
+  /** The command reads little and asks the database little; so does every question. */
+  readonly isShort?: boolean;
 }
 
 /** What a command works with: configuration, engine, log and the end of it all. */
@@ -67,7 +67,7 @@ export async function withSession(
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const config = loadConfig(readEnvironment());
-  const bytes = options.file === undefined ? null : await assertReadable(typedPath(options.file));
+  const bytes = options.file === undefined ? Number.POSITIVE_INFINITY : await assertReadable(typedPath(options.file));
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
   const withAccount = async (opened: Omit<Session, 'account'>) => {
@@ -75,7 +75,7 @@ export async function withSession(
     if (account !== null) await bindAccount(opened.engine.store, account);
     return work({ ...opened, account });
   };
-  const isShort = options.kind === 'question' || (bytes !== null && bytes < SMALL_FILE_BYTES);
+  const isShort = bytes < SMALL_FILE_BYTES;
   return withEngine({ ...config, engine: engineConfig }, { ...options, isShort }, withAccount);
 }
 
@@ -121,11 +121,11 @@ export async function withEngine(
 
 /** The engine as a command of this kind needs it. The caller closes it; rejects as `openEngine` does. */
 export function openEngineFor(
-  { kind, isShort }: OpeningOptions,
+  { kind, isShort = false }: OpeningOptions,
   settings: Config['engine'],
   log: Logger,
 ): Promise<Engine> {
-  setFlagsFromString(isShort ? COMPILE_ONCE : OPTIMIZE_LATE);
+  setFlagsFromString(kind === 'question' || isShort ? COMPILE_ONCE : OPTIMIZE_LATE);
   return openEngine({ ...settings, failFast: kind === 'question' || kind === 'producer' }, log);
 }
 

@@ -1,4 +1,4 @@
-import { createColumnTally, likenessOf } from '../lib/core/column-values.js';
+import { likenessOfCells } from '../lib/core/column-values.js';
 import { type ColumnMapping, MAPPED_FIELDS, type MappedField } from '../lib/core/columns.js';
 import { type FieldProblem, INPUT_FIELDS, type InputField, type Keepable, parseRow } from '../lib/core/row.js';
 import { type CsvSource, openCsv } from '../lib/csv/csv-source.js';
@@ -166,16 +166,10 @@ function samplesOf(
       filled: values.length,
       usable: usable.length,
       values: [...new Set(values)].slice(0, VALUES_SHOWN),
-      looksLike: looksLike(values),
+      looksLike: likenessOfCells(values),
     };
   }
   return samples;
-}
-
-function looksLike(values: readonly string[]): InputField | null {
-  const tally = createColumnTally();
-  for (const value of values) tally.add(value);
-  return likenessOf(tally.values());
 }
 
 /** The `--map` values that say all of `choice`: a header for each field, empty to leave it out. */

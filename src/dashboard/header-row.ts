@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { knownHeaders } from '../lib/core/column-aliases.js';
-import { createColumnTally, likenessOf } from '../lib/core/column-values.js';
+import { likenessOfCells } from '../lib/core/column-values.js';
 import { createDecoder, encodingMark } from '../lib/csv/encoding.js';
 import { cellText } from '../reports/export-record.js';
 import type { FilePreview } from './file-preview.js';
@@ -17,9 +17,7 @@ const NAMED = { name: 'Company', email: 'Email', website: 'Website' } as const;
 export function headersFor({ headers, rows }: Pick<FilePreview, 'headers' | 'rows'>): readonly string[] {
   const taken = new Set<string>();
   return headers.map((first, at) => {
-    const tally = createColumnTally();
-    for (const cell of [first, ...rows.map(({ cells }) => cells[at] ?? '')]) tally.add(cell);
-    const like = likenessOf(tally.values());
+    const like = likenessOfCells([first, ...rows.map(({ cells }) => cells[at] ?? '')]);
     const name = like === null ? '' : NAMED[like];
     if (name === '' || taken.has(name)) return `Column ${at + 1}`;
     taken.add(name);

@@ -23,7 +23,8 @@ export interface ListedRow {
  */
 export async function* listRows(file: Input, choice: RowChoice = {}): AsyncGenerator<ListedRow> {
   const isSearched = searchFilter(choice);
-  const only = isSearched === null ? undefined : (row: FileRow) => isSearched(valuesText(valuesOf(row, file)));
+  const only =
+    isSearched === null ? undefined : (row: FileRow) => isSearched(valuesText(mappedValues(row, file.columns)));
   const isChosen = outcomeFilter(choice);
   for await (const { rows, outcomes } of withOutcomes(file, { withData: true, only })) {
     for (const [at, row] of rows.entries()) {
@@ -36,11 +37,7 @@ export async function* listRows(file: Input, choice: RowChoice = {}): AsyncGener
   }
 }
 
-function valuesOf(row: FileRow, { columns }: Input): MappedValues {
-  return mappedValues(row, columns);
-}
-
 function listed(row: FileRow, outcome: RowOutcome, file: Input): ListedRow {
   const { lineNumber: line, key } = row;
-  return { line, ...(key !== undefined && { key }), values: valuesOf(row, file), outcome };
+  return { line, ...(key !== undefined && { key }), values: mappedValues(row, file.columns), outcome };
 }

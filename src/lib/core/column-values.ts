@@ -101,5 +101,12 @@ export function likenessOf({ filled, emails, websites, numbers }: ColumnValues):
   return filled - emails - websites - numbers > filled * MOST ? 'name' : null;
 }
 
+/** The same of the cells themselves. */
+export function likenessOfCells(cells: readonly string[]): ReturnType<typeof likenessOf> {
+  const tally = createColumnTally();
+  for (const cell of cells) tally.add(cell);
+  return likenessOf(tally.values());
+}
+
 const ENOUGH = 3;
 const MOST = 0.7;
