@@ -4,10 +4,10 @@ import { formatDuration } from '../lib/core/format.js';
 import type { Input } from '../lib/csv/with-input.js';
 import { UsageError } from '../lib/errors.js';
 import { asStarted } from '../lib/invocation.js';
-import type { RememberedAllowance } from '../lib/zoho/allowance.js';
+import type { Allowance, RememberedAllowance } from '../lib/zoho/allowance.js';
 import type { FileCounts } from '../reports/file-counts.js';
 import { fileStatus } from '../reports/file-status.js';
-import { type AskedAllowance, type QueueStatus, queueStatus } from '../reports/queue-status.js';
+import { type QueueStatus, queueStatus } from '../reports/queue-status.js';
 import { allowanceLine, budgetLine, reserveLine } from './allowance-line.js';
 import { quickAllowance } from './ask-account.js';
 import type { Run } from './command.js';
@@ -26,7 +26,11 @@ interface Flags extends InputFlags {
   readonly engine?: 'redis' | 'embedded';
 }
 
-type Status = QueueStatus & { readonly file?: FileCounts };
+type Status = QueueStatus & {
+  /** When Zoho told the allowance, ISO 8601. */
+  readonly allowanceAsked?: string;
+  readonly file?: FileCounts;
+};
 
 const WATCH_EVERY_MS = 1_000;
 
@@ -65,8 +69,13 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
   const allowanceOf = askedAllowance(session);
   const area = flags.watch && process.stdout.isTTY ? openLiveArea(process.stdout) : null;
   do {
-    const queue = await queueStatus(engine, await allowanceOf(), session.config.work);
-    const status: Status = input === null ? queue : { ...queue, file: await fileStatus(input) };
+    const told = await allowanceOf();
+    const queue = await queueStatus(engine, told?.allowance ?? null, session.config.work);
+    const status: Status = {
+      ...queue,
+      ...(told !== null && { allowanceAsked: told.asked }),
+      ...(input !== null && { file: await fileStatus(input) }),
+    };
     const text = () => textOf(status, input?.source.path);
     if (area !== null) area.show(firstLines(`${text()}\n\n${WATCHED}`));
     else printResult(flags.json ?? false, status, () => `${flags.watch ? '\n' : ''}${text()}`);
@@ -76,14 +85,16 @@ async function show(session: Session, input: Input | null, flags: Flags): Promis
   return EXIT.done;
 }
 
-/** What Zoho tells of the allowance, and when it did: an answer is asked for once a minute at most. */
-function askedAllowance(session: Session): () => Promise<AskedAllowance | null> {
+/** What Zoho tells of the allowance, and when it did, ISO 8601: an answer is asked for once a minute at most. */
+function askedAllowance(
+  session: Session,
+): () => Promise<{ readonly allowance: Allowance; readonly asked: string } | null> {
   const allowanceOf = quickAllowance(session);
   return async () => {
     const allowance = await allowanceOf();
     if (allowance === null) return null;
     const { value, nowMs } = await session.engine.store.document<RememberedAllowance>('allowance').read();
-    return { ...allowance, asked: new Date(value?.atMs ?? nowMs).toISOString() };
+    return { allowance, asked: new Date(value?.atMs ?? nowMs).toISOString() };
   };
 }
 
@@ -98,7 +109,7 @@ function firstLines(text: string): string {
 }
 
 function textOf(
-  { queue, uncertain, held, stop, look, without, allowance, budget, reserve, file }: Status,
+  { queue, uncertain, held, stop, look, without, allowance, allowanceAsked, budget, reserve, file }: Status,
   name: string | undefined,
 ): string {
   const parts = [
@@ -116,7 +127,7 @@ function textOf(
   if (look !== undefined) parts.push(lookText(look));
   if (without !== undefined)
     parts.push(`Rows go without ${without.join(' and ')}, until \`npm run resume -- --with ${without.join(',')}\`.`);
-  if (allowance !== null) parts.push(allowanceLine(allowance, allowance.asked));
+  if (allowance !== null) parts.push(allowanceLine(allowance, allowanceAsked));
   if (budget !== null) parts.push(budgetLine(budget));
   if (reserve !== undefined) parts.push(reserveLine(reserve));
   if (file !== undefined) parts.push(`${name}\n${fileTable(file)}`);

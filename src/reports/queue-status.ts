@@ -16,7 +16,7 @@ export interface QueueStatus {
   /** Null when the fleet is not stopped; `since` is ISO 8601. */
   readonly stop: StopStatus | null;
   /** What the org has left, as far as Zoho tells; null when it has not told. */
-  readonly allowance: AskedAllowance | null;
+  readonly allowance: Allowance | null;
   /** How many more rows may be submitted; null when nobody set a budget. */
   readonly budget: BudgetFigures | null;
   /** Absent when none of the allowance is kept back. */
@@ -31,11 +31,6 @@ export interface QueueStatus {
   readonly look?: LookStatus;
   /** Fields that rows go without since `resume --without`; absent: none. */
   readonly without?: readonly string[];
-}
-
-export interface AskedAllowance extends Allowance {
-  /** When Zoho told, ISO 8601. */
-  readonly asked: string;
 }
 
 export interface ReserveStatus {
@@ -72,7 +67,7 @@ type StatusSettings = Partial<Pick<WorkSettings, 'resumeAfterLimitMs' | 'keepAll
 /** The queue and the stop as they are now: a few reads, changes nothing. */
 export async function queueStatus(
   engine: Engine,
-  allowance: AskedAllowance | null = null,
+  allowance: Allowance | null = null,
   { resumeAfterLimitMs = 0, keepAllowance = 0 }: StatusSettings = {},
 ): Promise<QueueStatus> {
   const [{ queue, ledger }, { spent }, control, history] = await Promise.all([
