@@ -178,7 +178,7 @@ describe('never sent', () => {
 
   /** A port whose queue of connections is full, so that one more is neither made nor refused. */
   async function openDeafPort(): Promise<number> {
-    const script = `require('net').createServer().listen({port:0,host:'127.0.0.1',backlog:1},function(){console.log(this.address().port)})`;
+    const script = `require('net').createServer().listen({port:0,host:'127.0.0.1',backlog:1},function(){console.log(String(this.address().port))})`;
     const child = t.closing(spawn(process.execPath, ['-e', script]), (running) => running.kill('SIGKILL'));
     const [line] = await once(child.stdout, 'data');
     const port = Number(line);
@@ -407,7 +407,7 @@ describe('sockets that are kept', () => {
         socket.write('HTTP/1.1 202 X\\r\\ncontent-length: 2\\r\\n\\r\\n{}');
         setTimeout(() => socket.end(), 20);
       });
-    }).listen(0, '127.0.0.1', function () { console.log(this.address().port); })`;
+    }).listen(0, '127.0.0.1', function () { console.log(String(this.address().port)); })`;
     const child = t.closing(spawn(process.execPath, ['-e', script]), (running) => running.kill('SIGKILL'));
     const [line] = await once(child.stdout, 'data');
     const zoho = client();
