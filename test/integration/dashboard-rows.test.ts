@@ -402,7 +402,8 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
     const page = await text(dashboard.url + url);
     expect(page).toContain('Is the first line your header row? It says <b>Firm Nought AG</b>, <b>1</b>');
     expect(page).toContain('Line 1 of a.csv does not look like a header');
-    expect(page).not.toContain(tmpdir());
+    // The embedded engine says where it is; where an upload lies is nobody's business.
+    expect(page.replaceAll(engine.description, '')).not.toContain(tmpdir());
     const named = await post(`${dashboard.url + url}/header`);
     expect(named.status).toBe(303);
     const file = dashboard.url + named.headers.get('location');
