@@ -56,7 +56,7 @@ describe.each(ENGINES_IN_TURN)('on the %s engine, a worker that waits for result
   test('keeps what became of every row, at no more than 1.1 calls a row', async () => {
     const { engine, queue, sandbox } = await open(kind, MIXED);
     const keys = await queueRows(queue, goodRows(1_000));
-    const report = await collectAll({ engine, sandbox }).ended;
+    const report = await collectAll({ engine, sandbox }, { requestTimeoutMs: 5_000 }).ended;
     expect(report).toMatchObject({ ended: 'idle', submitted: 1_000, finished: 1_000, pending: 0 });
     const { ours, theirs } = await bothRecords(engine, sandbox, keys);
     expect(ours).toEqual(theirs);

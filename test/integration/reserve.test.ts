@@ -11,7 +11,8 @@ const t = setup();
 afterEach(() => t.close());
 
 const OPTIONS = {
-  settings: { ratePerSecond: 300, maxInFlight: 20, concurrency: 8 },
+  // Long enough for a busy machine: an answer that is late leaves a row uncertain, which waits while the fleet stands still.
+  settings: { ratePerSecond: 300, maxInFlight: 20, concurrency: 8, requestTimeoutMs: 5_000 },
   timing: { reserveEveryMs: 300, unattendedEveryMs: 100 },
   keep: 100,
 } as const;
