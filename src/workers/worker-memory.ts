@@ -115,7 +115,8 @@ export class WorkerMemory {
     });
     let history = await this.#judge(beat);
     if (history.look !== null && !history.look.back.includes(this.#workerId)) history = await this.#writeBack(leaseMs);
-    this.#born ??= { storeMs: history.bornMs, zohoMs: null };
+    // Whoever has written back takes the birth that the look is about for its own; else each look would bring on the next.
+    if (this.#born?.storeMs !== history.bornMs) this.#born = { storeMs: history.bornMs, zohoMs: null };
     const zohoMs = this.#zohoNowMs();
     if (this.#born.zohoMs === null && zohoMs !== null)
       this.#born = { ...this.#born, zohoMs: zohoMs - (beat.nowMs - this.#born.storeMs) };
@@ -135,15 +136,17 @@ export class WorkerMemory {
     // Nothing was ever here, as far as anybody knows.
     if (beat.history === null && this.#number === 0) return this.#changeHistory((history) => history, begun);
     const history = beat.history ?? begun;
-    const bornMs = this.#born?.storeMs ?? null;
+    const born = this.#born;
+    const bornMs = born?.storeMs ?? null;
     const sign = signOf({ history, server, number: beat.number, remembered: this.#number, isFirst, bornMs });
     if (sign === null) {
       if (!isFirst || !history.cleanEnd) return history;
       return this.#changeHistory((now) => ({ ...now, cleanEnd: false }));
     }
+    const alive = beat.alive ?? { storeMs: history.bornMs, zohoMs: null };
     // A store born anew has no sign of life from before: the list is read back to the birth that this worker remembers.
-    const bornAgain = this.#born !== null && history.bornMs !== this.#born.storeMs;
-    const backTo = (bornAgain ? this.#born : beat.alive) ?? { storeMs: history.bornMs, zohoMs: null };
+    const isEarlier = born !== null && born.storeMs !== history.bornMs && born.storeMs < alive.storeMs;
+    const backTo = isEarlier ? born : alive;
     const due = { sign, server, backTo, bornMs: bornMs ?? history.bornMs };
     return this.#changeHistory((now, at) => lookBegun(now, due, at), begun);
   }

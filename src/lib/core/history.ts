@@ -85,7 +85,8 @@ export function lookBegun(
 ): History {
   const { look } = history;
   const { bornMs, ...fresh } = due;
-  const anew = { ...history, bornMs, cleanEnd: false };
+  // The earliest birth that anybody remembers, so that workers who remember different ones come to agree.
+  const anew = { ...history, bornMs: Math.min(history.bornMs, bornMs), cleanEnd: false };
   // What is lost during the second round was not looked for in the first.
   if (look === null || look.server !== due.server || look.round === 2 || look.backTo.storeMs > due.backTo.storeMs) {
     const backTo = look === null || look.backTo.storeMs > due.backTo.storeMs ? due.backTo : look.backTo;
