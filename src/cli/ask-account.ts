@@ -15,17 +15,14 @@ import type { ReserveSettings } from '../workers/keep-reserve.js';
 import { preflight } from '../workers/preflight.js';
 import type { Session } from './session.js';
 
-type Asking = Pick<Session, 'engine' | 'config' | 'log' | 'shutdown' | 'account'>;
-
 /** A command that somebody waits for does not ask for longer than this. */
 const PATIENCE_MS = 10_000;
 const QUICK_MS = 1_500;
 const QUICK_IN_ALL_MS = 4_000;
 
 /** The allowance of the session's account as Zoho tells it now; null without credentials, or when Zoho does not tell. */
-export async function currentAllowance(session: Asking): Promise<Allowance | null> {
-  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
-  const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
+export async function currentAllowance(session: Session): Promise<Allowance | null> {
+  const reads = await openReads(session, PATIENCE_MS);
   if (reads === null) return null;
   return allowanceNow(remembered(session), () => ask(session, reads));
 }
@@ -34,9 +31,8 @@ export async function currentAllowance(session: Asking): Promise<Allowance | nul
  * Tells the allowance as anybody asked for it in the last minute, else quickly asks for it. Null without credentials and
  * whenever Zoho does not tell at once; never rejects, takes 4 s at most.
  */
-export function quickAllowance(session: Asking): () => Promise<Allowance | null> {
-  const timeoutMs = Math.min(QUICK_MS, session.config.work.requestTimeoutMs);
-  const opening = openReads(session, { timeoutMs, patienceMs: timeoutMs });
+export function quickAllowance(session: Session): () => Promise<Allowance | null> {
+  const opening = openReads(session, QUICK_MS);
   return async () => {
     const reads = await opening;
     if (reads === null) return null;
@@ -48,15 +44,14 @@ export function quickAllowance(session: Asking): () => Promise<Allowance | null>
 }
 
 /** An answer from before the allowance was spent is none any more. */
-async function spentSince({ engine }: Asking): Promise<number> {
+async function spentSince({ engine }: Session): Promise<number> {
   const { value } = await engine.store.control.read();
   return value?.stop?.code === 'LIMIT_EXCEEDED' ? value.stop.sinceMs : 0;
 }
 
 /** What a worker of this session says before it starts. Never rejects, and ends when the session is to end. */
-export async function runPreflight(session: Asking): Promise<void> {
-  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
-  const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
+export async function runPreflight(session: Session): Promise<void> {
+  const reads = await openReads(session, PATIENCE_MS);
   if (reads === null) return;
   const { engine, config, log, shutdown } = session;
   const look = preflight({ reads, store: engine.store, module: config.work.module, log });
@@ -67,28 +62,25 @@ export async function runPreflight(session: Asking): Promise<void> {
 const RESERVE_PATIENCE_MS = 60_000;
 
 /** How a worker of this session keeps some of the allowance back; undefined when it keeps nothing. */
-export async function openReserve(session: Asking): Promise<ReserveSettings | undefined> {
-  const { keepAllowance: keep, requestTimeoutMs } = session.config.work;
+export async function openReserve(session: Session): Promise<ReserveSettings | undefined> {
+  const { keepAllowance: keep } = session.config.work;
   if (keep === 0) return undefined;
-  const timeoutMs = Math.min(PATIENCE_MS, requestTimeoutMs);
-  const reads = await openReads(session, { timeoutMs, patienceMs: RESERVE_PATIENCE_MS });
+  const reads = await openReads(session, PATIENCE_MS, RESERVE_PATIENCE_MS);
   return reads === null ? undefined : { keep, ask: () => askAllowance(reads) };
 }
 
 /** Asks for the allowance now and then, for as long as a worker of this session runs. Never rejects. */
-export async function watchAllowance(session: Asking): Promise<void> {
-  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
-  const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
+export async function watchAllowance(session: Session): Promise<void> {
+  const reads = await openReads(session, PATIENCE_MS);
   const { engine, log, shutdown } = session;
   if (reads !== null) await keepAllowance({ store: engine.store, reads, log }, shutdown.signal);
 }
 
 /** Tells the name of the account's org once Zoho has told it; asks once, in the background. */
-export function askOrgName(session: Asking): () => string | null {
+export function askOrgName(session: Session): () => string | null {
   let name: string | null = null;
-  const timeoutMs = Math.min(PATIENCE_MS, session.config.work.requestTimeoutMs);
   const asked = async () => {
-    const reads = await openReads(session, { timeoutMs, patienceMs: timeoutMs });
+    const reads = await openReads(session, PATIENCE_MS);
     const org = await reads?.org();
     if (org?.kind === 'read') name = org.value.name;
   };
@@ -97,29 +89,26 @@ export function askOrgName(session: Asking): () => string | null {
   return () => name;
 }
 
-async function ask({ engine }: Asking, reads: AccountReads): Promise<Allowance | null> {
+async function ask({ engine }: Session, reads: AccountReads): Promise<Allowance | null> {
   const { scheduled } = await engine.store.counts();
   return readAllowance(reads, scheduled);
 }
 
-function remembered({ engine }: Asking) {
+function remembered({ engine }: Session) {
   return engine.store.document<RememberedAllowance>('allowance');
 }
 
-async function openReads(
-  { engine, config, log, shutdown, account }: Asking,
-  { timeoutMs, patienceMs }: { readonly timeoutMs: number; readonly patienceMs: number },
-): Promise<AccountReads | null> {
-  if (account === null) return null;
-  // Loaded only for those who ask: the HTTP client is a fifth of the program.
-  const { commandLimits, openZohoWith } = await import('./command-zoho.js');
-  const zoho = openZohoWith(account, engine.store, timeoutMs, log);
-  shutdown.onClose('zoho', () => zoho.close());
+/** Null without an account. `patienceMs`: as of `AccountCalls`, by default the time for one answer. */
+async function openReads(session: Session, mostMs: number, patienceMs?: number): Promise<AccountReads | null> {
+  if (session.account === null) return null;
+  const { engine, config } = session;
+  const timeoutMs = Math.min(mostMs, config.work.requestTimeoutMs);
+  const { commandLimits } = await import('./command-zoho.js');
   return createAccountReads({
-    zoho,
+    zoho: (await session.zoho()).within(timeoutMs),
     store: engine.store,
     limits: commandLimits(config.work),
     callerId: `ask-${randomUUID().slice(0, 13)}`,
-    patienceMs,
+    patienceMs: patienceMs ?? timeoutMs,
   });
 }

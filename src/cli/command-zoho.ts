@@ -1,8 +1,9 @@
-import type { Config, ZohoAccount } from '../lib/config.js';
+import type { Config, ZohoAccount, ZohoConfig } from '../lib/config.js';
 import type { TokenState } from '../lib/core/token-lease.js';
 import type { Logger } from '../lib/logger.js';
 import type { Limits, Store } from '../lib/store/store.js';
 import { openZoho } from '../lib/zoho/open-zoho.js';
+import type { TransportSettings } from '../lib/zoho/transport.js';
 import { version } from './version.js';
 
 /** A permit of a command that was killed is free again after this time. */
@@ -20,9 +21,15 @@ export function openZohoWith(
   requestTimeoutMs: number,
   log: Logger,
 ): ReturnType<typeof openZoho> {
-  return openZoho(
-    account,
-    { requestTimeoutMs, userAgent: `zia-bulk-enrich/${version()}` },
-    { document: store.document<TokenState>('token'), log },
-  );
+  const document = store.document<TokenState>('token');
+  return openZoho(account, transportSettings(account, requestTimeoutMs), { document, log });
+}
+
+/** How this program calls Zoho, and a webhook. */
+export function transportSettings({ proxy }: ZohoConfig, requestTimeoutMs: number): TransportSettings {
+  return {
+    requestTimeoutMs,
+    userAgent: `zia-bulk-enrich/${version()}`,
+    ...(proxy === undefined ? {} : { proxy }),
+  };
 }

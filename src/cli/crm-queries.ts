@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { requireCredentials } from '../lib/config.js';
-import { createAccountCalls } from '../lib/zoho/account-calls.js';
+import { createCommandCalls } from '../lib/zoho/paced-calls.js';
 import { createRecordQueries, type RecordQueries } from '../lib/zoho/record-queries.js';
-import { commandLimits, openZohoWith } from './command-zoho.js';
+import { commandLimits } from './command-zoho.js';
 import type { Session } from './session.js';
 import { note } from './terminal.js';
 
@@ -13,16 +12,11 @@ const PATIENCE_MS = { first: 30_000, later: 15 * 60_000 };
 const RETRY_MS = 1_000;
 
 /** Queries of the session's account, in the pace of its fleet; waits are told on the terminal. */
-export function openQueries({ account, engine, config, log, shutdown }: Session, module: string): RecordQueries {
-  const zoho = openZohoWith(
-    account ?? requireCredentials(config.zoho),
-    engine.store,
-    config.work.requestTimeoutMs,
-    log,
-  );
-  shutdown.onClose('zoho', () => zoho.close());
-  const calls = createAccountCalls({
-    tokens: zoho.tokens,
+export async function openQueries(session: Session, module: string): Promise<RecordQueries> {
+  const { engine, config, shutdown } = session;
+  const { tokens, readApi } = await session.zoho();
+  const calls = createCommandCalls({
+    tokens,
     store: engine.store,
     limits: commandLimits(config.work),
     callerId: `query-${randomUUID().slice(0, 13)}`,
@@ -30,7 +24,7 @@ export function openQueries({ account, engine, config, log, shutdown }: Session,
   });
   return createRecordQueries({
     calls,
-    readApi: zoho.readApi,
+    readApi,
     module,
     patienceMs: PATIENCE_MS,
     retryMs: RETRY_MS,

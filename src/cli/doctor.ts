@@ -6,14 +6,18 @@ import type { Engine } from '../lib/engine/engine.js';
 import { checkEngine } from '../lib/engine/engine-checks.js';
 import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
+import { createNotifier } from '../lib/notify.js';
 import { redactText } from '../lib/redaction.js';
 import type { LedgerAccount } from '../lib/store/ledger-file.js';
+import type { Store } from '../lib/store/store.js';
 import { checkAccount } from '../lib/zoho/account-checks.js';
-import { createAccountReads } from '../lib/zoho/account-reads.js';
+import { type AccountReadsDeps, createAccountReads } from '../lib/zoho/account-reads.js';
 import { DATA_CENTER_INFO, serversOf } from '../lib/zoho/data-centers.js';
+import type { OpenZoho } from '../lib/zoho/open-zoho.js';
+import { createTransport } from '../lib/zoho/transport.js';
 import { accountOf, otherAccount } from './account.js';
 import type { Run } from './command.js';
-import { commandLimits, openZohoWith } from './command-zoho.js';
+import { commandLimits, openZohoWith, transportSettings } from './command-zoho.js';
 import { EXIT } from './exit-codes.js';
 import { chooseEngine, type EngineKind } from './last-engine.js';
 import { createMemoryStore } from './memory-store.js';
@@ -61,7 +65,7 @@ async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> 
       { name: 'configuration', status: 'ok', message: 'All settings can be read.' },
       ...(engine.ok ? await engineChecks(engine.value) : [engine.check]),
       ...(account.ok && account.value !== null
-        ? await accountChecks(account.value, config.value, engine.ok ? engine.value : null, log)
+        ? await newAccountChecks(account.value, config.value, engine.ok ? engine.value : null, log)
         : account.ok
           ? []
           : [account.check]),
@@ -72,9 +76,12 @@ async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> 
 }
 
 /** What doctor says of an open session: engine and account. Submits nothing. */
-export async function sessionChecks({ engine, config, account, log }: Session): Promise<readonly Check[]> {
+export async function sessionChecks({ engine, config, account, zoho }: Session): Promise<readonly Check[]> {
   const own = await engineChecks(engine);
-  if (account !== null) return [...own, ...(await accountChecks(account, config, engine, log))];
+  if (account !== null) {
+    const belongs = await ownerCheck(engine, account);
+    return [...own, ...belongs, ...(await accountChecks(account, config, engine.store, await zoho()))];
+  }
   const credentials = await attempt('credentials', async () => accountOf(config.zoho, true));
   return credentials.ok ? own : [...own, credentials.check];
 }
@@ -86,8 +93,8 @@ async function notifyCheck(): Promise<Check> {
   if (notify.url === undefined) {
     return { name, status: 'failed', message: 'ZIA_NOTIFY_URL is not set, so nobody is told.' };
   }
-  const { openNotifier } = await import('./start-worker.js');
-  const delivery = await openNotifier(notify.url, zoho).deliver({
+  const transport = createTransport(transportSettings(zoho, ASK_TIMEOUT_MS));
+  const delivery = await createNotifier(notify.url, transport).deliver({
     text: 'zia-bulk-enrich: this is a test message; stops and ends will be told here.',
     event: 'test',
     code: null,
@@ -95,6 +102,7 @@ async function notifyCheck(): Promise<Check> {
     profile,
     at: new Date().toISOString(),
   });
+  transport.close();
   return delivery.kind === 'delivered'
     ? { name, status: 'ok', message: 'A test message was sent.' }
     : {
@@ -109,7 +117,8 @@ async function engineChecks(engine: Engine): Promise<readonly Check[]> {
   return checks.ok ? checks.value : [checks.check];
 }
 
-async function accountChecks(
+/** The same of an account that the engine, if there is one, may not belong to. */
+async function newAccountChecks(
   account: ZohoAccount,
   config: Config,
   engine: Engine | null,
@@ -119,11 +128,22 @@ async function accountChecks(
   // Another account's token must not get into the store.
   const store =
     belongs.some(({ status }) => status === 'failed') || engine === null ? createMemoryStore() : engine.store;
+  const zoho = openZohoWith(account, store, config.work.requestTimeoutMs, log);
+  const checks = await accountChecks(account, config, store, zoho);
+  zoho.close();
+  return [...belongs, ...checks];
+}
+
+async function accountChecks(
+  account: ZohoAccount,
+  config: Config,
+  store: AccountReadsDeps['store'] & Pick<Store, 'counts'>,
+  zoho: OpenZoho,
+): Promise<readonly Check[]> {
   const timeoutMs = Math.min(ASK_TIMEOUT_MS, config.work.requestTimeoutMs);
-  const zoho = openZohoWith(account, store, timeoutMs, log);
   const { module } = config.work;
   const reads = createAccountReads({
-    zoho,
+    zoho: zoho.within(timeoutMs),
     store,
     limits: commandLimits(config.work),
     callerId: `doctor-${process.pid}`,
@@ -140,8 +160,7 @@ async function accountChecks(
       keep: config.work.keepAllowance,
     }),
   );
-  zoho.close();
-  return [...belongs, ...(checked.ok ? checked.value : [checked.check])];
+  return checked.ok ? checked.value : [checked.check];
 }
 
 /** Says whether the store is this account's, without making it so: the settings may still be wrong. */

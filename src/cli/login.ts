@@ -14,6 +14,7 @@ import { DATA_CENTER_INFO, serversOf } from '../lib/zoho/data-centers.js';
 import { exchangeGrantCode, type GrantAnswer } from '../lib/zoho/oauth.js';
 import { createTransport, type TransportSettings } from '../lib/zoho/transport.js';
 import type { Run } from './command.js';
+import { transportSettings } from './command-zoho.js';
 import { checkLines } from './doctor.js';
 import { setInEnvFile } from './env-file.js';
 import { EXIT } from './exit-codes.js';
@@ -22,7 +23,6 @@ import { example } from './options.js';
 import { askAll, type Question } from './prompt.js';
 import { bySignal, openLog } from './session.js';
 import { note, printResult } from './terminal.js';
-import { version } from './version.js';
 
 const SCOPES = [
   'ZohoCRM.settings.intelligence.ALL',
@@ -221,9 +221,5 @@ async function scopesOf(granted: Granted, zoho: ZohoConfig, config: Config): Pro
 }
 
 function settingsOf(zoho: ZohoConfig, config: Config): TransportSettings {
-  return {
-    requestTimeoutMs: Math.min(ASK_TIMEOUT_MS, config.work.requestTimeoutMs),
-    userAgent: `zia-bulk-enrich/${version()}`,
-    ...(zoho.proxy === undefined ? {} : { proxy: zoho.proxy }),
-  };
+  return transportSettings(zoho, Math.min(ASK_TIMEOUT_MS, config.work.requestTimeoutMs));
 }

@@ -78,7 +78,7 @@ async function pull(session: Session, flags: Flags): Promise<PullReport> {
   const progress = createProgress('pull');
   try {
     return await pullRecords({
-      queries: openQueries(session, module),
+      queries: await openQueries(session, module),
       choice: {
         module,
         missing: flags.missing ?? [],

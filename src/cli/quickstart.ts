@@ -15,7 +15,7 @@ import { example } from './options.js';
 import { runFile } from './run.js';
 import type { RunReport } from './run-summary.js';
 import { sandboxEnvironment } from './sandbox.js';
-import { withEngine } from './session.js';
+import { sessionOf, withEngine } from './session.js';
 import { note, printResult } from './terminal.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/accounts.csv', import.meta.url));
@@ -54,7 +54,7 @@ function runExample(config: Config, sandbox: Sandbox): Promise<number> {
   return withEngine(config, { kind: 'batch', isShort: true }, async (opened) => {
     const out = resolve(typedPath('quickstart.zia.csv'));
     const rejects = resolve(typedPath('quickstart.rejects.csv'));
-    const report = await runFile({ ...opened, account }, EXAMPLE, { out, rejects });
+    const report = await runFile(sessionOf(opened, account), EXAMPLE, { out, rejects });
     if (report.export === null) {
       note('Stopped before the end: no results were written. The same command starts anew.');
       return opened.shutdown.received === null ? EXIT.failed : signalExitCode(opened.shutdown.received);

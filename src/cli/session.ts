@@ -1,12 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 import { readEnvironment } from '../lib/config/environment.js';
-import { type Config, loadConfig, type ZohoAccount } from '../lib/config.js';
+import { type Config, loadConfig, requireCredentials, type ZohoAccount } from '../lib/config.js';
 import { assertReadable } from '../lib/csv/input-file.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { openEngine } from '../lib/engine/open-engine.js';
 import { InterruptedError } from '../lib/errors.js';
 import { createLogger, type Logger } from '../lib/logger.js';
 import { createShutdown, type Shutdown, signalExitCode } from '../lib/shutdown.js';
+import type { OpenZoho } from '../lib/zoho/open-zoho.js';
 import { accountOf, bindAccount } from './account.js';
 import { typedPath } from './input.js';
 import { chooseEngine, type EngineKind, rememberEngine } from './last-engine.js';
@@ -56,7 +57,12 @@ export interface Session {
   readonly shutdown: Shutdown;
   /** The account, when the command needs it or the credentials are there. */
   readonly account: ZohoAccount | null;
+  /** The one way of this process to the account: opened by the first who asks, closed with the session. Throws without an account. */
+  readonly zoho: () => Promise<OpenZoho>;
 }
+
+/** A session before it is known for which account. */
+export type Opened = Omit<Session, 'account' | 'zoho'>;
 
 /** After the first signal, what the worker's own deadline does not cover: closing queues and the engine. */
 export const CLOSING_MS = 10_000;
@@ -70,13 +76,27 @@ export async function withSession(
   const bytes = options.file === undefined ? Number.POSITIVE_INFINITY : await assertReadable(typedPath(options.file));
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
-  const withAccount = async (opened: Omit<Session, 'account'>) => {
+  const isShort = bytes < SMALL_FILE_BYTES;
+  return withEngine({ ...config, engine: engineConfig }, { ...options, isShort }, async (opened) => {
     await rememberEngine(engineConfig, opened.log);
     if (account !== null) await bindAccount(opened.engine.store, account);
-    return work({ ...opened, account });
-  };
-  const isShort = bytes < SMALL_FILE_BYTES;
-  return withEngine({ ...config, engine: engineConfig }, { ...options, isShort }, withAccount);
+    return work(sessionOf(opened, account));
+  });
+}
+
+/** The session of this account. Asks nothing and opens nothing yet. */
+export function sessionOf(opened: Opened, account: ZohoAccount | null): Session {
+  let zoho: Promise<OpenZoho> | undefined;
+  return { ...opened, account, zoho: () => (zoho ??= openZohoOf(opened, account)) };
+}
+
+async function openZohoOf({ engine, config, log, shutdown }: Opened, account: ZohoAccount | null): Promise<OpenZoho> {
+  // Loaded only for those who ask: the HTTP client is a fifth of the program.
+  const { openZohoWith } = await import('./command-zoho.js');
+  const { requestTimeoutMs } = config.work;
+  const zoho = openZohoWith(account ?? requireCredentials(config.zoho), engine.store, requestTimeoutMs, log);
+  shutdown.onClose('zoho', () => zoho.close());
+  return zoho;
 }
 
 const GOES_ON = 'Interrupted; the same command goes on where it was.';
@@ -98,7 +118,7 @@ export const SEE_STATUS = 'Interrupted; `npm run status` says how things stand.'
 export async function withEngine(
   config: Config,
   options: OpeningOptions,
-  work: (opened: Omit<Session, 'account'>) => Promise<number>,
+  work: (opened: Opened) => Promise<number>,
 ): Promise<number> {
   const { kind } = options;
   const log = openLog(config, kind);

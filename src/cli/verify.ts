@@ -44,7 +44,7 @@ export function define(command: Command): Run {
 
 async function verify(session: Session, file: string, flags: Flags): Promise<VerifyReport> {
   const module = (await pulledModule(session.engine.store, typedPath(file))) ?? session.config.work.module;
-  const queries = openQueries(session, module);
+  const queries = await openQueries(session, module);
   const progress = createProgress('verify');
   try {
     return await withInput(session, file, flags, ({ source, columns }) =>

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NoticeEvent } from './core/notices.js';
-import { createTransport, type TransportSettings } from './zoho/transport.js';
+import { type Transport, within } from './zoho/transport.js';
 
 /** A message for people: `text` is what chat programs show; the rest is for programs. No row content, no secret. */
 export interface Notice {
@@ -30,26 +30,22 @@ export const DELIVERY_MS = 12_000;
 const TEXT_ONLY_HOSTS = /(^|\.)chat\.googleapis\.com$/;
 
 /** `url` is a secret: whoever has it may write into the channel, so it is in no message and no log. */
-export function createNotifier(url: string, settings: Pick<TransportSettings, 'userAgent' | 'proxy' | 'ca'>): Notifier {
+export function createNotifier(url: string, transport: Transport): Notifier {
   const target = new URL(url);
+  const hasty = within(transport, TRY_TIMEOUT_MS);
   const body = (notice: Notice) =>
     JSON.stringify(TEXT_ONLY_HOSTS.test(target.hostname) ? { text: notice.text } : notice);
 
   async function post(notice: Notice): Promise<Delivery> {
-    const transport = createTransport({ ...settings, requestTimeoutMs: TRY_TIMEOUT_MS });
-    try {
-      const answer = await transport.send({
-        method: 'POST',
-        url: target,
-        headers: { 'content-type': 'application/json' },
-        body: body(notice),
-      });
-      if (answer.kind === 'no-response') return { kind: 'failed', code: answer.code };
-      const taken = answer.status >= 200 && answer.status < 300;
-      return taken ? { kind: 'delivered' } : { kind: 'failed', code: `HTTP_${answer.status}` };
-    } finally {
-      transport.close();
-    }
+    const answer = await hasty.send({
+      method: 'POST',
+      url: target,
+      headers: { 'content-type': 'application/json' },
+      body: body(notice),
+    });
+    if (answer.kind === 'no-response') return { kind: 'failed', code: answer.code };
+    const taken = answer.status >= 200 && answer.status < 300;
+    return taken ? { kind: 'delivered' } : { kind: 'failed', code: `HTTP_${answer.status}` };
   }
 
   return {

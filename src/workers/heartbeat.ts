@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mayWork } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
+import type { InFlight } from '../lib/store/in-flight.js';
 import type { Store } from '../lib/store/store.js';
 import type { FleetControl } from './fleet-control.js';
-import type { InFlight } from './in-flight.js';
 import type { Timing } from './timing.js';
 
 export interface HeartbeatDeps {

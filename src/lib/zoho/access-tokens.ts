@@ -27,8 +27,11 @@ export type TokenAnswer =
 
 /** The one access token of the fleet: kept in the store, refreshed by one worker at a time. */
 export interface AccessTokens {
-  /** The current token, refreshed before its end; never two refreshes at once in the whole fleet. */
-  get(): Promise<TokenAnswer>;
+  /**
+   * The current token, refreshed before its end; never two refreshes at once in the whole fleet. `timeoutMs` bounds a refresh
+   * that this call begins; default: that of a call to Zoho.
+   */
+  get(timeoutMs?: number): Promise<TokenAnswer>;
   /** Zoho refused this token: the next `get` refreshes it, once, however many workers say so. */
   reject(accessToken: string): Promise<void>;
 }
@@ -36,7 +39,7 @@ export interface AccessTokens {
 export interface AccessTokensOptions {
   readonly document: Document<TokenState>;
   /** One call to the accounts server. */
-  readonly refresh: () => Promise<RefreshAnswer>;
+  readonly refresh: (timeoutMs?: number) => Promise<RefreshAnswer>;
   /** Fingerprint of what `refresh` asks with, and whom: the token of other credentials is never used. */
   readonly credentialsId: string;
   /** API base while no answer has named one. */
@@ -75,10 +78,10 @@ export class FleetTokens implements AccessTokens {
     this.#now = options.now ?? Date.now;
   }
 
-  async get(): Promise<TokenAnswer> {
+  async get(timeoutMs?: number): Promise<TokenAnswer> {
     if (this.#remembered !== null && this.#now() < this.#remembered.lookAgainAt)
       return answerWith(this.#remembered.token);
-    this.#looking ??= this.#look().finally(() => {
+    this.#looking ??= this.#look(timeoutMs).finally(() => {
       this.#looking = null;
     });
     return this.#looking;
@@ -90,7 +93,7 @@ export class FleetTokens implements AccessTokens {
     if (changed) this.#log.warn('token.rejected');
   }
 
-  async #look(): Promise<TokenAnswer> {
+  async #look(timeoutMs: number | undefined): Promise<TokenAnswer> {
     const deadline = this.#now() + (this.#options.patienceMs ?? PATIENCE_MS);
     for (;;) {
       const { plan, holder, nowMs } = await this.#planned();
@@ -98,7 +101,7 @@ export class FleetTokens implements AccessTokens {
         case 'use':
           return this.#remember(plan.token, plan.lookAgainMs);
         case 'refresh': {
-          const refreshing = this.#refresh(holder, nowMs);
+          const refreshing = this.#refresh(holder, nowMs, timeoutMs);
           if (plan.usable === null) return refreshing;
           // Nobody waits while the old token is good, and a failure is remembered in the document.
           refreshing.catch((error: unknown) => this.#log.warn('token.refresh-unrecorded', { reason: nameOf(error) }));
@@ -134,8 +137,8 @@ export class FleetTokens implements AccessTokens {
     return { plan, holder: request.holder, nowMs };
   }
 
-  async #refresh(holder: string, askedAtMs: number): Promise<TokenAnswer> {
-    const answer = await this.#options.refresh();
+  async #refresh(holder: string, askedAtMs: number, timeoutMs?: number): Promise<TokenAnswer> {
+    const answer = await this.#options.refresh(timeoutMs);
     if (answer.kind !== 'token') return this.#failed(holder, answer);
     const { value, nowMs } = await this.#document.change((state) => {
       const known = state?.credentialsId === this.#credentialsId ? state.apiDomain : null;

@@ -1,9 +1,10 @@
 import { assertNever } from '../core/assert-never.js';
 import type { Check } from '../core/check.js';
 import { INPUT_FIELDS } from '../core/row.js';
-import type { AccountRead, AccountReads } from './account-reads.js';
+import type { AccountReads } from './account-reads.js';
 import type { EnrichmentConfig } from './account-shapes.js';
 import { ALLOWANCE_SOURCES, type Allowance, readAllowance } from './allowance.js';
+import type { NoCall, PacedRead } from './paced-calls.js';
 
 export interface AccountCheckOptions {
   readonly reads: AccountReads;
@@ -38,7 +39,7 @@ export async function checkAccount(options: AccountCheckOptions): Promise<readon
   ];
 }
 
-async function ask(enrichments: AccountRead<unknown>, { reads, module, submitted }: AccountCheckOptions) {
+async function ask(enrichments: PacedRead<unknown>, { reads, module, submitted }: AccountCheckOptions) {
   return {
     enrichments,
     askedAtMs: Date.now(),
@@ -55,7 +56,7 @@ async function ask(enrichments: AccountRead<unknown>, { reads, module, submitted
 /** Refusals of the accounts server that also mean: this account lives in another data center. */
 const UNKNOWN_CLIENT = new Set(['invalid_client', 'invalid_code']);
 
-function accessChecks(first: AccountRead<unknown>, { servers, isListed }: AccountCheckOptions): readonly Check[] {
+function accessChecks(first: PacedRead<unknown>, { servers, isListed }: AccountCheckOptions): readonly Check[] {
   switch (first.kind) {
     case 'no-token':
       return noToken(first, servers);
@@ -78,12 +79,8 @@ function accessChecks(first: AccountRead<unknown>, { servers, isListed }: Accoun
   }
 }
 
-function noToken(
-  { code, message }: { readonly code: string; readonly message: string },
-  servers: string,
-): readonly Check[] {
-  const apiRefuses = !/^[a-z_]+$/.test(code);
-  if (apiRefuses) {
+function noToken({ why, code, message }: Extract<NoCall, { kind: 'no-token' }>, servers: string): readonly Check[] {
+  if (why === 'fresh-token') {
     return [
       {
         name: 'token',
@@ -117,7 +114,7 @@ function unavailable(code: string): string {
 
 interface ScopeInfo {
   readonly name: string;
-  readonly read: (found: Findings) => AccountRead<unknown>;
+  readonly read: (found: Findings) => PacedRead<unknown>;
   /** What goes missing without it; null when nothing can be submitted. */
   readonly without: string | null;
 }
@@ -147,7 +144,7 @@ const SCOPES: readonly ScopeInfo[] = [
 const MISSING = 'OAUTH_SCOPE_MISMATCH';
 
 /** The verdict on a submission, in the form of a read. */
-function submissionScope({ submission }: Findings): AccountRead<unknown> {
+function submissionScope({ submission }: Findings): PacedRead<unknown> {
   if (submission.kind !== 'read') return submission;
   const { value } = submission;
   if (value.kind === 'stop') return value.code === MISSING ? { kind: 'forbidden', code: value.code } : submission;

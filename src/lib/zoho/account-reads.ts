@@ -1,8 +1,6 @@
-import type { Answer, Verdict } from '../core/answer.js';
+import type { Verdict } from '../core/answer.js';
 import { classifySubmission } from '../core/classify.js';
-import { parseRead } from '../core/classify-read.js';
 import { selectQuery } from '../core/coql.js';
-import { type AccountCallsDeps, createAccountCalls, type NoCall } from './account-calls.js';
 import {
   type EnrichmentConfig,
   type EnrichmentStats,
@@ -14,16 +12,9 @@ import {
   parseOrg,
   parseUserCount,
 } from './account-shapes.js';
-import type { Credentials } from './client.js';
 import type { OpenZoho } from './open-zoho.js';
+import { type CommandCallsDeps, createCommandCalls, type PacedRead } from './paced-calls.js';
 import { type ListPage, parseListPage } from './shapes.js';
-
-/** What came of asking the account about itself. */
-export type AccountRead<T> =
-  | { readonly kind: 'read'; readonly value: T; readonly zohoNowMs: number | null }
-  /** The token, the user or the org may not ask this: OAUTH_SCOPE_MISMATCH, NO_PERMISSION, FEATURE_NOT_ENABLED, ... */
-  | { readonly kind: 'forbidden'; readonly code: string }
-  | NoCall;
 
 /** Questions to Zoho that submit nothing, for commands. Each is one call, paced and counted like every call of the fleet. */
 export interface AccountReads {
@@ -31,32 +22,30 @@ export interface AccountReads {
    * What Zoho says to a submission without name, email and website, which it must refuse: only so can one know without
    * paying whether the account may submit. EXPECTED_FIELD_MISSING says that nothing else stands in the way.
    */
-  emptySubmission(module: string): Promise<AccountRead<Verdict>>;
+  emptySubmission(module: string): Promise<PacedRead<Verdict>>;
   /** The newest enrichments of the org. */
-  enrichments(): Promise<AccountRead<ListPage>>;
-  configs(): Promise<AccountRead<readonly EnrichmentConfig[]>>;
-  feature(name: string): Promise<AccountRead<FeatureUse>>;
+  enrichments(): Promise<PacedRead<ListPage>>;
+  configs(): Promise<PacedRead<readonly EnrichmentConfig[]>>;
+  feature(name: string): Promise<PacedRead<FeatureUse>>;
   /** Rows of Zoho's module of monthly figures, newest first. Scope `ZohoCRM.modules.READ`. */
-  stats(): Promise<AccountRead<readonly EnrichmentStats[]>>;
+  stats(): Promise<PacedRead<readonly EnrichmentStats[]>>;
   /** Whether records of the module can be read by query: asks for one, and tells nothing of it. */
-  records(module: string): Promise<AccountRead<true>>;
-  org(): Promise<AccountRead<OrgInfo>>;
-  users(): Promise<AccountRead<number>>;
+  records(module: string): Promise<PacedRead<true>>;
+  org(): Promise<PacedRead<OrgInfo>>;
+  users(): Promise<PacedRead<number>>;
 }
 
-export interface AccountReadsDeps extends Omit<AccountCallsDeps, 'tokens'> {
+export interface AccountReadsDeps extends Omit<CommandCallsDeps, 'tokens'> {
   readonly zoho: Pick<OpenZoho, 'zoho' | 'readApi' | 'tokens'>;
 }
 
 const EMPTY_PAGE: ListPage = { items: [], moreRecords: false };
 
 export function createAccountReads({ zoho, ...deps }: AccountReadsDeps): AccountReads {
-  const calls = createAccountCalls({ ...deps, tokens: zoho.tokens });
+  const { askOnce, read } = createCommandCalls({ ...deps, tokens: zoho.tokens });
   return {
     emptySubmission: async (module) => {
-      const asked = await calls.askOnce((credentials) =>
-        zoho.zoho.createEnrichment(credentials, { module }, () => true),
-      );
+      const asked = await askOnce((credentials) => zoho.zoho.createEnrichment(credentials, { module }, () => true));
       if (asked.kind !== 'answer') return asked;
       return { kind: 'read', value: classifySubmission(asked.answer), zohoNowMs: null };
     },
@@ -88,15 +77,4 @@ export function createAccountReads({ zoho, ...deps }: AccountReadsDeps): Account
     org: () => read((credentials) => zoho.readApi.getOrg(credentials), parseOrg),
     users: () => read((credentials) => zoho.readApi.getUserCount(credentials), parseUserCount),
   };
-
-  /** `parse` as `parseRead` calls it. */
-  async function read<T>(
-    call: (credentials: Credentials) => Promise<Answer>,
-    parse: (body: unknown) => T | undefined,
-  ): Promise<AccountRead<T>> {
-    const asked = await calls.ask(call);
-    if (asked.kind !== 'answer') return asked;
-    const parsed = parseRead(asked.answer, parse);
-    return parsed.kind === 'token' ? { kind: 'unavailable', code: parsed.code } : parsed;
-  }
 }

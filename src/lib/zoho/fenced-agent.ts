@@ -7,13 +7,13 @@ import { openTunnel, type ProxySettings, proxyFor } from './proxy.js';
 /** Watches over one request: asked when a connected socket is ready for it, and remembers that it was handed one. */
 export interface Fence {
   readonly mayStillSend: () => boolean;
+  /** Bound on connecting, TLS included. */
+  readonly connectWithinMs: number;
   /** While false, provably nothing of the request has left. */
   handedOver: boolean;
 }
 
 export interface FencedAgentOptions {
-  /** Bound on connecting, TLS included. */
-  readonly connectTimeoutMs: number;
   /** Idle sockets are dropped after this time: one that the server is about to close would lose the next answer. */
   readonly idleSocketMs: number;
   /** Certificates trusted instead of the usual ones (PEM). */
@@ -47,7 +47,7 @@ export function createFencedAgents(options: FencedAgentOptions): {
     autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
   };
   return {
-    http: new FencedHttpAgent(common, options.connectTimeoutMs),
+    http: new FencedHttpAgent(common),
     https: new FencedHttpsAgent({ ...common, ...(options.ca === undefined ? {} : { ca: options.ca }) }, options),
   };
 }
@@ -65,16 +65,10 @@ export function fencedRequest(url: URL, options: FencedRequestOptions): http.Cli
 }
 
 class FencedHttpAgent extends http.Agent {
-  constructor(
-    options: http.AgentOptions,
-    private readonly connectTimeoutMs: number,
-  ) {
-    super(options);
-  }
-
   override createConnection(options: http.ClientRequestArgs, callback?: Created): undefined {
     const socket = super.createConnection(options) as Socket; // net.connect, says Node's documentation
-    handOverConnected(socket, 'connect', this.connectTimeoutMs, options, callback);
+    const fence = fenceOf(options);
+    handOverConnected(socket, 'connect', fence, fence.connectWithinMs, callback);
   }
 }
 
@@ -87,21 +81,22 @@ class FencedHttpsAgent extends https.Agent {
   }
 
   override createConnection(options: https.RequestOptions, callback?: Created): undefined {
-    const { connectTimeoutMs, ca, proxy: proxies } = this.settings;
+    const { ca, proxy: proxies } = this.settings;
+    const fence = fenceOf(options);
     const host = options.host ?? 'localhost';
     const proxy = proxies === undefined ? null : proxyFor(host, proxies);
     const connect = (through: object, timeoutMs: number): void => {
       const socket = super.createConnection({ ...options, ...through }) as Socket; // tls.connect, says Node's documentation
-      handOverConnected(socket, 'secureConnect', timeoutMs, options, callback);
+      handOverConnected(socket, 'secureConnect', fence, timeoutMs, callback);
     };
     if (proxy === null) {
-      connect({}, connectTimeoutMs);
+      connect({}, fence.connectWithinMs);
       return;
     }
     const startedAt = performance.now();
     const port = Number(options.port ?? 443);
-    openTunnel({ proxy, host, port, timeoutMs: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) }).then(
-      (socket) => connect({ socket }, Math.max(0, connectTimeoutMs - (performance.now() - startedAt))),
+    openTunnel({ proxy, host, port, timeoutMs: fence.connectWithinMs, ...(ca === undefined ? {} : { ca }) }).then(
+      (socket) => connect({ socket }, Math.max(0, fence.connectWithinMs - (performance.now() - startedAt))),
       (error: Error) => callback?.(error, NO_SOCKET),
     );
   }
@@ -110,11 +105,10 @@ class FencedHttpsAgent extends https.Agent {
 function handOverConnected(
   socket: Socket,
   connected: 'connect' | 'secureConnect',
+  fence: Fence,
   timeoutMs: number,
-  options: object,
   callback: Created | undefined,
 ): void {
-  const fence = fenceOf(options);
   let settled = false;
   const timer = setTimeout(() => fail(failure('ETIMEDOUT', 'The connection was not made in time.')), timeoutMs);
   socket.once(connected, succeed);

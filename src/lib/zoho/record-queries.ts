@@ -4,8 +4,8 @@ import type { Answer } from '../core/answer.js';
 import { classifyRead } from '../core/classify-read.js';
 import { parseReply } from '../core/reply.js';
 import { AppError, UsageError } from '../errors.js';
-import type { AccountCalls } from './account-calls.js';
 import type { ZohoReadApi } from './client.js';
+import type { PacedCalls } from './paced-calls.js';
 
 /** A record as a query returns it: the id, and the value of each column asked for, whatever JSON it is. */
 export interface QueriedRecord {
@@ -31,7 +31,7 @@ export interface RecordQueries {
 }
 
 export interface RecordQueriesDeps {
-  readonly calls: Pick<AccountCalls, 'ask'>;
+  readonly calls: Pick<PacedCalls, 'ask'>;
   readonly readApi: Pick<ZohoReadApi, 'query'>;
   readonly module: string;
   /** How long Zoho may stay away: before its first answer, and in the middle. */

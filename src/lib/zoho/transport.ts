@@ -7,9 +7,9 @@ import { createFencedAgents, type Fence, fencedRequest } from './fenced-agent.js
 import type { ProxySettings } from './proxy.js';
 
 export interface TransportSettings {
-  /** From the start of a call to the last byte of its answer. */
+  /** From the start of a call to the last byte of its answer, unless a request says less. */
   readonly requestTimeoutMs: number;
-  /** Default 5 s; never more than the request timeout. */
+  /** Default 5 s; never more than the time for the whole call. */
   readonly connectTimeoutMs?: number;
   /** Default: 3 s. */
   readonly idleSocketMs?: number;
@@ -24,6 +24,8 @@ export interface TransportRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Default: that of the transport. */
+  readonly timeoutMs?: number;
   /** Default: always. */
   readonly mayStillSend?: () => boolean;
 }
@@ -31,7 +33,7 @@ export interface TransportRequest {
 /** One HTTP exchange a call: no retries, no redirects; every outcome is an `Answer`, nothing is thrown. */
 export interface Transport {
   send(request: TransportRequest): Promise<Answer>;
-  /** Destroys idle sockets. Safe to call twice. */
+  /** Destroys all sockets: a call under way ends as one whose answer was lost. Safe to call twice. */
   close(): void;
 }
 
@@ -44,8 +46,6 @@ const UTF8 = new TextDecoder();
 export function createTransport(settings: TransportSettings): Transport {
   const { requestTimeoutMs, userAgent, ca, proxy } = settings;
   const agents = createFencedAgents({
-    // Node does not end a request that has no socket yet, so the request timeout alone would wait for this one.
-    connectTimeoutMs: Math.min(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, requestTimeoutMs),
     idleSocketMs: settings.idleSocketMs ?? IDLE_SOCKET_MS,
     ...(ca === undefined ? {} : { ca }),
     ...(proxy === undefined ? {} : { proxy }),
@@ -55,17 +55,19 @@ export function createTransport(settings: TransportSettings): Transport {
     followRedirect: false,
     throwHttpErrors: false,
     decompress: true,
-    timeout: { request: requestTimeoutMs },
     headers: { 'user-agent': userAgent },
     agent: agents,
   });
 
   return {
-    send: ({ method, url, headers, body, mayStillSend = always }) => {
-      const fence: Fence = { mayStillSend, handedOver: false };
+    send: ({ method, url, headers, body, timeoutMs = requestTimeoutMs, mayStillSend = always }) => {
+      // Node does not end a request that has no socket yet, so the request timeout alone would wait for this one.
+      const connectWithinMs = Math.min(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, timeoutMs);
+      const fence: Fence = { mayStillSend, connectWithinMs, handedOver: false };
       const stream = client.stream(url, {
         method,
         headers,
+        timeout: { request: timeoutMs },
         ...(body === undefined ? {} : { body }),
         request: async (target, { headers: sent, agent }) => {
           await closedSocketsLeft();
@@ -76,11 +78,15 @@ export function createTransport(settings: TransportSettings): Transport {
       return readAnswer(stream, fence, MAX_BODY_BYTES[method]);
     },
     close: () => {
-      for (const agent of [agents.http, agents.https]) {
-        for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
-      }
+      agents.http.destroy();
+      agents.https.destroy();
     },
   };
+}
+
+/** The same transport for calls that nobody waits longer for. Closing it closes nothing: that is for whoever made it. */
+export function within(transport: Transport, timeoutMs: number): Transport {
+  return { send: (request) => transport.send({ ...request, timeoutMs }), close: () => undefined };
 }
 
 const always = (): boolean => true;

@@ -1,4 +1,4 @@
-import type { Limits } from '../lib/store/store.js';
+import type { Limits } from './store.js';
 
 /** The calls of this process that hold a permit or ask for one, and who waits for a permit. */
 export interface InFlight {
