@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EngineConfig } from '../lib/config.js';
 import { parseRedisAddress } from '../lib/engine/redis/redis-address.js';
 import { UsageError } from '../lib/errors.js';

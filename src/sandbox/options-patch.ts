@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FAULT_KINDS, type SandboxOptions } from './options.js';
 
 const count = z.int().nonnegative();

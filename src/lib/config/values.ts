@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A whole number between `min` and `max`. */
 export function wholeNumber(min: number, max: number) {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
 import { type EnrichedData, FINAL_STATUSES, type LedgerEntry } from '../core/ledger.js';
 import { UsageError } from '../errors.js';

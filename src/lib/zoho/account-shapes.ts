@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { INPUT_FIELDS, type InputField } from '../core/row.js';
 
 /** What an account says of itself. Parsers answer `undefined` for a body they cannot read, and never throw. */

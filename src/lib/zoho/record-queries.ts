@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Answer } from '../core/answer.js';
 import { classifyRead } from '../core/classify-read.js';
 import { parseReply } from '../core/reply.js';

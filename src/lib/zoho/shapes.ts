@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EnrichmentId } from '../core/ids.js';
 import type { Echo } from '../core/reconcile.js';
 
