@@ -14,6 +14,8 @@ export interface Figure {
   readonly kind: 'count' | 'memory' | 'time';
   /** What the figure was computed from, by name. */
   readonly from: Readonly<Record<string, Spread>>;
+  /** The same on the embedded engine, against the same peer; nothing is to be reached there. */
+  readonly embedded?: Spread;
 }
 
 /** A line of a chart: y over x. */
@@ -43,6 +45,8 @@ export interface Sizes {
   /** Rows already queued when the cost of one more is measured. */
   readonly queued: readonly number[];
   readonly exportRows: number;
+  /** Rows of a file on the embedded engine, where they take longer. */
+  readonly embeddedRows: number;
 }
 
 /** A benchmark that can be asked for by name. */
@@ -61,13 +65,15 @@ interface Described {
   readonly limit: Limit;
   readonly values: readonly number[];
   readonly from?: Readonly<Record<string, readonly number[]>>;
+  readonly embedded?: readonly number[];
 }
 
 /** The median decides whether a limit is kept. */
-export function figureOf({ what, unit, kind, limit, values, from = {} }: Described): Figure {
+export function figureOf({ what, unit, kind, limit, values, from = {}, embedded }: Described): Figure {
   const spread = spreadOf(values);
   const named = Object.entries(from).map(([name, numbers]) => [name, spreadOf(numbers)] as const);
-  return { what, unit, kind, spread, from: Object.fromEntries(named), ...judged(limit, spread.median, unit) };
+  const there = embedded === undefined ? {} : { embedded: spreadOf(embedded) };
+  return { what, unit, kind, spread, from: Object.fromEntries(named), ...there, ...judged(limit, spread.median, unit) };
 }
 
 function judged(limit: Limit, median: number, unit: string): Pick<Figure, 'goal' | 'reached'> {

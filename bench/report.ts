@@ -32,17 +32,18 @@ export function versions(redisVersion: string): Report['versions'] {
 
 /** A Markdown table: also easy to read in a terminal. */
 export function tableOf(figures: readonly Figure[]): string {
-  const rows = figures.map(({ what, goal, unit, spread, reached, from }) => [
+  const rows = figures.map(({ what, goal, unit, spread, reached, from, embedded }) => [
     what,
     goal,
     `${short(spread.median)}${unit === '' ? '' : ` ${unit}`}`,
+    embedded === undefined ? '' : short(embedded.median),
     spread.values.length > 1 ? `${short(spread.min)} to ${short(spread.max)}` : '',
     reached === null ? '' : reached ? 'yes' : '**no**',
     Object.entries(from)
       .map(([name, { median }]) => `${short(median)} ${name}`)
       .join(', '),
   ]);
-  return [['what', 'goal', 'median', 'spread', 'reached', 'from (medians)'], Array(6).fill('---'), ...rows]
+  return [['what', 'goal', 'median', 'embedded', 'spread', 'reached', 'from (medians)'], Array(7).fill('---'), ...rows]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');
 }

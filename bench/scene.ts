@@ -33,6 +33,9 @@ export interface Scene {
 
 export type Environment = Readonly<Record<string, string>>;
 
+/** Makes a command of the program use the embedded engine of the scene's folder. */
+export const EMBEDDED: Environment = { REDIS_URL: '' };
+
 /** Starts a Redis, set up as `docs/guarantees.md` asks for plus `redisSettings`, and ends it after `work`. */
 export async function withScene<T>(
   redisSettings: Readonly<Record<string, string>>,

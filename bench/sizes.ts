@@ -6,9 +6,10 @@ export const WHOLE: Sizes = {
   rows: 200_000,
   memoryRows: [10_000, 100_000, 1_000_000],
   submitRows: 20_000,
-  slowRows: 2_000,
+  slowRows: 1_000,
   queued: [10_000, 100_000, 1_000_000],
   exportRows: 100_000,
+  embeddedRows: 5_000,
 };
 
 /** Enough to see that everything works, and for what does not depend on time. */
@@ -20,6 +21,7 @@ export const QUICK: Sizes = {
   slowRows: 100,
   queued: [1_000, 5_000],
   exportRows: 2_000,
+  embeddedRows: 300,
 };
 
 /** `sizes` with the changes of `--size name=N` or `name=N,N`. Throws an Error that says what is possible. */

@@ -19,6 +19,13 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: (low + high) / 2, min, max, values };
 }
 
+/** Measures one thing several times. */
+export async function repeated<T>(runs: number, measure: () => Promise<T>): Promise<readonly T[]> {
+  const results: T[] = [];
+  for (let run = 0; run < runs; run++) results.push(await measure());
+  return results;
+}
+
 /**
  * Measures two things in turn, the first of a pair changing places: what else the machine does then hits both alike.
  */

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningCli, startCli } from '../../test/support/cli.js';
 import { waitFor } from '../../test/support/wait.js';
+import { writeCompanies } from '../company-file.js';
 import { type Benchmark, figureOf } from '../figure.js';
-import { type Scene, withZoho, type Zoho } from '../scene.js';
+import { EMBEDDED, type Scene, withZoho, type Zoho } from '../scene.js';
+import { repeated } from '../statistics.js';
+import { noLimits, submitted } from './submit.js';
 
 /** Long enough for the garbage of the start to be collected. */
 const IDLE_MS = 5_000;
@@ -12,8 +15,8 @@ const IDLE_MS = 5_000;
 /** The embedded engine: how long until it answers, and what it takes to keep it. */
 export const embedded: Benchmark = {
   name: 'embedded',
-  summary: 'embedded engine: first start, later starts, memory of an idle host',
-  async run({ runs }, scene) {
+  summary: 'embedded engine: rows submitted, first start, later starts, memory of an idle host',
+  async run({ runs, embeddedRows }, scene) {
     const first: number[] = [];
     const later: number[] = [];
     for (let run = 0; run < runs; run++) {
@@ -26,8 +29,18 @@ export const embedded: Benchmark = {
     await withZoho(scene, [], async (zoho) => {
       for (let run = 0; run < runs; run++) idle.push(await idleBytes(scene, zoho));
     });
+    const file = join(scene.dir, 'companies.csv');
+    await writeCompanies(file, embeddedRows);
+    const load = { rows: embeddedRows, embeddedRows, latencyMs: 0, inFlight: 20, settings: noLimits(20) };
     return {
       figures: [
+        figureOf({
+          what: 'embedded engine, rows submitted with no latency',
+          unit: 'rows/s',
+          kind: 'time',
+          limit: { atLeast: 400 },
+          values: await repeated(runs, () => submitted(scene, file, load, EMBEDDED)),
+        }),
         figureOf({
           what: 'embedded engine, first start (status)',
           unit: 's',
@@ -39,7 +52,7 @@ export const embedded: Benchmark = {
           what: 'embedded engine, later start (status)',
           unit: 's',
           kind: 'time',
-          limit: null,
+          limit: { atMost: 0.8 },
           values: later,
         }),
         figureOf({
@@ -55,7 +68,7 @@ export const embedded: Benchmark = {
 };
 
 function status(scene: Scene): Promise<number> {
-  return scene.plain('program', ['status', '--engine', 'embedded'], { REDIS_URL: '' });
+  return scene.plain('program', ['status', '--engine', 'embedded'], EMBEDDED);
 }
 
 async function idleBytes({ dir }: Scene, zoho: Zoho): Promise<number> {

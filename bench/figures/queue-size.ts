@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeCompanies } from '../company-file.js';
 import { type Benchmark, figureOf, type Series } from '../figure.js';
-import type { Environment, Scene } from '../scene.js';
+import { EMBEDDED, type Environment, type Scene } from '../scene.js';
 import { spreadOf } from '../statistics.js';
 
 const FILE_ROWS = 5_000;
@@ -22,23 +22,39 @@ export const queueSize: Benchmark = {
   summary: 'time of enqueue and status of one file with more and more rows in the queue',
   async run({ runs, queued }, scene) {
     await scene.empty();
-    const nextFile = companiesFrom(scene);
-    const queues: Filled[] = [];
-    for (const rows of queued) {
-      const env = { ZIA_PREFIX: `queue-${rows}`, ZIA_DATA_DIR: `.zia-${rows}` };
-      await scene.program(['enqueue', await nextFile(rows)], env);
-      queues.push({ rows, env, seconds: { enqueue: [], status: [] } });
-    }
-    for (let run = 0; run < runs; run++) {
-      const file = await nextFile(FILE_ROWS);
-      for (const queue of run % 2 === 0 ? queues : queues.toReversed()) await ask(scene, file, queue);
-    }
+    const queues = await measured(scene, runs, queued, {});
+    // The longest takes the embedded engine minutes to fill.
+    const embedded = await measured(scene, runs, queued.slice(0, -1), EMBEDDED);
     return {
-      figures: QUESTIONS.map((question) => growth(question, queues)),
+      figures: [
+        ...QUESTIONS.map((question) => growth(question, queues)),
+        ...QUESTIONS.map((question) => growth(question, embedded, ' on the embedded engine')),
+      ],
       series: QUESTIONS.map((question) => chart(question, queues)),
     };
   },
 };
+
+async function measured(
+  scene: Scene,
+  runs: number,
+  queued: readonly number[],
+  engine: Environment,
+): Promise<readonly Filled[]> {
+  const nextFile = companiesFrom(scene);
+  const queues: Filled[] = [];
+  for (const rows of queued) {
+    const name = `${engine === EMBEDDED ? 'embedded' : 'redis'}-${rows}`;
+    const env = { ...engine, ZIA_PREFIX: name, ZIA_DATA_DIR: `.zia-${name}` };
+    await scene.program(['enqueue', await nextFile(rows)], env);
+    queues.push({ rows, env, seconds: { enqueue: [], status: [] } });
+  }
+  for (let run = 0; run < runs; run++) {
+    const file = await nextFile(FILE_ROWS);
+    for (const queue of run % 2 === 0 ? queues : queues.toReversed()) await ask(scene, file, queue);
+  }
+  return queues;
+}
 
 async function ask(scene: Scene, file: string, { env, seconds }: Filled): Promise<void> {
   const enqueued = await scene.program(['enqueue', file], env);
@@ -57,12 +73,12 @@ function companiesFrom(scene: Scene): (rows: number) => Promise<string> {
   };
 }
 
-function growth(question: Question, queues: readonly Filled[]) {
+function growth(question: Question, queues: readonly Filled[], where = '') {
   const [small, large] = [queues[0], queues.at(-1)];
   if (small === undefined || large === undefined) throw new Error('Name at least one size of the queue.');
   const values = large.seconds[question].map((seconds, run) => seconds / (small.seconds[question][run] ?? Number.NaN));
   return figureOf({
-    what: `${question} of ${FILE_ROWS.toLocaleString('en')} rows with ${large.rows.toLocaleString('en')} rows in the queue, time against ${small.rows.toLocaleString('en')}`,
+    what: `${question} of ${FILE_ROWS.toLocaleString('en')} rows${where} with ${large.rows.toLocaleString('en')} rows in the queue, time against ${small.rows.toLocaleString('en')}`,
     unit: '',
     kind: 'time',
     limit: { atMost: 1.2 },
