@@ -22,3 +22,15 @@ test('a loss on yet another server, or during the second round, is another look'
   expect(isSameLook(again, second.look)).toBe(false);
   expect(again.look).toMatchObject({ round: 1, sinceMs: 3_000 });
 });
+
+test('the earliest birth that anybody remembers is the one that is kept', () => {
+  const begun = historyBegun('a', 500);
+  const remembered = lookBegun(begun, { ...due, bornMs: 400, sign: 'lost' }, 2_000);
+  expect(remembered.bornMs).toBe(400);
+  const bySomebodyLater = lookBegun(
+    remembered,
+    { ...due, bornMs: 600, backTo: { storeMs: 300, zohoMs: null }, sign: 'lost' },
+    3_000,
+  );
+  expect(bySomebodyLater).toMatchObject({ bornMs: 400, look: { sinceMs: 3_000, backTo: { storeMs: 300 } } });
+});
