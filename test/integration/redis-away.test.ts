@@ -11,10 +11,13 @@ import { redisUnavailable } from '../../src/lib/engine/redis/redis-failure.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import type { Readiness } from '../../src/workers/readiness.js';
 import { type DurableRedis, openDurableRedis } from '../chaos/durable-redis.js';
+import { startCli } from '../support/cli.js';
 import { quietLog } from '../support/engines.js';
 import { goodRows, queueRows, startWorker } from '../support/fleet.js';
+import { freePort } from '../support/free-port.js';
 import { watchLateness } from '../support/lateness.js';
 import { openSandbox } from '../support/sandbox.js';
+import { withScratch } from '../support/scratch.js';
 import { setup } from '../support/setup.js';
 import { bySuite } from '../support/suite.js';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
@@ -188,6 +191,17 @@ describe('a command that must not wait', () => {
     30_000,
   );
 });
+
+test('a command that was told that Redis is away ends once it has said so', () =>
+  withScratch(async (cwd) => {
+    const command = startCli(['status'], { cwd, env: { REDIS_URL: `redis://127.0.0.1:${await freePort()}` } });
+    await waitFor(() => command.stderr().includes('cannot be reached'), { what: 'the error', timeoutMs: 30_000 });
+    const said = performance.now();
+    const lateness = watchLateness();
+    expect(await command.ended).toMatchObject({ code: 1 });
+    // ioredis keeps a connection that never came for 2 s, to end it in order.
+    expect(performance.now() - said).toBeLessThan(1_500 + lateness());
+  }));
 
 describe('names in one sentence what is wrong with Redis:', () => {
   const admit = (engine: Engine) =>

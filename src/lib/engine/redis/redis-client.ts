@@ -17,6 +17,8 @@ const HASTY_RETRIES = 2;
  */
 const SILENCE_MS = 4_000;
 const CLUSTER_INFO_MS = 500;
+/** A connection that is given up is ended in order for so long; ioredis waits as long for one that is gone already, by default 2 s. */
+const DISCONNECT_MS = 100;
 /** The connection on which a worker waits for rows may be silent for as long as one wait may last, which is 4 s. */
 const BLOCKED_SILENCE_MS = 12_000;
 
@@ -79,6 +81,7 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
   const options = {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_MS,
     socketTimeout: SILENCE_MS,
     ...(use === 'blocking'
       ? { maxRetriesPerRequest: null }
