@@ -98,7 +98,7 @@ function remembered({ engine }: Session) {
   return engine.store.document<RememberedAllowance>('allowance');
 }
 
-/** Null without an account. `patienceMs`: as of `AccountCalls`, by default the time for one answer. */
+/** Null without an account. `patienceMs`: as of `PacedCalls`, by default the time for one answer. */
 async function openReads(session: Session, mostMs: number, patienceMs?: number): Promise<AccountReads | null> {
   if (session.account === null) return null;
   const { engine, config } = session;
