@@ -44,10 +44,10 @@ describe('dropping files on the overview', () => {
       const page = await visit(url);
       const paths = await files(folder, 'accounts.csv');
       await page.evaluate(`addEventListener('dragover', (event) => {
-        document.title = event.defaultPrevented && event.dataTransfer.dropEffect;
+        globalThis.effect = event.defaultPrevented && event.dataTransfer.dropEffect;
       })`);
       await drop(page, page.getByRole('heading', { name: 'Overview' }), paths);
-      expect(await page.title()).toBe('none');
+      expect(await page.evaluate('globalThis.effect')).toBe('none');
       await drop(page, box(page), paths);
       await page.getByRole('heading', { name: 'accounts.csv' }).waitFor();
       expect(page.url()).toContain(`${url}/files/`);
