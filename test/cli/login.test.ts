@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { withValues } from '../../src/cli/env-file.js';
 import { cli } from '../support/cli.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
+import { bySuite, testIn } from '../support/suite.js';
 
 /** Only where the servers are; what login is to ask for is not there. */
 const servers = (t: Scene) => ({
@@ -17,7 +18,7 @@ const login = (t: Scene, stdin: string, env: Readonly<Record<string, string>> = 
 const ALL = 'sandbox\nsandbox\neu\nsandbox\n';
 const envFile = (t: Scene) => readFile(join(t.folder, '.env'), 'utf8');
 
-test(
+testIn.short(
   'turns a grant code into a refresh token in .env, readable for its owner alone, and leaves other lines as they are',
   () =>
     withScene('redis', {}, async (t) => {
@@ -38,22 +39,24 @@ test(
   60_000,
 );
 
-test('takes what the environment has and asks stdin for the rest', () =>
+testIn.short('takes what the environment has and asks stdin for the rest', () =>
   withScene('redis', {}, async (t) => {
     const env = { ZOHO_CLIENT_ID: 'sandbox', ZOHO_CLIENT_SECRET: 'sandbox', ZOHO_DC: 'in' };
     expect((await login(t, 'sandbox\n', env)).code).toBe(0);
     expect(await envFile(t)).toContain('ZOHO_DC=in\n');
-  }));
+  }),
+);
 
-test('says which scope is missing, after the token is safe', () =>
+testIn.short('says which scope is missing, after the token is safe', () =>
   withScene('redis', { scopes: ['ZohoCRM.settings.intelligence.READ'] }, async (t) => {
     const { code, stdout } = await login(t, ALL);
     expect(code).toBe(2);
     expect(stdout).toMatch(/^failed +scope ZohoCRM\.settings\.intelligence\.CREATE: Missing/m);
     expect(await envFile(t)).toContain('ZOHO_REFRESH_TOKEN=sandbox');
-  }));
+  }),
+);
 
-test(
+testIn.short(
   'says what to do when Zoho refuses, shows no secret, and leaves .env alone',
   () =>
     withScene('redis', {}, async (t) => {
@@ -81,7 +84,7 @@ describe('the questions on a terminal', () => {
   // What a scene gives every command; here the person is to give it.
   const unset = { ZOHO_CLIENT_ID: '', ZOHO_CLIENT_SECRET: '', ZOHO_REFRESH_TOKEN: '' };
 
-  test.each(['xterm', 'xterm-256color', 'screen', 'dumb'])(
+  test.each(bySuite(['xterm-256color', 'dumb'], ['xterm', 'screen']))(
     'stay on the screen with their answers, secrets apart: TERM=%s',
     (term) =>
       withScene('redis', {}, async (t) => {
@@ -107,7 +110,7 @@ describe('the questions on a terminal', () => {
       }),
   );
 
-  test('are asked again when the answer cannot be right', () =>
+  testIn.short('are asked again when the answer cannot be right', () =>
     withScene('redis', {}, async (t) => {
       const terminal = await t.onTerminal(['login'], { env: unset });
       await terminal.shows('Client id:');
@@ -119,9 +122,10 @@ describe('the questions on a terminal', () => {
       await terminal.shows('Data center');
       terminal.type('mars\r');
       await terminal.shows('There is no such data center');
-    }));
+    }),
+  );
 
-  test.each([
+  testIn.short.each([
     ['Ctrl-C', '\x03'],
     ['Ctrl-D', '\x04'],
   ])('end with exit code 130 and nothing written on %s', (_key, typed) =>
@@ -139,7 +143,7 @@ describe('the questions on a terminal', () => {
 });
 
 describe('the .env text', () => {
-  test.each([
+  testIn.short.each([
     ['', 'A=1\n'],
     ['B=2', 'B=2\nA=1\n'],
     ['A=0\nB=2\n', 'A=1\nB=2\n'],
@@ -151,7 +155,7 @@ describe('the .env text', () => {
     expect(withValues(before, { A: '1' })).toBe(after);
   });
 
-  test('quotes what is more than a word', () => {
+  testIn.short('quotes what is more than a word', () => {
     expect(withValues('', { A: 'a #b', B: '1000.ab_c-d' })).toBe("A='a #b'\nB=1000.ab_c-d\n");
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { identityKey } from '../../src/lib/core/identity.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
-import { ENGINES_IN_TURN, quietLog } from '../support/engines.js';
+import { ENGINE_KINDS, ENGINES_IN_TURN, quietLog } from '../support/engines.js';
 import { testIn } from '../support/suite.js';
 
 const json = async (t: Scene, words: readonly string[]) => {
@@ -114,8 +114,8 @@ testIn.long(
   60_000,
 );
 
-describe.each(ENGINES_IN_TURN)('--priority on %s', (kind) => {
-  test(
+describe.each(ENGINE_KINDS)('--priority on %s', (kind) => {
+  testIn.long(
     'high goes before everything that waits and low after it, each in the order of its file',
     () =>
       withScene(kind, {}, async (t) => {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { type Scene, withScene } from '../support/cli-scene.js';
+import { bySuite, testIn } from '../support/suite.js';
 
 const FILE = [
   'Company,Website,City',
@@ -22,7 +23,7 @@ async function finishedFile(t: Scene): Promise<void> {
 
 const json = async (t: Scene, words: readonly string[]) => JSON.parse((await t.run([...words, '--json'])).stdout);
 
-test(
+testIn.short(
   'rows, show and report tell what export and status tell',
   () =>
     withScene('redis', { failedShare: 0, notFoundShare: 0 }, async (t) => {
@@ -82,7 +83,7 @@ test(
   60_000,
 );
 
-test.each([110, 60])(
+test.each(bySuite([60], [110]))(
   'on a terminal of %i columns no line of rows, show and report goes over the edge',
   (columns) =>
     withScene('redis', {}, async (t) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { wrapped } from '../../src/cli/terminal.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
+import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const posts = (t: Scene) => t.sandbox.log().filter(({ kind }) => kind === 'post').length;
@@ -8,7 +9,7 @@ const posts = (t: Scene) => t.sandbox.log().filter(({ kind }) => kind === 'post'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
 const COLOURS = /\x1b\[(?:1|2|3\d|9\d|38[^m]*)m/;
 
-describe.each([110, 60])('run on a terminal of %i columns', (columns) => {
+describe.each(bySuite([60], [110]))('run on a terminal of %i columns', (columns) => {
   test(
     'keeps its bar within the width and shows a stop within two seconds',
     () =>
@@ -68,7 +69,7 @@ describe.each([110, 60])('run on a terminal of %i columns', (columns) => {
   );
 });
 
-test(
+testIn.short(
   'without colours where NO_COLOR is set, and piped without control sequences, told by changes',
   () =>
     withScene('redis', { latencyMs: 20 }, async (t) => {
@@ -87,7 +88,7 @@ test(
   60_000,
 );
 
-test(
+testIn.short(
   'status --watch is drawn in place with the stop on top, and doctor marks what it found',
   () =>
     withScene('redis', {}, async (t) => {
@@ -108,7 +109,7 @@ test(
   60_000,
 );
 
-test(
+testIn.short(
   'shows the check of a file once, and says of which age the allowance is',
   () =>
     withScene('redis', { quota: 3, latencyMs: 20, failedShare: 0, notFoundShare: 0 }, async (t) => {
@@ -131,7 +132,7 @@ test(
   60_000,
 );
 
-test.each([
+testIn.short.each([
   [['plan', '-'], 'Interrupted. Nothing was changed.'],
   [['export', '-', '--out', 'b.csv'], 'Interrupted. No file was written; the same command begins anew.'],
   [['enqueue', '-'], 'Interrupted; the same command goes on where it was.'],
@@ -145,7 +146,7 @@ test.each([
   }),
 );
 
-test.each([
+testIn.short.each([
   ['  To finish: npm start -- a.csv', '  To finish:\n    npm start -- a.csv'],
   ['Stopped for good: \x1b[1mzia-enrich run a.csv\x1b[22m', 'Stopped for good:\n  \x1b[1mzia-enrich run a.csv\x1b[22m'],
   ['npm run rows accounts.csv -- --status failed', 'npm run rows accounts.csv -- --status failed'],

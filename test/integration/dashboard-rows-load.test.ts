@@ -6,12 +6,19 @@ import { identityKey } from '../../src/lib/core/identity.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { EnrichedData, LedgerEntry } from '../../src/lib/core/ledger.js';
 import type { Store } from '../../src/lib/store/store.js';
-import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { type EngineKind, openTestEngine, quietLog } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { bySuite } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
-const ROWS = bySuite([3_000], [200_000]);
+const SIZES = bySuite<readonly [EngineKind, number]>(
+  [['redis', 3_000]],
+  [
+    ['embedded', 3_000],
+    ['redis', 200_000],
+    ['embedded', 200_000],
+  ],
+);
 /** What a page may take; the embedded engine is a database in this very process. */
 const LIMITS_MS = { redis: 300, embedded: 1_000 } as const;
 
@@ -71,7 +78,7 @@ async function searchedFor(url: string, wanted: string): Promise<string> {
   return searchedFor(new URL(further.replaceAll('&amp;', '&'), url).href, wanted);
 }
 
-test.each(ENGINE_KINDS.flatMap((kind) => ROWS.map((rows) => [kind, rows] as const)))(
+test.each(SIZES)(
   'every page is there at once on the %s engine with %i rows in the ledger and in a file',
   async (kind, rows) => {
     const { engine } = t.closing(await openTestEngine(kind), (opened) => opened.close());

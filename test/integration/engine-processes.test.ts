@@ -155,7 +155,7 @@ describe('the host of the embedded database', () => {
     60_000,
   );
 
-  test.each(bySuite([4], [8]))(
+  testIn.long.each([4, 8])(
     'is one of %i processes that find a dead host at the same moment',
     async (processes) => {
       const settings = await place('embedded');

@@ -9,6 +9,7 @@ import { type CliResult, cli } from '../support/cli.js';
 import { testRedisUrl } from '../support/engines.js';
 import { FIELD_FOLDER, type FieldFile, type FieldFlags, sendFieldFile } from '../support/field-file.js';
 import { withScratch } from '../support/scratch.js';
+import { bySuite, testIn } from '../support/suite.js';
 
 jest.setTimeout(60_000);
 
@@ -32,6 +33,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = JSON.parse(
   readFileSync(join(FIELD_FOLDER, 'expected.json'), 'utf8'),
 );
 const NAMES = readdirSync(FIELD_FOLDER).flatMap((name) => (name.endsWith('.csv') ? [name.slice(0, -4)] : []));
+/** Files that the built program is started for; a process for each takes half a minute. */
+const BY_COMMAND = bySuite(
+  NAMES.filter((_, at) => at % 5 === 0),
+  NAMES.filter((_, at) => at % 5 !== 0),
+);
 
 const pathOf = (name: string) => join(FIELD_FOLDER, `${name}.csv`);
 const send = (name: string, flags?: FieldFlags) => sendFieldFile(pathOf(name), flags);
@@ -77,25 +83,28 @@ describe('files as people have them', () => {
 
   beforeAll(async () => {
     const limit = pLimit(8);
-    await Promise.all(NAMES.map((name) => limit(async () => files.set(name, await send(name)))));
+    const read = [...new Set(bySuite(NAMES, BY_COMMAND))];
+    await Promise.all(read.map((name) => limit(async () => files.set(name, await send(name)))));
     await withScratch(async (folder) => {
       const two = pLimit(2);
-      await Promise.all(NAMES.map((name) => two(async () => commands.set(name, await plan(folder, [pathOf(name)])))));
+      await Promise.all(
+        BY_COMMAND.map((name) => two(async () => commands.set(name, await plan(folder, [pathOf(name)])))),
+      );
     });
   });
 
-  test('each has its line in the README, and what is expected of it', async () => {
+  testIn.short('each has its line in the README, and what is expected of it', async () => {
     const readme = await readFile(join(FIELD_FOLDER, 'README.md'), 'utf8');
     expect(NAMES.length).toBeGreaterThan(35);
     expect(NAMES.filter((name) => !readme.includes(name))).toEqual([]);
     expect(Object.keys(EXPECTED).sort()).toEqual([...NAMES].sort());
   });
 
-  test.each(NAMES)('%s: what plan says and what Zoho accepted', (name) => {
+  testIn.short.each(NAMES)('%s: what plan says and what Zoho accepted', (name) => {
     expect(told(sent(name))).toEqual(EXPECTED[name]);
   });
 
-  test.each(NAMES)('%s: no record vanishes, and what is planned is what is queued and accepted', (name) => {
+  testIn.short.each(NAMES)('%s: no record vanishes, and what is planned is what is queued and accepted', (name) => {
     const { plan, report, accepted } = sent(name);
     if (plan === null || report === null) {
       expect(accepted).toEqual([]);
@@ -108,7 +117,7 @@ describe('files as people have them', () => {
     expect(accepted).toHaveLength(enqueued);
   });
 
-  test.each(NAMES)('%s: plan --json of the built program prints that document, or the refusal alone', (name) => {
+  test.each(BY_COMMAND)('%s: plan --json of the built program prints that document, or the refusal alone', (name) => {
     const { plan, refusal } = sent(name);
     const command = commands.get(name);
     // A file of which only queueing is refused has a plan.
@@ -118,7 +127,7 @@ describe('files as people have them', () => {
     if (plan === null) expect(command?.stderr).toContain(refusal?.message);
   });
 
-  test.each([
+  testIn.short.each([
     ['cp1251', '--encoding', 'windows-1251', { enqueued: 1, rejected: 1, input: { encoding: 'windows-1251' } }],
     ['dedupe_contacts', '--one-per', 'website', { enqueued: 1, duplicates: 7 }],
     ['dup_headers', '--map', 'website=#2', { input: { columns: { website: { header: 'Website', index: 1 } } } }],
@@ -130,7 +139,7 @@ describe('files as people have them', () => {
     });
   });
 
-  test.each([
+  testIn.short.each([
     ['title_rows', 'Line 4'],
     ['no-header', 'Line 1'],
     ['swapped', 'The columns of name and email and website'],
@@ -138,50 +147,53 @@ describe('files as people have them', () => {
     expect(sent(name).refusal).toMatchObject({ exitCode: 2, message: expect.stringContaining(words) });
   });
 
-  test('title_rows: --header-line 4 takes the header', async () => {
+  testIn.short('title_rows: --header-line 4 takes the header', async () => {
     const { accepted } = await send('title_rows', { headerLine: 4 });
     expect(accepted).toEqual([{ name: 'Fernhill Press', website: 'fernhill-press.example' }]);
   });
 
-  test('no-header: nothing is paid under a company as header, also for a mapping by position', async () => {
+  testIn.short('no-header: nothing is paid under a company as header, also for a mapping by position', async () => {
     const { refusal, accepted } = await send('no-header', { map: ['name=#1'] });
     expect([refusal?.code, accepted]).toEqual(['NO_HEADER', []]);
   });
 
-  test('swapped: --map sends what it names', async () => {
+  testIn.short('swapped: --map sends what it names', async () => {
     const { accepted } = await send('swapped', { map: ['name=#2', 'website=#3', 'email=#1'] });
     expect(accepted).toHaveLength(20);
     expect(accepted[0]).toEqual({ name: 'Firm 0 AG', email: 'info@firm0.example', website: 'www.firm0.example' });
   });
 
-  test('cp1251: the encoding said is the same as the one found', async () => {
+  testIn.short('cp1251: the encoding said is the same as the one found', async () => {
     const { accepted, plan } = await send('cp1251', { encoding: 'windows-1251' });
     expect([plan, accepted]).toEqual([sent('cp1251').plan, sent('cp1251').accepted]);
   });
 
-  test('dedupe_contacts: --one-per website sends one row of each company', async () => {
+  testIn.short('dedupe_contacts: --one-per website sends one row of each company', async () => {
     const { plan, accepted } = await send('dedupe_contacts', { onePer: 'website' });
     expect([plan?.enqueued, plan?.duplicates, accepted.length]).toEqual([1, 7, 1]);
     expect(sent('dedupe_contacts').plan?.input.findings).toMatchObject([{ code: 'ONE_COMPANY', companies: 1 }]);
   });
 
-  test('dup_headers: --map website=#2 takes the empty column', async () => {
+  testIn.short('dup_headers: --map website=#2 takes the empty column', async () => {
     const { plan, accepted } = await send('dup_headers', { map: ['website=#2'] });
     expect(plan?.input.columns.website).toEqual({ header: 'Website', index: 1, from: 'flag' });
     expect(accepted.map(({ website }) => website)).toEqual([undefined, undefined]);
   });
 
-  test('mixed_encoding: what was sent is what mixed_encoding_base sends, and the export has the input’s own bytes', async () => {
-    expect(sent('mixed_encoding').accepted).toEqual(sent('mixed_encoding_base').accepted);
-    const lines = (bytes: Buffer) => bytes.toString('latin1').trimEnd().split('\n');
-    const own = lines(await readFile(pathOf('mixed_encoding')));
-    const exported = lines(sent('mixed_encoding').exported ?? Buffer.alloc(0));
-    expect(exported.map((line, at) => line.slice(0, (own[at] ?? '').length + 1))).toEqual(
-      own.map((line) => `${line},`),
-    );
-  });
+  testIn.short(
+    'mixed_encoding: what was sent is what mixed_encoding_base sends, and the export has the input’s own bytes',
+    async () => {
+      expect(sent('mixed_encoding').accepted).toEqual(sent('mixed_encoding_base').accepted);
+      const lines = (bytes: Buffer) => bytes.toString('latin1').trimEnd().split('\n');
+      const own = lines(await readFile(pathOf('mixed_encoding')));
+      const exported = lines(sent('mixed_encoding').exported ?? Buffer.alloc(0));
+      expect(exported.map((line, at) => line.slice(0, (own[at] ?? '').length + 1))).toEqual(
+        own.map((line) => `${line},`),
+      );
+    },
+  );
 
-  test('zoho_contacts: the module is told beside the record id column', () => {
+  testIn.short('zoho_contacts: the module is told beside the record id column', () => {
     const { plan } = sent('zoho_contacts');
     if (plan === null) throw new Error('There is no plan.');
     expect(checkText(plan, 'Accounts')).toContain('record id from "Record Id" (module Accounts)');
@@ -195,7 +207,7 @@ describe('record ids', () => {
   });
   afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-  test('one id on different companies rejects all of them, on one company it is the same row', async () => {
+  testIn.short('one id on different companies rejects all of them, on one company it is the same row', async () => {
     const id = (end: string) => `57257670000004100${end}`;
     const path = join(scratch, 'ids.csv');
     const lines = [
