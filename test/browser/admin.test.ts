@@ -29,11 +29,11 @@ async function tabTo(page: Page, wanted: string): Promise<void> {
   }
 }
 
+const pages = useDashboardPages();
+const { serve, visit } = pages;
+
 describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (kind) => {
   const testInTurn = kind === 'redis' ? testIn.short : testIn.long;
-  const pages = useDashboardPages();
-  const { serve, visit } = pages;
-
   testInTurn('goes from an empty page to corrected problems', () =>
     withScratch(async (folder) => {
       const scene = await openWorkScene(pages.t, kind, { completeAfterMs: 50 });
