@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What happens to connections: `pass` them on, `delay` every chunk, `black-hole` (accept, never answer) or `refuse` (closed port). */
+/**
+ * What happens to connections: `pass` them on, `delay` every chunk, `black-hole` (accept, and hold back whatever is said) or
+ * `refuse` (closed port). What a black hole held back goes on where both ends still live, as TCP sends again what was lost:
+ * a stream with a hole in it is nothing that a network makes.
+ */
 export type ProxyMode = 'pass' | 'delay' | 'black-hole' | 'refuse';
 
 /** A TCP proxy on loopback that misbehaves on command. */
@@ -19,6 +23,8 @@ export interface TcpProxy {
 export async function openTcpProxy(given: { host: string; port: number }, delayMs = 300): Promise<TcpProxy> {
   let target = given;
   const sockets = new Set<Socket>();
+  /** What is to go on after a black hole, in order. */
+  const heldBack: (() => void)[] = [];
   let mode: ProxyMode = 'pass';
   let server: Server | undefined = await listen(0);
   const { port } = server.address() as AddressInfo;
@@ -32,9 +38,15 @@ export async function openTcpProxy(given: { host: string; port: number }, delayM
   function accept(client: Socket): void {
     track(client);
     if (mode === 'black-hole') {
-      client.resume();
+      client.pause();
+      heldBack.push(() => join(client));
       return;
     }
+    join(client);
+  }
+
+  function join(client: Socket): void {
+    if (client.destroyed) return;
     const upstream = track(connect({ ...target, noDelay: true }));
     pass(client, upstream);
     pass(upstream, client);
@@ -49,12 +61,13 @@ export async function openTcpProxy(given: { host: string; port: number }, delayM
   }
 
   function pass(from: Socket, to: Socket): void {
-    from.on('data', (chunk) => {
-      if (mode === 'black-hole') return;
-      if (mode === 'delay') setTimeout(() => to.writable && to.write(chunk), delayMs);
-      else if (to.writable) to.write(chunk);
-    });
-    from.on('end', () => to.end());
+    const goOn = (what: () => void): void => {
+      if (mode === 'black-hole') heldBack.push(() => !from.destroyed && what());
+      else if (mode === 'delay') setTimeout(what, delayMs);
+      else what();
+    };
+    from.on('data', (chunk) => goOn(() => void (to.writable && to.write(chunk))));
+    from.on('end', () => goOn(() => to.end()));
     from.on('close', () => to.destroy());
   }
 
@@ -73,6 +86,7 @@ export async function openTcpProxy(given: { host: string; port: number }, delayM
     port,
     setMode: async (next) => {
       mode = next;
+      if (next !== 'black-hole') for (const goOn of heldBack.splice(0)) goOn();
       if (next === 'refuse') await stopListening();
       else server ??= await listen(port);
     },
