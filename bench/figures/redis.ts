@@ -94,7 +94,9 @@ async function submitAll(scene: Scene): Promise<{ readonly sent: number; readonl
     if (source !== 'lua') counts.sent += 1;
   });
   try {
-    await withZoho(scene, [], (zoho) => scene.program(['worker', '--until-idle'], { ...zoho.env, ...WORKER }));
+    await withZoho(scene, [], (zoho) =>
+      scene.program(['worker', '--until-idle', '--no-wait'], { ...zoho.env, ...WORKER }),
+    );
     await sleep(200); // what is still on its way to the monitor
   } finally {
     monitor.disconnect();
