@@ -71,7 +71,9 @@ async function finish(scene: Scene, file: string, environment: Environment): Pro
   const engine = await openEngine(
     {
       ...(REDIS_URL ? { redisUrl: REDIS_URL } : {}),
-      ...{ dataDir: join(scene.dir, '.zia'), prefix: 'zia', queueName: 'zia-enrich' },
+      dataDir: join(scene.dir, '.zia'),
+      prefix: 'zia',
+      queueName: 'zia-enrich',
     },
     createLogger({ level: 'error' }),
   );

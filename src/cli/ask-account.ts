@@ -103,6 +103,7 @@ async function openReads(session: Session, mostMs: number, patienceMs?: number):
   if (session.account === null) return null;
   const { engine, config } = session;
   const timeoutMs = Math.min(mostMs, config.work.requestTimeoutMs);
+  // Like `Session.zoho`, loaded only for those who ask.
   const { commandLimits } = await import('./command-zoho.js');
   return createAccountReads({
     zoho: (await session.zoho()).within(timeoutMs),

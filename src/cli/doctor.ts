@@ -65,7 +65,7 @@ async function examine(flag: EngineKind | undefined): Promise<readonly Check[]> 
       { name: 'configuration', status: 'ok', message: 'All settings can be read.' },
       ...(engine.ok ? await engineChecks(engine.value) : [engine.check]),
       ...(account.ok && account.value !== null
-        ? await newAccountChecks(account.value, config.value, engine.ok ? engine.value : null, log)
+        ? await unboundAccountChecks(account.value, config.value, engine.ok ? engine.value : null, log)
         : account.ok
           ? []
           : [account.check]),
@@ -117,8 +117,8 @@ async function engineChecks(engine: Engine): Promise<readonly Check[]> {
   return checks.ok ? checks.value : [checks.check];
 }
 
-/** The same of an account that the engine, if there is one, may not belong to. */
-async function newAccountChecks(
+/** What doctor says of an account that the engine, if there is one, may not belong to. */
+async function unboundAccountChecks(
   account: ZohoAccount,
   config: Config,
   engine: Engine | null,

@@ -165,6 +165,7 @@ async function isClusterDown(address: Extract<RedisAddress, { kind: 'cluster' }>
         ...(address.tls ? { tls: {} } : {}),
         lazyConnect: true,
         connectTimeout: CLUSTER_INFO_MS,
+        disconnectTimeout: DISCONNECT_MS,
         commandTimeout: CLUSTER_INFO_MS,
         retryStrategy: () => null,
       });
