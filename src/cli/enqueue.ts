@@ -119,7 +119,7 @@ export function enqueueSummary(
   const { file, rows, enqueued, rejectsFile, fieldsLeftOut } = report;
   const lines = [
     enqueued === limit
-      ? `${file}: ${formatCount(enqueued)} enqueued (--limit ${limit}), for which ${formatRows(rows)} were read`
+      ? `${file}: ${formatCount(enqueued)} enqueued (--limit ${limit}), for which ${formatRows(rows)} ${rows === 1 ? 'was' : 'were'} read`
       : `${file}: ${formatRows(rows)}, ${formatCount(enqueued)} enqueued`,
     ...(isSeen ? [] : [checkText(report, config.work.module)]),
   ];
