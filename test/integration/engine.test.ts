@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DelayedError, UnrecoverableError, WaitingError, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
+import { openDatabaseLink } from '../../src/lib/engine/embedded/database-link.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { parseRedisAddress } from '../../src/lib/engine/redis/redis-address.js';
 import { type EnrichJob, type EnrichQueue, type EnrichReturn, JOB_NAME, jobOptions } from '../../src/lib/queues.js';
-import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
+import { ENGINE_KINDS, openTestEngine, quietLog, testPlace } from '../support/engines.js';
 import { endRedis, startRedis } from '../support/redis.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { waitFor } from '../support/wait.js';
@@ -215,11 +217,56 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     expect(await engine.existingJobs(['x', ...names].map(key))).toEqual(new Set(names.map(key)));
   });
 
+  test('keeps about as many completed jobs as asked for', async () => {
+    const names = Array.from({ length: 105 }, (_, at) => `kept${at}`);
+    await add(...names);
+    let done = 0;
+    work(
+      async () => {
+        done++;
+        return { id: '1' };
+      },
+      { concurrency: 10, removeOnComplete: { count: 3 } },
+    );
+    await waitFor(async () => done === names.length && (await engine.counts()).active === 0);
+    const { completed } = await engine.counts();
+    expect(completed).toBeGreaterThanOrEqual(3);
+    expect(completed).toBeLessThan(100); // the embedded engine drops them a hundred at a time
+  });
+
   test('closes twice without complaint', async () => {
     await queue.close();
     await engine.close();
     await engine.close();
   });
+});
+
+test('statements that the embedded database prepared serve every client, and follow a change of the tables', async () => {
+  await using t = setup();
+  const place = t.closing(await testPlace('embedded'), (one) => one.remove());
+  const settings = { directory: join(place.settings.dataDir, 'pg'), hostAnswerMs: 10_000 };
+  const host = t.closing(await openDatabaseLink(settings, quietLog), (link) => link.close());
+  const guest = t.closing(await openDatabaseLink(settings, quietLog), (link) => link.close());
+  await host.query('create table public.pair (a text, b text)');
+  const prepared = () => host.query<{ n: string }>('select count(*) as n from pg_prepared_statements where $1', [true]);
+
+  const wrong = 'select nothing from public.pair where a = $1';
+  const right = 'select * from public.pair where a = $1';
+  for (const link of [host, guest, host]) {
+    await expect(link.query(wrong, ['x'])).rejects.toThrow('column "nothing" does not exist');
+    await link.query('insert into public.pair values ($1, $2)', ['x', 'ä € 😀']);
+  }
+  for (const link of [host, guest]) {
+    expect((await link.query(right, ['x'])).rows).toEqual(Array(3).fill({ a: 'x', b: 'ä € 😀' }));
+    expect((await link.query(right, ['y'])).rows).toEqual([]);
+    await expect(link.query('select 1 / $1::integer as one', [0])).rejects.toThrow('division by zero');
+    expect((await link.query('select 1 / $1::integer as one', [1])).rows).toEqual([{ one: 1 }]);
+  }
+  // Those of the texts above that are right, each once, and the one that counts them.
+  expect((await prepared()).rows).toEqual([{ n: '4' }]);
+
+  await guest.query('alter table public.pair add column c integer default 7');
+  expect((await host.query(right, ['x'])).rows).toEqual(Array(3).fill({ a: 'x', b: 'ä € 😀', c: 7 }));
 });
 
 test('a Redis that does not answer is named, without its password, and nothing else is opened', async () => {

@@ -23,6 +23,9 @@ export interface EmbeddedEngineSettings {
 /** NOTIFY does not cross the database's socket, so an idle worker looks again after this time, in BullMQ's seconds. */
 const DRAIN_DELAY_SECONDS = 0.25;
 const CHUNK = 1_000;
+const TRIM_EVERY = 100;
+/** BullMQ's word for no limit. */
+const KEEP_ALL = -1;
 
 /** Hosts or joins the database in `dataDir`. Rejects with StoreUnavailableError, one sentence for people. */
 export async function openEmbeddedEngine(settings: EmbeddedEngineSettings, log: Logger): Promise<Engine> {
@@ -156,8 +159,9 @@ async function withdrawJobs(
 }
 
 /**
- * BullMQ's backend, which looks for jobs of dead workers only while a job is active: each look writes to the disk, all the
- * time that a worker is idle.
+ * BullMQ's backend with two of its habits changed: it looks for jobs of dead workers only while a job is active, for each look
+ * writes to the disk, all the time that a worker is idle; and it drops the completed jobs that are too many at every
+ * `TRIM_EVERY`th completion, for at each one it reads all that are kept.
  */
 function quietBackend(link: DatabaseLink, queueName: string): typeof createPostgresBackend {
   return (...args) => {
@@ -170,6 +174,10 @@ function quietBackend(link: DatabaseLink, queueName: string): typeof createPostg
       );
       return (rows[0] as { found: boolean }).found ? look() : [];
     };
+    const complete = backend.moveToCompleted.bind(backend);
+    let completed = 0;
+    backend.moveToCompleted = (job, value, keep, ...rest) =>
+      complete(job, value, completed++ % TRIM_EVERY === 0 ? keep : KEEP_ALL, ...rest);
     return backend;
   };
 }

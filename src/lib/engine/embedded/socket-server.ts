@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { PGlite } from '@electric-sql/pglite';
 import type { HostListener } from './host-listener.js';
 import { createFrameReader } from './message-frames.js';
+import { createPreparedStatements, type PreparedBatch } from './prepared-statements.js';
 
 export interface SocketServer {
   /** Answers the batch that runs, then ends all connections: what was not answered was not run. Takes no new ones. */
@@ -28,6 +29,7 @@ const LAST_ANSWER_MS = 500;
  */
 export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (error: unknown) => void): SocketServer {
   const clients = new Set<Client>();
+  const statements = createPreparedStatements();
   let turn: Client[] = [];
   let holder: Client | undefined;
   let patience: NodeJS.Timeout | undefined;
@@ -49,7 +51,7 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
     try {
       for (let client = nextClient(); client !== undefined && !stopped; client = nextClient()) {
         const batch = client.waiting.shift();
-        if (batch !== undefined && !client.gone) await run(db, client, batch);
+        if (batch !== undefined && !client.gone) await run(db, client, statements.prepare(batch));
         await keepOrEndTransaction(client);
       }
     } catch (error) {
@@ -85,10 +87,8 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
     clients.add(client);
     socket.on('close', () => leave(client));
     listen(client, (batches) => {
-      for (const batch of batches) {
-        client.waiting.push(batch);
-        turn.push(client);
-      }
+      client.waiting.push(...batches);
+      turn.push(...batches.map(() => client));
       wake();
     });
   });
@@ -118,16 +118,19 @@ function listen({ socket }: Client, onBatches: (batches: (readonly Buffer[])[]) 
   });
 }
 
-async function run(db: PGlite, { socket }: Client, batch: readonly Buffer[]): Promise<void> {
+async function run(db: PGlite, { socket }: Client, { message, before, onAnswer }: PreparedBatch): Promise<void> {
+  const answer = (data: Uint8Array) => {
+    if (socket.writable) socket.write(data);
+  };
   await db.runExclusive(async () => {
-    for (const message of batch) {
-      await db.execProtocolRawStream(message, {
-        onRawData: (data) => {
-          // A copy: the data lies in PGlite's memory.
-          if (socket.writable) socket.write(Buffer.from(data));
-        },
-      });
-    }
+    if (before !== null) answer(before);
+    await db.execProtocolRawStream(message, {
+      onRawData: (data) => {
+        onAnswer(data);
+        // A copy: the data lies in PGlite's memory.
+        answer(Buffer.from(data));
+      },
+    });
   });
 }
 
