@@ -8,7 +8,6 @@ import { AppError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
 import { createNotifier } from '../lib/notify.js';
 import { redactText } from '../lib/redaction.js';
-import type { LedgerAccount } from '../lib/store/ledger-file.js';
 import type { Store } from '../lib/store/store.js';
 import { checkAccount } from '../lib/zoho/account-checks.js';
 import { type AccountReadsDeps, createAccountReads } from '../lib/zoho/account-reads.js';
@@ -166,10 +165,9 @@ async function accountChecks(
 /** Says whether the store is this account's, without making it so: the settings may still be wrong. */
 async function ownerCheck(engine: Engine, account: ZohoAccount): Promise<readonly Check[]> {
   const name = 'account';
-  const { value } = await engine.store.document<LedgerAccount>('account').read();
-  const other = otherAccount(value, account);
-  if (other !== null) return [{ name, status: 'failed', message: other.message }];
-  const message = value === null ? 'The store belongs to no account yet.' : 'The store belongs to this account.';
+  const { bound, error } = await otherAccount(engine.store, account);
+  if (error !== null) return [{ name, status: 'failed', message: error.message }];
+  const message = bound === null ? 'The store belongs to no account yet.' : 'The store belongs to this account.';
   return [{ name, status: 'ok', message }];
 }
 

@@ -255,6 +255,27 @@ testIn.long('a store belongs to one account: another one exits 2 naming both, a 
   }),
 );
 
+test('a client id that Zoho does not know makes room for the right one, until a row was sent', () =>
+  withScene('redis', {}, async (t) => {
+    const wrong = { ZOHO_CLIENT_ID: '1000.MISTYPEDCLIENT' };
+    expect((await t.run(['enqueue', await t.csv('a.csv', 2)], wrong)).code).toBe(0);
+    const early = await t.run(['status']);
+    expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('belongs to client 1000.MIST…')]);
+    const stopped = await t.run(['worker', '--until-idle'], wrong);
+    expect(stopped.code).toBe(4);
+    expect(stopped.stderr).toContain('check ZOHO_CLIENT_ID');
+
+    expect((await t.run(['doctor'])).stdout).not.toContain('belongs to client');
+    const resumed = await t.run(['resume']);
+    expect([resumed.code, resumed.stderr]).toEqual([
+      0,
+      expect.stringMatching(/belongs to client sandbox at http:\S+ now: Zoho did not know client 1000\.MIST…/),
+    ]);
+    expect((await t.run(['worker', '--until-idle', '--no-wait'])).code).toBe(0);
+    expect(t.sandbox.log().filter(({ enrichmentId }) => enrichmentId !== null)).toHaveLength(2);
+    expect((await t.run(['status'], wrong)).code).toBe(2);
+  }));
+
 testIn.long('status --watch keeps looking until Ctrl-C', () =>
   withScene('redis', {}, async (t) => {
     const status = t.start(['status', '--watch']);
