@@ -18,7 +18,7 @@ begin
 end $$;
 
 -- The answer to a row that was sent under other columns; the keys that the caller has to judge first; or null.
-create or replace function zia.rival_of(v_now double precision, a json) returns text[] language plpgsql as $$
+create or replace function zia.rival_of(v_now double precision, a jsonb) returns text[] language plpgsql as $$
 declare
   v_owner text;
   v_other zia.ledger;
@@ -43,7 +43,7 @@ end $$;
 
 create or replace function zia.admit(args text[]) returns text[] language plpgsql as $$
 declare
-  a constant json := args[1]::json;
+  a constant jsonb := args[1]::jsonb;
   v_key constant text := a ->> 'key';
   v_call constant text := a ->> 'callId';
   v_permits integer := a ->> 'maxInFlight';
