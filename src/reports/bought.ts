@@ -2,7 +2,6 @@ import { ENRICHMENT_FAILED } from '../lib/core/failure.js';
 import { formatCount } from '../lib/core/format.js';
 import type { IdentityKey } from '../lib/core/ids.js';
 import { RESULT_COLUMNS } from '../lib/core/result-columns.js';
-import { hasBit } from './row-choice.js';
 import type { RowOutcome } from './row-outcome.js';
 import { createSeenKeys } from './seen-keys.js';
 
@@ -40,8 +39,8 @@ export function createBoughtTally(): BoughtTally {
       used += 1;
       if (status !== 'enriched') return;
       companies += 1;
-      for (let bit = 0; bit < filledIn.length; bit += 1) {
-        if (hasBit(filled, bit)) filledIn[bit] = (filledIn[bit] ?? 0) + 1;
+      for (let bit = 0, rest = filled; rest > 0; bit += 1, rest = Math.floor(rest / 2)) {
+        filledIn[bit] = (filledIn[bit] ?? 0) + (rest % 2);
       }
     },
     bought: () => ({

@@ -41,16 +41,9 @@ export function outcomeLine(
   layout: Layout,
 ): string {
   const { status, enrichmentId, submittedAtMs, error, notes } = outcome;
-  const cells = [
-    status,
-    enrichmentId ?? '',
-    submittedAtMs === undefined ? '' : new Date(submittedAtMs).toISOString(),
-    error?.code ?? '',
-    error?.message ?? '',
-    notes.join('; '),
-    ...found,
-  ];
-  return line(record, cells.map(escapeFormulas), layout);
+  const told = [error?.code ?? '', error?.message ?? '', notes.join('; '), ...found].map(escapeFormulas);
+  const sentAt = submittedAtMs === undefined ? '' : new Date(submittedAtMs).toISOString();
+  return line(record, [status, escapeFormulas(enrichmentId ?? ''), sentAt, ...told], layout);
 }
 
 function line(record: SourceRecord, added: readonly string[], layout: Layout): string {
@@ -110,6 +103,7 @@ const PHONE_NUMBER = /^[\d\s+\-().x]+$/i;
  * apostrophe goes before what it would run. The input's own cells are not ours to change.
  */
 export function escapeFormulas(raw: string): string {
+  if (raw === '') return raw;
   // Some readers end a cell, or the file, at a NUL.
   const cell = raw.replaceAll('\0', '');
   if (!MAY_BE_FORMULA.test(cell)) return cell;

@@ -55,6 +55,6 @@ export function outcomeFilter({ statuses, code, without }: RowChoice): (row: Cho
 }
 
 /** Above 31 bits, where JavaScript's own operators end. */
-export function hasBit(mask: number, bit: number): boolean {
+function hasBit(mask: number, bit: number): boolean {
   return Math.floor(mask / 2 ** bit) % 2 === 1;
 }

@@ -1,6 +1,7 @@
 import type { EnrichedData } from './ledger.js';
 
-type Value = (data: EnrichedData) => string;
+/** `main` is the first address that says where it is, else the headquarters. */
+type Value = (data: EnrichedData, main: Fields) => string;
 
 /**
  * The columns of what Zoho found, in order, each a readable text: the same for every export, so that nothing that reads
@@ -25,13 +26,13 @@ const VALUES: Readonly<Record<`zia_${string}`, Value>> = {
   zia_other_emails: (data) => joined([text(data.secondary_email), list(data.other_emails)]),
   zia_phone: (data) => text(data.primary_contact),
   zia_other_phones: (data) => joined([text(data.secondary_contact), list(data.other_contacts)]),
-  zia_address: (data) => fullAddress(mainPlace(data)),
-  zia_city: (data) => text(mainPlace(data).city),
-  zia_state: (data) => text(mainPlace(data).state),
-  zia_postal_code: (data) => text(mainPlace(data).pin_code),
-  zia_country: (data) => text(mainPlace(data).country),
+  zia_address: (_, main) => fullAddress(main),
+  zia_city: (_, main) => text(main.city),
+  zia_state: (_, main) => text(main.state),
+  zia_postal_code: (_, main) => text(main.pin_code),
+  zia_country: (_, main) => text(main.country),
   zia_headquarters: (data) => joined(objects(data.head_quarters).map(fullAddress)),
-  zia_other_addresses: (data) => otherAddresses(data),
+  zia_other_addresses: otherAddresses,
   zia_linkedin: (data) => socialMedia(data, 'LINKEDIN'),
   zia_twitter: (data) => socialMedia(data, 'TWITTER', 'X'),
   zia_facebook: (data) => socialMedia(data, 'FACEBOOK'),
@@ -43,10 +44,14 @@ const VALUES: Readonly<Record<`zia_${string}`, Value>> = {
 };
 
 export const RESULT_COLUMNS: readonly string[] = Object.keys(VALUES);
+const COLUMN_VALUES = Object.values(VALUES);
+const NOTHING: readonly string[] = RESULT_COLUMNS.map(() => '');
 
 /** One cell a column; all empty without data. Whatever has another shape than Zoho documents is left empty. */
 export function resultCells(data: EnrichedData | undefined): readonly string[] {
-  return Object.values(VALUES).map((value) => (data === undefined ? '' : value(data)));
+  if (data === undefined) return NOTHING;
+  const main = mainPlace(data);
+  return COLUMN_VALUES.map((value) => value(data, main));
 }
 
 /** Which of these cells have a value, a bit each in the order of `RESULT_COLUMNS`, of which there may be 52. */
@@ -61,15 +66,13 @@ export function filledColumns(data: EnrichedData): number {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The first address that says where it is, else the headquarters. */
-function mainPlace(data: EnrichedData): Fields {
-  return [...objects(data.address), ...objects(data.head_quarters)].find((place) => fullAddress(place) !== '') ?? {};
+function mainPlace({ address, head_quarters }: EnrichedData): Fields {
+  return [...objects(address), ...objects(head_quarters)].find((place) => fullAddress(place) !== '') ?? {};
 }
 
-function otherAddresses(data: EnrichedData): string {
-  const main = mainPlace(data);
+function otherAddresses({ address }: EnrichedData, main: Fields): string {
   return joined(
-    objects(data.address)
+    objects(address)
       .filter((place) => place !== main)
       .map(fullAddress),
   );
