@@ -8,11 +8,10 @@ import type { SentFields } from '../lib/core/ledger.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import { INPUT_FIELDS, type InputField, KEEPABLE, parseRow } from '../lib/core/row.js';
 import type { Logger } from '../lib/logger.js';
-import type { EnrichPayload } from '../lib/queues.js';
+import { type EnrichPayload, parsePayload } from '../lib/queues.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { Credentials, ZohoClient } from '../lib/zoho/client.js';
 import { type AdmitRowDeps, admitRow, type Claim } from './admit-row.js';
-import { parsePayload } from './payload.js';
 
 export interface SubmitDeps extends AdmitRowDeps {
   readonly zoho: ZohoClient;

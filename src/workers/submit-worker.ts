@@ -1,11 +1,13 @@
+import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
+import { assertNever } from '../lib/core/assert-never.js';
 import { type BackoffPolicy, backoffMs } from '../lib/core/backoff.js';
+import { failureText } from '../lib/core/failure.js';
 import type { Outcome } from '../lib/core/outcome.js';
 import type { Engine } from '../lib/engine/engine.js';
 import { StoreUnavailableError } from '../lib/errors.js';
 import type { Logger } from '../lib/logger.js';
-import type { EnrichJob, EnrichWorker } from '../lib/queues.js';
+import type { EnrichJob, EnrichReturn, EnrichWorker } from '../lib/queues.js';
 import type { Heartbeat } from './heartbeat.js';
-import { settleJob } from './settle-job.js';
 import type { Timing } from './timing.js';
 
 export interface SubmitWorkerSettings {
@@ -33,7 +35,7 @@ const COMPLETED_KEPT = 1_000;
 /** The same for every job, so it is not kept with each: that would be 40 bytes a row in Redis. */
 const BACKOFF = { type: 'custom' };
 
-/** BullMQ wiring of the submit step: concurrency, locks, events; no business rules. Not running until `run()`. */
+/** BullMQ wiring of the submit step: concurrency, locks, events, what becomes of the job; no business rules. Not running until `run()`. */
 export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitWorkerDeps): EnrichWorker {
   const { heartbeat, timing, log, random } = deps;
   const worker = deps.engine.openWorker(
@@ -52,7 +54,7 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
     deps.onFetch,
   );
 
-  async function process(job: EnrichJob, token: string): Promise<{ id: string }> {
+  async function process(job: EnrichJob, token: string): Promise<EnrichReturn> {
     const startedAt = performance.now();
     job.opts.backoff ??= BACKOFF;
     const outcome = await attempt(job);
@@ -93,4 +95,25 @@ export function createSubmitWorker(settings: SubmitWorkerSettings, deps: SubmitW
 /** Other programs may write to the queue, and data that is no object is none of the row's. */
 function lineOf({ data }: { readonly data: Partial<EnrichJob['data']> | null }): number | undefined {
   return data?.line;
+}
+
+/**
+ * The only place where an outcome becomes a BullMQ action. Returns the job's result or throws what tells BullMQ that the
+ * job was put back (no attempt spent) or is a dead letter. `nowMs` is the machine's clock, as BullMQ's delays are.
+ */
+async function settleJob(outcome: Outcome, job: EnrichJob, token: string, nowMs: number): Promise<EnrichReturn> {
+  switch (outcome.kind) {
+    case 'done':
+      return { id: outcome.enrichmentId };
+    case 'discard':
+      throw new UnrecoverableError(failureText(outcome));
+    case 'requeue':
+      await job.moveToWait(token);
+      throw new WaitingError();
+    case 'snooze':
+      await job.moveToDelayed(nowMs + outcome.waitMs, token);
+      throw new DelayedError();
+    default:
+      return assertNever(outcome);
+  }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { findColumns, MAPPED_FIELDS, parseMapFlags } from '../../src/lib/core/columns.js';
 import { identityKey } from '../../src/lib/core/identity.js';
 import { type Candidate, INPUT_FIELDS, parseRow } from '../../src/lib/core/row.js';
-import { parsePayload } from '../../src/workers/payload.js';
+import { parsePayload } from '../../src/lib/queues.js';
 import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
 
 jest.setTimeout(FUZZ_TIMEOUT_MS);

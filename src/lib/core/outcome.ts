@@ -1,6 +1,6 @@
 import type { EnrichmentId } from './ids.js';
 
-/** What one attempt at a row amounted to. `settleJob` turns it into a BullMQ action; only `dead` is final for the worse. */
+/** What one attempt at a row amounted to. The worker turns it into a BullMQ action; only `discard` is final for the worse. */
 export type Outcome =
   /** Zoho has the row. `known`: the ledger said so, nothing was sent now. */
   | { readonly kind: 'done'; readonly enrichmentId: EnrichmentId; readonly known: boolean }
