@@ -26,7 +26,7 @@ export type LookupFinding =
   | { readonly kind: 'ambiguous'; readonly key: IdentityKey; readonly entry: LedgerEntry };
 
 /** Zoho's times have whole seconds, and the clock offset is measured from a header with whole seconds too. */
-const CLOCK_TOLERANCE_MS = 5_000;
+const ZOHO_TIME_ERROR_MS = 5_000;
 
 /**
  * What a look at Zoho says about each uncertain row. `sending` are the rows whose claim was alive when the look ended,
@@ -82,7 +82,7 @@ function findingsOf(
   alsoBeingSent: boolean,
 ): readonly LookupFinding[] {
   const findings = rows.map(([key, entry]): LookupFinding => {
-    const match = earliestSince(orphans, entry.sentAtMs - CLOCK_TOLERANCE_MS);
+    const match = earliestSince(orphans, entry.sentAtMs - ZOHO_TIME_ERROR_MS);
     if (match === undefined) return { kind: 'missing', key, entry };
     return alsoBeingSent ? { kind: 'unclear', key, entry } : { kind: 'found', key, entry, id: match.id };
   });

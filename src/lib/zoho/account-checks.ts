@@ -274,14 +274,14 @@ function told({ left, total, source }: Allowance): string {
   return `${left} of ${total} enrichments left${source === 'zoho' ? '' : `, ${ALLOWANCE_SOURCES[source]}`}.`;
 }
 
-const CLOCK_TOLERANCE_MS = 30_000;
+const MAX_CLOCK_DIFFERENCE_MS = 30_000;
 
 function clockCheck({ enrichments, askedAtMs }: Findings): Check {
   const name = 'clock';
   const zohoNowMs = enrichments.kind === 'read' ? enrichments.zohoNowMs : null;
   if (zohoNowMs === null) return { name, status: 'not-checked', message: 'Zoho did not tell the time.' };
   const seconds = Math.round((zohoNowMs - askedAtMs) / 1_000);
-  if (Math.abs(zohoNowMs - askedAtMs) <= CLOCK_TOLERANCE_MS) {
+  if (Math.abs(zohoNowMs - askedAtMs) <= MAX_CLOCK_DIFFERENCE_MS) {
     return { name, status: 'ok', message: `Zoho's clock and this machine's differ by ${Math.abs(seconds)} s.` };
   }
   const message = `This machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'behind' : 'ahead of'} Zoho's; set it by a time server (NTP).`;
