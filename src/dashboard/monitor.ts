@@ -10,6 +10,7 @@ import type { FleetStats, LedgerCounts } from '../lib/store/store.js';
 import type { RememberedAllowance } from '../lib/zoho/allowance.js';
 import { queueAndLedger } from '../reports/queue-and-ledger.js';
 import { type AllowanceFigures, allowanceLeft } from './allowance-left.js';
+import { isWithin, PATIENCE_MS } from './is-within.js';
 import { type Problems, readProblems } from './problems.js';
 import { createStoppedCompany } from './stopped-company.js';
 
@@ -70,7 +71,6 @@ const WATCHER_GONE_MS = 5_000;
 const ALLOWANCE_MS = 60_000;
 const PROBLEMS_MS = 15_000;
 const HISTORY_MS = 1_800_000;
-const PATIENCE_MS = 2_000;
 const PAGE_PATIENCE_MS = 150;
 /** Polling takes a share of the engine's time at most. */
 const PAUSE_SHARE = 5;
@@ -280,16 +280,6 @@ export class Monitor {
       limits,
       allowance: allowance.value,
     };
-  }
-}
-
-async function isWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-  const done = new AbortController();
-  const late = sleep(limitMs, false, { signal: done.signal }).catch(() => false);
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    done.abort();
   }
 }
 

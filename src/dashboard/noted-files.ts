@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { MAPPED_FIELDS } from '../lib/core/columns.js';
-import { UsageError } from '../lib/errors.js';
+import { StoreUnavailableError, UsageError } from '../lib/errors.js';
 import {
   contentId,
   dropNotedFile,
@@ -11,12 +11,14 @@ import {
 } from '../lib/store/files.js';
 import type { Store } from '../lib/store/store.js';
 import { mappedHeaders } from '../producers/note-queued.js';
+import { isWithin, PATIENCE_MS } from './is-within.js';
 import type { UploadStore } from './upload-store.js';
 import type { UploadedFile } from './uploaded-file.js';
 import type { UploadedFiles } from './uploaded-files.js';
 
 /** The store's list of files, and the way from an entry of it back to the file. */
 export interface FileList {
+  /** As last read while the engine cannot be asked or is slow to answer: a page that is opened then says so by itself. */
   all(): Promise<readonly NotedFile[]>;
   /** Notes that rows of a file were queued; `counts` is null while they are. */
   note(file: UploadedFile, counts: NotedCounts | null): Promise<NotedFile>;
@@ -36,6 +38,17 @@ export interface FileListOptions {
 
 export function createFileList({ store, openFiles, uploads, module }: FileListOptions): FileList {
   const opening = new Map<string, Promise<UploadedFile | null>>();
+  let latest: readonly NotedFile[] | null = null;
+
+  async function all(): Promise<readonly NotedFile[]> {
+    const reading = notedFiles(store).then((files) => {
+      latest = files;
+      return files;
+    });
+    if (latest === null) return reading;
+    const isRead = await isWithin(reading, PATIENCE_MS).catch(isAway);
+    return isRead ? reading : latest;
+  }
 
   /** The content decides: a file that was changed is another one, whose rows nobody asked for. */
   async function reopen(noted: NotedFile): Promise<UploadedFile | null> {
@@ -53,7 +66,7 @@ export function createFileList({ store, openFiles, uploads, module }: FileListOp
   }
 
   return {
-    all: () => notedFiles(store),
+    all,
     note: async ({ upload, preview, noted }, counts) => {
       const columns = preview.columns ?? {};
       const file: NotedFile = {
@@ -93,6 +106,12 @@ export function createFileList({ store, openFiles, uploads, module }: FileListOp
       await dropNotedFile(store, id);
     },
   };
+}
+
+/** False for the error of an engine that cannot be asked; throws any other. */
+function isAway(error: unknown): false {
+  if (error instanceof StoreUnavailableError) return false;
+  throw error;
 }
 
 async function isFile(path: string, { id, bytes }: NotedFile): Promise<boolean> {

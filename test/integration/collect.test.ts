@@ -168,7 +168,8 @@ describe.each(ENGINES_IN_TURN)('on the %s engine, a worker that waits for result
     await waitFor(async () => (await engine.store.control.read()).nowMs > nowMs + 2_500, { what: 'two looks' });
     worker.end();
     await worker.ended;
-    expect(readsOf(sandbox)).toBe(before);
+    // A worker that joins an embedded database looks once.
+    expect(readsOf(sandbox)).toBe(before + (kind === 'embedded' ? 1 : 0));
   }, 180_000);
 
   test('ends at once when the account may not read results', async () => {

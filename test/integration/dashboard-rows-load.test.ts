@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createFileActions } from '../../src/dashboard/file-actions.js';
 import { startDashboard } from '../../src/dashboard/server.js';
@@ -21,6 +22,9 @@ const SIZES = bySuite<readonly [EngineKind, number]>(
 );
 /** What a page may take; the embedded engine is a database in this very process. */
 const LIMITS_MS = { redis: 300, embedded: 1_000 } as const;
+
+// As the dashboard has its embedded database compiled; the tests' own way is for moments, and takes a quarter of an hour here.
+setFlagsFromString('--wasm-tiering-budget=13000000');
 
 let t: TestScope;
 beforeEach(() => {

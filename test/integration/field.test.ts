@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import pLimit from 'p-limit';
 import { checkText } from '../../src/producers/check-text.js';
 import { type CliResult, cli } from '../support/cli.js';
@@ -201,25 +200,21 @@ describe('files as people have them', () => {
 });
 
 describe('record ids', () => {
-  let scratch = '';
-  beforeAll(async () => {
-    scratch = await mkdtemp(join(tmpdir(), 'zia-field-test-'));
-  });
-  afterAll(() => rm(scratch, { recursive: true, force: true }));
-
-  testIn.short('one id on different companies rejects all of them, on one company it is the same row', async () => {
-    const id = (end: string) => `57257670000004100${end}`;
-    const path = join(scratch, 'ids.csv');
-    const lines = [
-      ['Fernhill Press', 'fernhill.example', id('69')],
-      ['Quarry Lane', 'quarry.example', id('69')],
-      ['Heron Ltd', 'heron.example', id('70')],
-      ['Heron Limited', 'www.heron.example/en', id('70')],
-      ['Saltmarsh', 'saltmarsh.example', id('71')],
-    ];
-    await writeFile(path, ['Company,Website,Record Id', ...lines.map((cells) => cells.join())].join('\n'));
-    const { plan, accepted } = await sendFieldFile(path);
-    expect([plan?.rejects, plan?.duplicates]).toEqual([{ SHARED_RECORD_ID: 2 }, 1]);
-    expect(accepted.map(({ name }) => name)).toEqual(['Heron Ltd', 'Saltmarsh']);
-  });
+  testIn.short('one id on different companies rejects all of them, on one company it is the same row', () =>
+    withScratch(async (scratch) => {
+      const id = (end: string) => `57257670000004100${end}`;
+      const path = join(scratch, 'ids.csv');
+      const lines = [
+        ['Fernhill Press', 'fernhill.example', id('69')],
+        ['Quarry Lane', 'quarry.example', id('69')],
+        ['Heron Ltd', 'heron.example', id('70')],
+        ['Heron Limited', 'www.heron.example/en', id('70')],
+        ['Saltmarsh', 'saltmarsh.example', id('71')],
+      ];
+      await writeFile(path, ['Company,Website,Record Id', ...lines.map((cells) => cells.join())].join('\n'));
+      const { plan, accepted } = await sendFieldFile(path);
+      expect([plan?.rejects, plan?.duplicates]).toEqual([{ SHARED_RECORD_ID: 2 }, 1]);
+      expect(accepted.map(({ name }) => name)).toEqual(['Heron Ltd', 'Saltmarsh']);
+    }),
+  );
 });

@@ -8,7 +8,9 @@ export const LONG = 'test/long/';
 const ALONE = [
   'test/integration/dashboard-load.test.ts',
   'test/integration/store-pace.test.ts',
+  'test/long/bench.test.ts',
   'test/long/storms.test.ts',
+  'test/long/token-fleet.test.ts',
 ];
 
 export function runsAlone(path) {
