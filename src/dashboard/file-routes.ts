@@ -64,7 +64,7 @@ export function fileRoutes(options: FileRoutesOptions): Hono {
 
 function addFileList({ app, openFiles, list, frame, monitor, shownMaxBytes }: Shared): void {
   app.get('/', async (c) => {
-    const [noted, overview] = await Promise.all([list.all(), monitor.latest()]);
+    const [noted, overview] = await Promise.all([list.shown(), monitor.latest()]);
     return c.html(filesPage(frame, overview, listedFiles(openFiles.list(), noted), shownMaxBytes));
   });
 

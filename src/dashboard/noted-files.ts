@@ -18,8 +18,9 @@ import type { UploadedFiles } from './uploaded-files.js';
 
 /** The store's list of files, and the way from an entry of it back to the file. */
 export interface FileList {
-  /** As last read while the engine cannot be asked or is slow to answer: a page that is opened then says so by itself. */
   all(): Promise<readonly NotedFile[]>;
+  /** To look at only: as last read while the engine cannot be asked or is slow to answer, which the page says by itself. */
+  shown(): Promise<readonly NotedFile[]>;
   /** Notes that rows of a file were queued; `counts` is null while they are. */
   note(file: UploadedFile, counts: NotedCounts | null): Promise<NotedFile>;
   /** Notes what became of the rows of a file; only when that changed. */
@@ -40,7 +41,7 @@ export function createFileList({ store, openFiles, uploads, module }: FileListOp
   const opening = new Map<string, Promise<UploadedFile | null>>();
   let latest: readonly NotedFile[] | null = null;
 
-  async function all(): Promise<readonly NotedFile[]> {
+  async function shown(): Promise<readonly NotedFile[]> {
     const reading = notedFiles(store).then((files) => {
       latest = files;
       return files;
@@ -66,7 +67,8 @@ export function createFileList({ store, openFiles, uploads, module }: FileListOp
   }
 
   return {
-    all,
+    all: () => notedFiles(store),
+    shown,
     note: async ({ upload, preview, noted }, counts) => {
       const columns = preview.columns ?? {};
       const file: NotedFile = {

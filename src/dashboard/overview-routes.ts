@@ -41,7 +41,7 @@ export function overviewRoutes({ engine, frame, monitor, files, checks, log }: O
 
   app.get('/', async (c) => {
     const overview = await monitor.snapshot();
-    const listed = files === null ? [] : listedFiles(files.openFiles.list(), await files.list.all());
+    const listed = files === null ? [] : listedFiles(files.openFiles.list(), await files.list.shown());
     const isFresh = listed.length === 0;
     if (isFresh) checked.ask();
     const maxBytes = files === null || frame.readOnly ? null : files.maxBytes;
