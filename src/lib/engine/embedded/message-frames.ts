@@ -1,7 +1,7 @@
 const SSL_REQUEST = 80_877_103;
 const GSS_REQUEST = 80_877_104;
 const CANCEL_REQUEST = 80_877_102;
-const QUERY = 0x51; // Q
+export const QUERY = 0x51; // Q
 const SYNC = 0x53; // S
 const TERMINATE = 0x58; // X
 

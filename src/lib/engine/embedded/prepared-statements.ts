@@ -1,6 +1,7 @@
+import { QUERY } from './message-frames.js';
+
 const PARSE = 0x50; // P
 const BIND = 0x42; // B
-const QUERY = 0x51; // Q
 const PARSE_COMPLETE = Buffer.from([0x31, 0, 0, 0, 4]); // 1
 /** Type, length and an empty name. */
 const UNNAMED_LENGTH = 6;
@@ -19,38 +20,32 @@ export interface PreparedBatch {
 }
 
 /**
- * Prepares each statement once for all clients. The database has one session, so that a statement that one of them had
+ * What prepares each statement once for all clients. The database has one session, so that a statement that one of them had
  * parsed and planned serves the others; they send it with its text each time and see no difference.
  */
-export interface PreparedStatements {
-  prepare(batch: readonly Buffer[]): PreparedBatch;
-}
-
-export function createPreparedStatements(): PreparedStatements {
+export function createPreparer(): (batch: readonly Buffer[]) => PreparedBatch {
   const names = new Map<string, string>();
   let made = 0;
 
-  return {
-    prepare: (batch) => {
-      const [parse, bind, ...rest] = batch;
-      if (parse !== undefined && changesSchema(parse)) names.clear();
-      else if (isUnnamed(parse, PARSE) && bind !== undefined && bind[0] === BIND && bind.readUInt16BE(5) === 0) {
-        const text = parse.toString('latin1', UNNAMED_LENGTH);
-        const known = names.get(text);
-        if (known !== undefined) return { ...inOne([named(bind, 6, known), ...rest]), before: PARSE_COMPLETE };
-        if (names.size < MAX_PREPARED) {
-          // A name is used once, also when its statement turns out to be wrong.
-          const name = `shared_${++made}`;
-          return {
-            ...inOne([named(parse, 5, name), named(bind, 6, name), ...rest]),
-            onAnswer: (data) => {
-              if (data[0] === PARSE_COMPLETE[0]) names.set(text, name);
-            },
-          };
-        }
+  return (batch) => {
+    const [parse, bind, ...rest] = batch;
+    if (parse !== undefined && changesSchema(parse)) names.clear();
+    else if (isUnnamed(parse, PARSE) && bind !== undefined && bind[0] === BIND && bind.readUInt16BE(5) === 0) {
+      const text = parse.toString('latin1', UNNAMED_LENGTH);
+      const known = names.get(text);
+      if (known !== undefined) return { ...inOne([named(bind, 6, known), ...rest]), before: PARSE_COMPLETE };
+      if (names.size < MAX_PREPARED) {
+        // A name is used once, also when its statement turns out to be wrong.
+        const name = `shared_${++made}`;
+        return {
+          ...inOne([named(parse, 5, name), named(bind, 6, name), ...rest]),
+          onAnswer: (data) => {
+            if (data[0] === PARSE_COMPLETE[0]) names.set(text, name);
+          },
+        };
       }
-      return inOne(batch);
-    },
+    }
+    return inOne(batch);
   };
 }
 

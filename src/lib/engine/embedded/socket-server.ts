@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { PGlite } from '@electric-sql/pglite';
 import type { HostListener } from './host-listener.js';
 import { createFrameReader } from './message-frames.js';
-import { createPreparedStatements, type PreparedBatch } from './prepared-statements.js';
+import { createPreparer, type PreparedBatch } from './prepared-statements.js';
 
 export interface SocketServer {
   /** Answers the batch that runs, then ends all connections: what was not answered was not run. Takes no new ones. */
@@ -29,7 +29,7 @@ const LAST_ANSWER_MS = 500;
  */
 export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (error: unknown) => void): SocketServer {
   const clients = new Set<Client>();
-  const statements = createPreparedStatements();
+  const prepare = createPreparer();
   let turn: Client[] = [];
   let holder: Client | undefined;
   let patience: NodeJS.Timeout | undefined;
@@ -51,7 +51,7 @@ export function serveDatabase(db: PGlite, listener: HostListener, onBroken: (err
     try {
       for (let client = nextClient(); client !== undefined && !stopped; client = nextClient()) {
         const batch = client.waiting.shift();
-        if (batch !== undefined && !client.gone) await run(db, client, statements.prepare(batch));
+        if (batch !== undefined && !client.gone) await run(db, client, prepare(batch));
         await keepOrEndTransaction(client);
       }
     } catch (error) {
