@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from 'fast-string-width';
 import { cut } from './terminal.js';
 
 /** A line with a bar in it. */

@@ -1,4 +1,4 @@
-import { createLogUpdate } from 'log-update';
+import type { createLogUpdate } from 'log-update';
 
 /** The lines at the bottom of the screen that are drawn anew in place. */
 export interface LiveArea {
@@ -14,28 +14,34 @@ let current: { readonly above: (text: string) => void } | null = null;
 
 /** A live area on a terminal, the only one of the process. What `writeAbove` writes meanwhile scrolls by above it. */
 export function openLiveArea(stream: NodeJS.WriteStream): LiveArea {
-  const update = createLogUpdate(stream);
+  let update: ReturnType<typeof createLogUpdate> | null = null;
   let shown = '';
   const mine = {
     above: (text: string) => {
-      update.clear();
+      update?.clear();
       stream.write(text);
-      if (shown !== '') update(shown);
+      if (shown !== '') update?.(shown);
     },
   };
   current = mine;
+  // Loading it takes a fifth of a short command, and most commands draw nothing.
+  void import('log-update').then((library) => {
+    if (current !== mine) return;
+    update = library.createLogUpdate(stream);
+    if (shown !== '') update(shown);
+  });
   const end = (last: () => void) => {
     if (current !== mine) return;
     current = null;
     last();
-    update.done();
+    update?.done();
   };
   return {
     show: (text) => {
       shown = text;
-      update(text);
+      update?.(text);
     },
-    clear: () => end(() => update.clear()),
+    clear: () => end(() => update?.clear()),
     keep: () => end(() => undefined),
   };
 }

@@ -1,8 +1,7 @@
 import type { WriteStream } from 'node:tty';
+import stringWidth from 'fast-string-width';
+import { wrapAnsi } from 'fast-wrap-ansi';
 import picocolors from 'picocolors';
-import sliceAnsi from 'slice-ansi';
-import stringWidth from 'string-width';
-import wrapAnsi from 'wrap-ansi';
 import { formatCount } from '../lib/core/format.js';
 import { asStarted } from '../lib/invocation.js';
 import { writeAbove } from './live-area.js';
@@ -74,9 +73,15 @@ export function table(pairs: readonly (readonly [label: string, value: string | 
     .join('\n');
 }
 
-/** Cut to `width` columns, with a mark where something is missing. */
+/** Cut to `width` columns, between characters as people see them, with a mark where something is missing; text without colours. */
 export function cut(text: string, width: number): string {
-  return stringWidth(text) <= width ? text : `${sliceAnsi(text, 0, Math.max(0, width - 1))}…`;
+  if (stringWidth(text) <= width) return text;
+  let columns = 1;
+  for (const { segment, index } of new Intl.Segmenter().segment(text)) {
+    columns += stringWidth(segment);
+    if (columns > width) return `${text.slice(0, index)}…`;
+  }
+  return text;
 }
 
 /** Filled up with blanks to `width` columns. */
