@@ -19,7 +19,7 @@ function filesInBoth() {
   return readdirSync('test', { recursive: true })
     .filter((name) => name.endsWith('.test.ts') && !`test/${name}`.startsWith(LONG))
     .map((name) => `test/${name}`)
-    .filter((path) => /\b(bySuite|testIn|ENGINES_IN_TURN)\b/.test(readFileSync(path, 'utf8')));
+    .filter((path) => /\b(bySuite|fuzz|testIn|testOn|ENGINES_IN_TURN)\b/.test(readFileSync(path, 'utf8')));
 }
 
 const { name, selection } = suite(process.argv.slice(2));

@@ -18,7 +18,7 @@ export type Target =
   | { readonly kind: 'device'; readonly path: string };
 
 /** Where every user may put links and pipes of the system's own, such as /dev/stdout. */
-const DEVICES = /^\/(dev|proc)\//;
+const DEVICES = /^\/(?:dev\/(?!shm\/)|proc\/)/;
 
 /**
  * Looks at where an export is to go, before anything is read. A link counts as what it leads to only under /dev; elsewhere

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import type { Page } from 'playwright-core';
 import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
@@ -9,7 +9,7 @@ import { DESKTOP, expectAccessible, numberAfter, PHONE, useDashboardPages } from
 import { goodRows, queueRows } from '../support/fleet.js';
 import { openWorkScene, type WorkScene } from '../support/scene.js';
 import { withScratch } from '../support/scratch.js';
-import { bySuite, testIn } from '../support/suite.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 jest.setTimeout(120_000);
@@ -128,16 +128,12 @@ describe('the dashboard in a browser', () => {
     }),
   );
 
-  test.each(
-    bySuite<readonly [string, typeof DESKTOP, 'light' | 'dark']>(
-      [['desktop', DESKTOP, 'light']],
-      [
-        ['desktop', DESKTOP, 'dark'],
-        ['phone', PHONE, 'light'],
-        ['phone', PHONE, 'dark'],
-      ],
-    ),
-  )('has no serious accessibility fault and no sideways scrolling: %s, %o, %s', (device, viewport, colorScheme) =>
+  testIn.long.each<[string, typeof DESKTOP, 'light' | 'dark']>([
+    ['desktop', DESKTOP, 'light'],
+    ['desktop', DESKTOP, 'dark'],
+    ['phone', PHONE, 'light'],
+    ['phone', PHONE, 'dark'],
+  ])('has no serious accessibility fault and no sideways scrolling: %s, %o, %s', (device, viewport, colorScheme) =>
     withScratch(async (folder) => {
       const scene = await openWorkScene(pages.t, 'redis', {
         quota: KEEP ? 640 : 60,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { withScene } from '../support/cli-scene.js';
-import type { EngineKind } from '../support/engines.js';
+import { ENGINES_IN_TURN, type EngineKind } from '../support/engines.js';
 import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
@@ -83,7 +83,9 @@ describe.each(bySuite<EngineKind>(['embedded'], ['redis']))('on %s', (kind) => {
       }),
     60_000,
   );
+});
 
+describe.each(ENGINES_IN_TURN)('on %s', (kind) => {
   test(
     'a spent quota stops the run with exit 4, and a resume after more quota finishes it',
     () =>
@@ -255,7 +257,7 @@ testIn.long('a store belongs to one account: another one exits 2 naming both, a 
   }),
 );
 
-test('a client id that Zoho does not know makes room for the right one, until a row was sent', () =>
+testIn.long('a client id that Zoho does not know makes room for the right one, until a row was sent', () =>
   withScene('redis', {}, async (t) => {
     const wrong = { ZOHO_CLIENT_ID: '1000.MISTYPEDCLIENT' };
     expect((await t.run(['enqueue', await t.csv('a.csv', 2)], wrong)).code).toBe(0);
@@ -274,7 +276,8 @@ test('a client id that Zoho does not know makes room for the right one, until a 
     expect((await t.run(['worker', '--until-idle', '--no-wait'])).code).toBe(0);
     expect(t.sandbox.log().filter(({ enrichmentId }) => enrichmentId !== null)).toHaveLength(2);
     expect((await t.run(['status'], wrong)).code).toBe(2);
-  }));
+  }),
+);
 
 testIn.long('status --watch keeps looking until Ctrl-C', () =>
   withScene('redis', {}, async (t) => {

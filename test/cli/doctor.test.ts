@@ -83,7 +83,7 @@ testIn.short(
   60_000,
 );
 
-testIn.short(
+testIn.long(
   'names a wrong data center, at the accounts server and at the API',
   () =>
     withScene('redis', { wrongDataCenter: 'accounts' }, async (t) => {

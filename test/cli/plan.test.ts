@@ -160,7 +160,7 @@ testIn.long('status asks for the allowance once a minute at most, and never fail
   }),
 );
 
-testIn.short(
+testIn.long(
   'status says null when Zoho does not answer, soon',
   () =>
     withScene('redis', { latencyMs: 30_000 }, async (t) => {
@@ -174,7 +174,7 @@ testIn.short(
 );
 
 describe('the question before spending', () => {
-  test(
+  testIn.short(
     'shows the last line of the plan, asks once, and queues nothing for any answer but yes',
     () =>
       withScene('redis', { quota: 2 }, async (t) => {
@@ -213,7 +213,7 @@ describe('the question before spending', () => {
     60_000,
   );
 
-  test(
+  testIn.long(
     'is left out with --yes',
     () =>
       withScene('redis', {}, async (t) => {
@@ -226,18 +226,20 @@ describe('the question before spending', () => {
     30_000,
   );
 
-  test('is not asked where there is no terminal', () =>
+  testIn.short('is not asked where there is no terminal', () =>
     withScene('redis', {}, async (t) => {
       const { code, stderr } = await t.run(['enqueue', await t.csv('a.csv', 2)]);
       expect({ code, asked: stderr.includes('[y/N]') }).toEqual({ code: 0, asked: false });
-    }));
+    }),
+  );
 });
 
-test('a line with two values that cannot be used is named once', () =>
+testIn.short('a line with two values that cannot be used is named once', () =>
   withScene('redis', {}, async (t) => {
     await writeFile(
       join(t.folder, 'a.csv'),
       'Company,Email,Website\nAcme,acme@gmail.com,facebook.com/acme\nEmber,info@ember.example,ember.example\n',
     );
     expect((await t.run(['plan', 'a.csv'])).stdout).toContain('like left out (line 2)\n');
-  }));
+  }),
+);

@@ -1,14 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { type CsvRecord, type CsvSource, openCsv } from '../../src/lib/csv/csv-source.js';
 import { cli, startCli } from '../support/cli.js';
 import { exampleRows } from '../support/example.js';
 import { withScratch } from '../support/scratch.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
-test(
+testIn.short(
   'quickstart needs nothing, leaves an export with every row of the example, and cleans up',
   () =>
     withScratch(async (cwd) => {
@@ -43,7 +44,7 @@ test(
   60_000,
 );
 
-test('a quickstart that is interrupted says that there are no results', () =>
+testIn.long('a quickstart that is interrupted says that there are no results', () =>
   withScratch(async (cwd) => {
     const quickstart = startCli(['quickstart'], { cwd, env: { TMPDIR: cwd } });
     await waitFor(() => quickstart.stderr().includes('enqueued'), { what: 'the first rows', timeoutMs: 60_000 });
@@ -51,9 +52,10 @@ test('a quickstart that is interrupted says that there are no results', () =>
     const { code, stderr } = await quickstart.ended;
     expect([code, stderr]).toEqual([130, expect.stringContaining('Stopped before the end: no results were written.')]);
     expect(await readdir(cwd)).not.toContain('quickstart.zia.csv');
-  }));
+  }),
+);
 
-test('sandbox prints how to point a .env at it, serves, and ends with a summary', () =>
+testIn.short('sandbox prints how to point a .env at it, serves, and ends with a summary', () =>
   withScratch(async (cwd) => {
     const words = ['sandbox', '--port', '0', '--quota', '3', '--latency', '1-2', '--fault', '429:post:0.5:2'];
     const sandbox = startCli(words, { cwd });
@@ -67,7 +69,8 @@ test('sandbox prints how to point a .env at it, serves, and ends with a summary'
     const { code, stderr } = await sandbox.ended;
     expect(code).toBe(0);
     expect(stderr).toContain('0 submissions');
-  }));
+  }),
+);
 
 async function recordsOf(source: CsvSource): Promise<readonly CsvRecord[]> {
   const records: CsvRecord[] = [];

@@ -135,7 +135,7 @@ describe.each(ENGINE_KINDS)('--priority on %s', (kind) => {
   );
 });
 
-test.each(ENGINES_IN_TURN)(
+testIn.long.each(ENGINE_KINDS)(
   'rows that Zoho failed are told, and sent again only with --paid, on %s',
   (kind) =>
     withScene(kind, { failedShare: 1, notFoundShare: 0 }, async (t) => {

@@ -69,7 +69,7 @@ describe.each(bySuite([60], [110]))('run on a terminal of %i columns', (columns)
   );
 });
 
-testIn.short(
+testIn.long(
   'without colours where NO_COLOR is set, and piped without control sequences, told by changes',
   () =>
     withScene('redis', { latencyMs: 20 }, async (t) => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { cli, npm } from '../support/cli.js';
 import { startOnTerminal } from '../support/pty.js';
 import { withScratch } from '../support/scratch.js';
+import { bySuite, testIn } from '../support/suite.js';
 
 const COMMANDS = [
   'quickstart',
@@ -18,25 +19,28 @@ const COMMANDS = [
   'sandbox',
 ];
 
-test('--help lists every command and an example, and exits 0', () =>
+testIn.short('--help lists every command and an example, and exits 0', () =>
   withScratch(async (cwd) => {
     const { code, stdout, stderr } = await cli(['--help'], { cwd });
     expect([code, stderr]).toEqual([0, '']);
     for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     expect(stdout).toContain('Example:');
-  }));
-
-test.each(COMMANDS)('%s --help shows an example and touches nothing', (command) =>
-  withScratch(async (cwd) => {
-    const { code, stdout, stderr } = await cli([command, '--help'], { cwd });
-    expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/Examples?:\n {2}\S/);
-    expect(await readdir(cwd)).toEqual([]);
   }),
 );
 
+test.each(bySuite(COMMANDS.slice(0, 3), COMMANDS.slice(3)))(
+  '%s --help shows an example and touches nothing',
+  (command) =>
+    withScratch(async (cwd) => {
+      const { code, stdout, stderr } = await cli([command, '--help'], { cwd });
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/Examples?:\n {2}\S/);
+      expect(await readdir(cwd)).toEqual([]);
+    }),
+);
+
 describe('wrong usage exits 2 with one line that says so', () => {
-  test.each([
+  testIn.short.each([
     [[], /Usage:/],
     [['bogus'], /unknown command 'bogus'/],
     [['export'], /Name the CSV file to export/],
@@ -59,7 +63,7 @@ describe('wrong usage exits 2 with one line that says so', () => {
 });
 
 describe('configuration', () => {
-  test('all mistakes are reported at once, before anything starts, and no secret is shown', () =>
+  testIn.short('all mistakes are reported at once, before anything starts, and no secret is shown', () =>
     withScratch(async (cwd) => {
       await writeFile(join(cwd, '.env'), 'ZIA_MAX_IN_FLIGHT=many\nREDIS_URL=http://:hunter22@host\n');
       const { code, stdout, stderr } = await cli(['status'], { cwd, env: { ZIA_RATE_LIMT_PER_SECOND: '5' } });
@@ -70,9 +74,10 @@ describe('configuration', () => {
       expect(stderr).toContain('REDIS_URL');
       expect(stderr).not.toContain('hunter22');
       expect(await readdir(cwd)).toEqual(['.env']);
-    }));
+    }),
+  );
 
-  test.each(['worker', 'run a.csv'])('%s without credentials names those that are missing', (words) =>
+  testIn.short.each(['worker', 'run a.csv'])('%s without credentials names those that are missing', (words) =>
     withScratch(async (cwd) => {
       await writeFile(join(cwd, 'a.csv'), 'Company\nAcme\n');
       const { code, stderr } = await cli(words.split(' '), { cwd, env: { ZOHO_CLIENT_ID: '1000.X' } });
@@ -81,31 +86,33 @@ describe('configuration', () => {
     }),
   );
 
-  test('a Redis that cannot be reached is an error that says so, and nothing falls back', () =>
+  testIn.short('a Redis that cannot be reached is an error that says so, and nothing falls back', () =>
     withScratch(async (cwd) => {
       const env = { REDIS_URL: 'redis://:hunter22@127.0.0.1:1' };
       const { code, stdout, stderr } = await cli(['status'], { cwd, env });
       expect([code, stdout]).toEqual([1, '']);
       expect(stderr).toMatch(/^error: Redis at 127\.0\.0\.1:1 cannot be reached .*\n$/);
       expect(await readdir(cwd)).toEqual([]);
-    }));
+    }),
+  );
 });
 
-test.each([
-  'run missing.csv',
-  'verify missing.csv',
-  'plan missing.csv',
-  'enqueue missing.csv',
-  'cancel missing.csv',
-  'status missing.csv',
-  'export missing.csv',
-  'report missing.csv',
-  'rows missing.csv',
-  'show missing.csv:2',
-  'retry --file missing.csv',
-  'forget missing.csv --yes',
-  'ledger import missing.csv',
-])('%s speaks of the file, not of the account or the engine', (words) =>
+test.each(
+  bySuite(
+    ['run missing.csv', 'enqueue missing.csv', 'status missing.csv', 'export missing.csv'],
+    [
+      'verify missing.csv',
+      'plan missing.csv',
+      'cancel missing.csv',
+      'report missing.csv',
+      'rows missing.csv',
+      'show missing.csv:2',
+      'retry --file missing.csv',
+      'forget missing.csv --yes',
+      'ledger import missing.csv',
+    ],
+  ),
+)('%s speaks of the file, not of the account or the engine', (words) =>
   withScratch(async (cwd) => {
     const env = { REDIS_URL: 'redis://127.0.0.1:1' };
     const { code, stderr } = await cli(words.split(' '), { cwd, env });
@@ -114,16 +121,17 @@ test.each([
   }),
 );
 
-test('a mistake in a command names the line that shows its help, as it was started', () =>
+testIn.short('a mistake in a command names the line that shows its help, as it was started', () =>
   withScratch(async (cwd) => {
     const { stderr } = await cli(['export', '--colour'], { cwd });
     expect(stderr).toContain('\n`zia-enrich export --help` says how it is used.\n');
     const underNpm = await npm(['run', 'export', '--', '--colour'], { cwd: resolve('.'), env: { INIT_CWD: cwd } });
     expect(underNpm.stderr).toContain('\n`npm run export -- --help` says how it is used.\n');
     expect((await npm(['start'], { cwd: resolve('.') })).stderr).toContain('`npm start -- --help`');
-  }));
+  }),
+);
 
-test('an error breaks at words where the terminal is narrow', () =>
+testIn.short('an error breaks at words where the terminal is narrow', () =>
   withScratch(async (cwd) => {
     const terminal = await startOnTerminal(['worker'], { cwd, columns: 60 });
     try {
@@ -133,9 +141,10 @@ test('an error breaks at words where the terminal is narrow', () =>
     } finally {
       await terminal.close();
     }
-  }));
+  }),
+);
 
-test('a data folder that cannot be made is a sentence', () =>
+testIn.short('a data folder that cannot be made is a sentence', () =>
   withScratch(async (cwd) => {
     await writeFile(join(cwd, '.zia'), '');
     const { code, stderr } = await cli(['status'], { cwd });
@@ -143,10 +152,11 @@ test('a data folder that cannot be made is a sentence', () =>
       2,
       expect.stringMatching(/^error: \S+\.zia\/pg cannot be made or entered \(ENOTDIR\): .*\n$/),
     ]);
-  }));
+  }),
+);
 
 describe('input that cannot be used exits 2 with one sentence', () => {
-  test.each([
+  testIn.short.each([
     ['missing.csv', /no file missing\.csv/],
     ['folder', /is a directory/],
     ['empty.csv', /empty/i],

@@ -8,6 +8,7 @@ import { parseEnrichment, parseListPage, parseTokenBody } from '../../src/lib/zo
 import { createTransport, type Transport } from '../../src/lib/zoho/transport.js';
 import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
 import { httpAnswer, openRawServer, type RawServer } from '../support/raw-server.js';
+import { testIn } from '../support/suite.js';
 
 jest.setTimeout(FUZZ_TIMEOUT_MS);
 
@@ -177,7 +178,7 @@ describe('any answer, through the real client', () => {
     );
   });
 
-  test.each<[string, string | Buffer, Record<string, string>]>([
+  testIn.short.each<[string, string | Buffer, Record<string, string>]>([
     ['nested deeper than a parser can go', `{"${RESOURCE}":${'['.repeat(400_000)}${']'.repeat(400_000)}}`, {}],
     ['nested and cut', '{"a":'.repeat(150_000), {}],
     ['larger than the cap', `${GENUINE}${' '.repeat(2_000_000)}`, {}],

@@ -12,6 +12,7 @@ import { MAX_RECORD_LENGTH } from '../../src/lib/csv/record-cutter.js';
 import { type FileRow, readRows } from '../../src/lib/csv/row-reader.js';
 import { UsageError } from '../../src/lib/errors.js';
 import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
+import { testIn } from '../support/suite.js';
 
 jest.setTimeout(FUZZ_TIMEOUT_MS);
 
@@ -118,7 +119,7 @@ const hostileText = fc
   )
   .map((parts) => parts.join(''));
 
-test('bytes that are no UTF-8 come back as they were, however they are cut', () => {
+testIn.short('bytes that are no UTF-8 come back as they were, however they are cut', () => {
   const bytes = fc.array(
     fc.oneof(
       fc.uint8Array({ maxLength: 4 }),
@@ -234,7 +235,7 @@ describe('an enormous file', () => {
   const HEAD = 'Company,Email,Website\n';
   const LAST = 'Last Company,last@last.example,last.example\n';
 
-  test.each<[string, string, readonly (string | undefined)[]]>([
+  testIn.short.each<[string, string, readonly (string | undefined)[]]>([
     ['a blank line of a million commas', `${HEAD}${','.repeat(1_000_000)}\n${LAST}`, [undefined]],
     ['a name after a million commas', `${HEAD}${','.repeat(1_000_000)}Acme\n${LAST}`, ['TOO_MANY_CELLS', undefined]],
     ['a field of a million letters', `${HEAD}${'a'.repeat(1_000_000)},,\n${LAST}`, ['NO_USABLE_FIELD', undefined]],
@@ -251,13 +252,13 @@ describe('an enormous file', () => {
     expect(read.rows.map(({ parsed }) => (parsed.ok ? undefined : parsed.code))).toEqual(codes);
   });
 
-  test('with a hundred thousand unclosed quotes refuses each of them and keeps the rest', async () => {
+  testIn.short('with a hundred thousand unclosed quotes refuses each of them and keeps the rest', async () => {
     const read = await readFile(`${HEAD}${`"Acme,a@a.example,a.example\n${LAST}`.repeat(20_000)}`);
     if (read instanceof UsageError) throw read;
     expect(read.rows).toHaveLength(40_000);
   });
 
-  test.each([
+  testIn.short.each([
     ['an unclosed quote before more than a record may hold', `${HEAD}"${LAST.repeat(40_000)}`],
     ['a record longer than one may be', `${HEAD}${'a'.repeat(MAX_RECORD_LENGTH + 1)}`],
   ])('with %s refuses that line', async (_case, text) => {
@@ -266,7 +267,7 @@ describe('an enormous file', () => {
     expect(read.rows[0]).toMatchObject({ lineNumber: 2, parsed: { ok: false, code: 'UNREADABLE' } });
   });
 
-  test('with a million headers is refused or read, and never printed whole', async () => {
+  testIn.short('with a million headers is refused or read, and never printed whole', async () => {
     const headers = Array.from({ length: 150_000 }, (_, at) => `h${at}`);
     expect(findColumns(headers, {})).toMatchObject({ ok: false, code: 'NO_USABLE_COLUMN' });
     const found = findColumns(headers, {});

@@ -1,15 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals';
 import type { IdentityKey } from '../../src/lib/core/ids.js';
 import { withInput } from '../../src/lib/csv/with-input.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import type { EnrichQueue } from '../../src/lib/queues.js';
 import { type CancelOptions, type CancelReport, cancelRows } from '../../src/producers/cancel-rows.js';
 import { enqueueFile } from '../../src/producers/enqueue-file.js';
-import { ENGINE_KINDS, openTestEngine } from '../support/engines.js';
+import { ENGINE_KINDS, openTestEngine, testOn } from '../support/engines.js';
 import { setup } from '../support/setup.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
@@ -45,20 +46,23 @@ describe.each(ENGINE_KINDS)('cancelRows on the %s engine', (kind) => {
   const cancel = (path: string, options: Partial<CancelOptions> = {}): Promise<CancelReport> =>
     withInput({ path, mapFlags: [], module: 'Accounts', engine }, (input) => cancelRows({ ...input, ...options }));
 
-  test('takes out the rows of this file only, those queued under other columns, too; they are new again', async () => {
-    const path = await file('mine', 30);
-    await enqueue(path, ['email=']);
-    await enqueue(await file('other', 10));
-    const report = await withInput({ path, mapFlags: ['email=Email'], module: 'Accounts', engine }, cancelRows);
-    expect(report).toEqual({ file: path, rows: 30, cancelled: 30, left: 0 });
-    expect((await queue.getWaiting(0, -1)).map(({ data }) => data.name)).toEqual(
-      Array.from({ length: 10 }, (_, at) => `other ${at}`),
-    );
-    expect(await cancel(path)).toMatchObject({ cancelled: 0, left: 0 });
-    expect(await enqueue(path)).toMatchObject({ enqueued: 30, known: 0 });
-  });
+  testIn.short(
+    'takes out the rows of this file only, those queued under other columns, too; they are new again',
+    async () => {
+      const path = await file('mine', 30);
+      await enqueue(path, ['email=']);
+      await enqueue(await file('other', 10));
+      const report = await withInput({ path, mapFlags: ['email=Email'], module: 'Accounts', engine }, cancelRows);
+      expect(report).toEqual({ file: path, rows: 30, cancelled: 30, left: 0 });
+      expect((await queue.getWaiting(0, -1)).map(({ data }) => data.name)).toEqual(
+        Array.from({ length: 10 }, (_, at) => `other ${at}`),
+      );
+      expect(await cancel(path)).toMatchObject({ cancelled: 0, left: 0 });
+      expect(await enqueue(path)).toMatchObject({ enqueued: 30, known: 0 });
+    },
+  );
 
-  test('leaves rows that were sent and wait for a look-up', async () => {
+  testIn.short('leaves rows that were sent and wait for a look-up', async () => {
     const path = await file('sent', 2);
     await enqueue(path);
     const [job] = await queue.getWaiting(0, 0);
@@ -70,7 +74,7 @@ describe.each(ENGINE_KINDS)('cancelRows on the %s engine', (kind) => {
     expect((await queue.getWaiting(0, -1)).map(({ id }) => id)).toEqual([key]);
   });
 
-  test('with workers at work each row is either worked on or taken out, never both', async () => {
+  testOn(kind)('with workers at work each row is either worked on or taken out, never both', async () => {
     const path = await file('busy', 1_200);
     await enqueue(path);
     const worked: string[] = [];
@@ -99,7 +103,7 @@ describe.each(ENGINE_KINDS)('cancelRows on the %s engine', (kind) => {
     expect(worked.length + cancelled).toBe(1_200);
   });
 
-  test('ended half-way it goes on when it is called again', async () => {
+  testOn(kind)('ended half-way it goes on when it is called again', async () => {
     const path = await file('half', 1_200);
     await enqueue(path);
     const stop = new AbortController();

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { escapeFormulas } from '../../src/reports/export-record.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { testRedisUrl } from '../support/engines.js';
 import { setup } from '../support/setup.js';
+import { testIn } from '../support/suite.js';
 
 /** The keys of a scene's store, to damage what is in them. */
 async function withRedis(scene: Scene, work: (redis: Redis, key: (name: string) => string) => Promise<void>) {
@@ -19,7 +20,7 @@ const accepted = ({ sandbox }: Scene) => summarise(sandbox.log()).accepted;
 const fileOf = async (scene: Scene, file: string) =>
   (JSON.parse((await scene.run(['status', file, '--json'])).stdout) as { file: Record<string, number> }).file;
 
-test('one ledger entry that cannot be read is named, and keeps no other from anything', () =>
+testIn.short('one ledger entry that cannot be read is named, and keeps no other from anything', () =>
   withScene('redis', {}, async (scene) => {
     const file = await scene.csv('accounts.csv', 10);
     await scene.run(['enqueue', file]);
@@ -42,9 +43,10 @@ test('one ledger entry that cannot be read is named, and keeps no other from any
     const { entries, unreadable } = JSON.parse(saved.stdout);
     expect([entries, unreadable]).toEqual([10, [expect.stringMatching(/^r1/)]]);
     expect(saved.stderr).toContain(`1 entry of the ledger cannot be read (${unreadable[0]})`);
-  }));
+  }),
+);
 
-test('jobs whose data is no JSON, or null, fail as unreadable, and an idle worker ends', () =>
+testIn.long('jobs whose data is no JSON, or null, fail as unreadable, and an idle worker ends', () =>
   withScene('redis', {}, async (scene) => {
     const file = await scene.csv('accounts.csv', 4);
     await scene.run(['enqueue', file]);
@@ -60,8 +62,9 @@ test('jobs whose data is no JSON, or null, fail as unreadable, and an idle worke
     expect(JSON.parse(stdout)).toMatchObject({ queue: { active: 0, waiting: 0, failed: 2 } });
     expect(worker.stderr.match(/"reason":"UNREADABLE_JOB/g)).toHaveLength(2);
     expect(await scene.run(['retry'])).toMatchObject({ code: 0 });
-  }));
+  }),
+);
 
-test('a NUL in what Zoho found is not written', () => {
+testIn.short('a NUL in what Zoho found is not written', () => {
   expect(escapeFormulas('Ac\0me')).toBe('Acme');
 });

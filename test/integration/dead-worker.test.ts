@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { summarise } from '../../src/sandbox/effects.js';
@@ -6,6 +6,7 @@ import { contradictionIn, timingFor } from '../../src/workers/timing.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { quietLog } from '../support/engines.js';
 import { watchLateness } from '../support/lateness.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const REQUEST_TIMEOUT_MS = 3_000;
@@ -50,47 +51,55 @@ async function killInFlight(scene: Scene, engine: Engine) {
 }
 
 describe('a worker killed with all calls in flight', () => {
-  test('frees its places within 10 s, and its rows soon after their claims are lost', async () => {
-    await withFleet(async (scene, engine) => {
-      await scene.run(['enqueue', await scene.csv('a.csv', 12), '--yes']);
-      const { other, since } = await killInFlight(scene, engine);
-      const lateness = watchLateness();
-      await waitFor(() => scene.sandbox.enrichments().length > 2, { what: 'a free place' });
-      expect(since()).toBeLessThan(10_000 + lateness());
-      const total = async () => (await engine.counts()).completed;
-      await waitFor(async () => (await engine.store.counts()).scheduled === 12, {
-        what: 'rows found',
+  testIn.short(
+    'frees its places within 10 s, and its rows soon after their claims are lost',
+    async () => {
+      await withFleet(async (scene, engine) => {
+        await scene.run(['enqueue', await scene.csv('a.csv', 12), '--yes']);
+        const { other, since } = await killInFlight(scene, engine);
+        const lateness = watchLateness();
+        await waitFor(() => scene.sandbox.enrichments().length > 2, { what: 'a free place' });
+        expect(since()).toBeLessThan(10_000 + lateness());
+        const total = async () => (await engine.counts()).completed;
+        await waitFor(async () => (await engine.store.counts()).scheduled === 12, {
+          what: 'rows found',
+        });
+        const foundMs = since();
+        await waitFor(async () => (await total()) === 12, { what: 'their jobs' });
+        const backMs = since();
+        expect(foundMs).toBeLessThan(claimLostAfterMs + BACK_AFTER_CLAIM_MS + lateness());
+        expect(backMs).toBeLessThan(claimLostAfterMs + BACK_AFTER_CLAIM_MS + lateness());
+        expect(summarise(scene.sandbox.log())).toMatchObject({ accepted: 12, acceptedTwice: 0 });
+        other.child.kill('SIGTERM');
+        await other.ended;
       });
-      const foundMs = since();
-      await waitFor(async () => (await total()) === 12, { what: 'their jobs' });
-      const backMs = since();
-      expect(foundMs).toBeLessThan(claimLostAfterMs + BACK_AFTER_CLAIM_MS + lateness());
-      expect(backMs).toBeLessThan(claimLostAfterMs + BACK_AFTER_CLAIM_MS + lateness());
-      expect(summarise(scene.sandbox.log())).toMatchObject({ accepted: 12, acceptedTwice: 0 });
-      other.child.kill('SIGTERM');
-      await other.ended;
-    });
-  }, 90_000);
+    },
+    90_000,
+  );
 
-  test('while the fleet is stopped, its rows come back after the resume', async () => {
-    await withFleet(async (scene, engine) => {
-      await scene.run(['enqueue', await scene.csv('a.csv', 6), '--yes']);
-      const other = scene.start(['worker'], { ...env, ZIA_MAX_IN_FLIGHT: '1', ZIA_WORKER_CONCURRENCY: '1' });
-      await waitFor(() => scene.sandbox.enrichments().length >= 1, { what: 'the first row' });
-      await waitFor(async () => (await engine.store.counts()).scheduled === 6, { what: 'the first file' });
-      const before = scene.sandbox.enrichments().length;
-      await scene.run(['pause']);
-      await scene.run(['enqueue', await scene.csv('b.csv', 6), '--yes']);
-      await takeJobs(engine, 2);
-      await waitFor(async () => (await engine.counts()).active === 2, { what: 'the jobs of a dead worker' });
-      await scene.run(['resume']);
-      await waitFor(async () => (await engine.counts()).completed === 12, { what: 'all rows' });
-      expect(scene.sandbox.enrichments()).toHaveLength(before + 6);
-      expect(summarise(scene.sandbox.log())).toMatchObject({ acceptedTwice: 0 });
-      other.child.kill('SIGTERM');
-      await other.ended;
-    });
-  }, 90_000);
+  testIn.long(
+    'while the fleet is stopped, its rows come back after the resume',
+    async () => {
+      await withFleet(async (scene, engine) => {
+        await scene.run(['enqueue', await scene.csv('a.csv', 6), '--yes']);
+        const other = scene.start(['worker'], { ...env, ZIA_MAX_IN_FLIGHT: '1', ZIA_WORKER_CONCURRENCY: '1' });
+        await waitFor(() => scene.sandbox.enrichments().length >= 1, { what: 'the first row' });
+        await waitFor(async () => (await engine.store.counts()).scheduled === 6, { what: 'the first file' });
+        const before = scene.sandbox.enrichments().length;
+        await scene.run(['pause']);
+        await scene.run(['enqueue', await scene.csv('b.csv', 6), '--yes']);
+        await takeJobs(engine, 2);
+        await waitFor(async () => (await engine.counts()).active === 2, { what: 'the jobs of a dead worker' });
+        await scene.run(['resume']);
+        await waitFor(async () => (await engine.counts()).completed === 12, { what: 'all rows' });
+        expect(scene.sandbox.enrichments()).toHaveLength(before + 6);
+        expect(summarise(scene.sandbox.log())).toMatchObject({ acceptedTwice: 0 });
+        other.child.kill('SIGTERM');
+        await other.ended;
+      });
+    },
+    90_000,
+  );
 });
 
 /** Takes jobs as a worker does that dies at once: active, with a lock that nobody renews. */
@@ -101,14 +110,14 @@ async function takeJobs(engine: Engine, count: number): Promise<void> {
 }
 
 describe('the times of a worker', () => {
-  test.each([
+  testIn.short.each([
     [3_000, 60_000],
     [30_000, 120_000],
   ])('leave a server four time-outs, and a minute at least, to take a request late: %i ms', (timeout, lateAcceptMs) => {
     expect(timingFor(timeout)).toMatchObject({ lateAcceptMs });
   });
 
-  test('may be changed one by one, and those that follow from another follow it', () => {
+  testIn.short('may be changed one by one, and those that follow from another follow it', () => {
     const timing = timingFor(1_000, { sendWithinMs: 500, settlingMs: 100 });
     expect(timing).toMatchObject({
       sendWithinMs: 500,
@@ -120,11 +129,11 @@ describe('the times of a worker', () => {
     expect(() => timingFor(1_000, { claimLostAfterMs: 100 })).toThrow(/still be under way/);
   });
 
-  test.each([100, 1_000, 30_000, 600_000])('fit together for a request timeout of %i ms', (timeout) => {
+  testIn.short.each([100, 1_000, 30_000, 600_000])('fit together for a request timeout of %i ms', (timeout) => {
     expect(contradictionIn(timingFor(timeout), timeout)).toBeUndefined();
   });
 
-  test.each([
+  testIn.short.each([
     ['claimLostAfterMs', 35_000, 'still be under way'],
     ['lockDurationMs', 40_000, 'end before the claim'],
     ['permitTtlMs', 2_500, 'two heartbeats'],

@@ -108,7 +108,7 @@ async function lookedSince(engine: Engine, before: History | null): Promise<void
 const summary = ({ sandbox }: Scene) => summarise(sandbox.log());
 
 describe('a store that went back in time', () => {
-  testIn.short(
+  testIn.long(
     'has its lost rows adopted when their file is queued again, while the workers live on',
     async () => {
       const { before, ...s } = await savedScene(6, 2);
@@ -194,7 +194,7 @@ describe('a store that went back in time', () => {
     120_000,
   );
 
-  testIn.short(
+  testIn.long(
     'emptied under live workers, is read back to its birth',
     async () => {
       const s = await redisScene('always');

@@ -22,6 +22,7 @@ import { ENGINES_IN_TURN, quietLog, testPlace, testRedisUrl } from '../support/e
 import { goodRows, queueRows } from '../support/fleet.js';
 import { answering, openWorkScene, refusal, type WorkScene } from '../support/scene.js';
 import { setup } from '../support/setup.js';
+import { testIn } from '../support/suite.js';
 import { openTcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait.js';
 
@@ -105,7 +106,7 @@ describe.each(ENGINES_IN_TURN)('what the store and BullMQ say, on the %s engine'
   });
 });
 
-test('the allowance is told when it is known, and absent before', async () => {
+testIn.short('the allowance is told when it is known, and absent before', async () => {
   const scene = await openWorkScene(t);
   const app = monitoringOf(scene);
   const before = await textOf(app);
@@ -117,17 +118,18 @@ test('the allowance is told when it is known, and absent before', async () => {
   expect(sample(text, 'zia_allowance_age_seconds')).toBeLessThan(30);
 });
 
-test('a worker alone, with nothing to do, tells the allowance', () =>
+testIn.short('a worker alone, with nothing to do, tells the allowance', () =>
   withScene('redis', {}, async (scene) => {
     const worker = scene.start(['worker'], { ZIA_METRICS_PORT: '0' });
     const url = await waitFor(() => /metrics: (\S+)\/metrics/.exec(worker.stderr())?.[1], { what: 'the address' });
     await waitFor(async () => (await (await fetch(`${url}/metrics`)).text()).includes('\nzia_allowance{kind="left"'), {
       what: 'the allowance',
     });
-  }));
+  }),
+);
 
 describe('the allowance while workers run', () => {
-  test('is asked for by one of them, and again only when it is old', async () => {
+  testIn.short('is asked for by one of them, and again only when it is old', async () => {
     const scene = await openWorkScene(t);
     const keepers = [askingKeeper(scene), askingKeeper(scene)];
     await waitFor(() => keepers.some(({ asked }) => asked.length > 0), { what: 'a question' });
@@ -143,7 +145,7 @@ describe('the allowance while workers run', () => {
     await waitFor(() => last.asked.length > 0, { what: 'a question about an old answer' });
   });
 
-  test('is not asked for again where the account may not, and that is said once', async () => {
+  testIn.short('is not asked for again where the account may not, and that is said once', async () => {
     const scene = await openWorkScene(t);
     const events: string[] = [];
     const log = { ...quietLog, info: (event: string) => events.push(event) };
@@ -186,7 +188,7 @@ describe('the allowance while workers run', () => {
   }
 });
 
-test('every sample has a type, and no name is described twice', async () => {
+testIn.short('every sample has a type, and no name is described twice', async () => {
   const scene = await openWorkScene(t);
   const calls = createCallMetrics();
   const text = await textOf(createMonitoring({ engine: scene.engine, queue: scene.queue, calls }));
@@ -201,7 +203,7 @@ test('every sample has a type, and no name is described twice', async () => {
   expect(untyped).toEqual([]);
 });
 
-test('without its Redis a process lives, is not ready, and still tells about itself', async () => {
+testIn.short('without its Redis a process lives, is not ready, and still tells about itself', async () => {
   const redis = new URL(testRedisUrl());
   const proxy = t.closing(await openTcpProxy({ host: redis.hostname, port: Number(redis.port) }), (opened) =>
     opened.close(),
@@ -224,7 +226,7 @@ test('without its Redis a process lives, is not ready, and still tells about its
   await waitFor(async () => (await readiness(app)).status === 200, { what: 'the engine to be back' });
 });
 
-test('being ready is a metric, and each reason against it', async () => {
+testIn.short('being ready is a metric, and each reason against it', async () => {
   const { engine, queue } = await openWorkScene(t);
   let obstacles: readonly NotReady[] = [{ code: 'STARTING', message: 'The worker is starting.' }];
   const app = createMonitoring({ engine, queue, obstacles: () => obstacles });
@@ -237,7 +239,7 @@ test('being ready is a metric, and each reason against it', async () => {
   expect(after).not.toContain('zia_not_ready{');
 });
 
-test('a hold, uncertain rows and rows that Zoho failed are told as the store has them', async () => {
+testIn.short('a hold, uncertain rows and rows that Zoho failed are told as the store has them', async () => {
   const { engine, queue } = await openWorkScene(t);
   const { store } = engine;
   // So fast that nobody waits for a slot.
@@ -274,7 +276,7 @@ test('a hold, uncertain rows and rows that Zoho failed are told as the store has
   expect(sample(text, 'zia_collector_last_walk_timestamp_seconds')).toBeCloseTo(Date.now() / 1_000, -2);
 });
 
-test('what the process itself lacks makes it not ready', async () => {
+testIn.short('what the process itself lacks makes it not ready', async () => {
   const { engine, queue } = await openWorkScene(t);
   const obstacle = { code: 'FETCH_LOOP_STUCK', message: 'No row was fetched for 60 s.' };
   const app = createMonitoring({ engine, queue, obstacles: () => [obstacle] });
@@ -294,7 +296,7 @@ describe('calls of this process', () => {
     return metrics.registry.metrics();
   }
 
-  test.each<[string, string, Answer]>([
+  testIn.short.each<[string, string, Answer]>([
     ['scheduled', 'SCHEDULED', answered(202, listed({ code: 'SCHEDULED', details: { id: '1' }, status: 'success' }))],
     ['stop', 'LIMIT_EXCEEDED', answered(400, refusal('LIMIT_EXCEEDED'))],
     ['throttled', 'TOO_MANY_REQUESTS', answered(429, refusal('TOO_MANY_REQUESTS'))],
@@ -311,7 +313,7 @@ describe('calls of this process', () => {
     expect(sample(text, 'zia_calls_in_flight')).toBe(0);
   });
 
-  test.each([
+  testIn.short.each([
     [429, 'NEW_THING'],
     [400, 'TOO_MANY_REQUESTS'],
   ])('reads of the list and of one enrichment answered %d %s are throttled', async (status, code) => {
@@ -326,12 +328,12 @@ describe('calls of this process', () => {
     }
   });
 
-  test('a text in place of a code does not become a label', async () => {
+  testIn.short('a text in place of a code does not become a label', async () => {
     const text = await counted(answered(400, refusal('Firma "Müller"\nis unknown')));
     expect(text).not.toContain('Müller');
   });
 
-  test('a call that waits for its answer is in flight', async () => {
+  testIn.short('a call that waits for its answer is in flight', async () => {
     const metrics = createCallMetrics();
     const answers: ((answer: Answer) => void)[] = [];
     const ended = submit(metrics.zoho(clientAnswering(() => new Promise((resolve) => answers.push(resolve)))));
@@ -341,20 +343,23 @@ describe('calls of this process', () => {
     expect(sample(await metrics.registry.metrics(), 'zia_calls_in_flight')).toBe(0);
   });
 
-  test('the wait for the row that is tried first is none for a slot, and the call may end with it', async () => {
-    const metrics = createCallMetrics();
-    const answers = [{ kind: 'canary-open' }, { kind: 'go' }];
-    const store = metrics.store({ admitCall: async () => answers.shift() } as unknown as Store);
-    const limits = { callsPerSecond: 5, maxInFlight: 10, permitTtlMs: 5_000 };
-    await store.admitCall({ callId: 'a', limits });
-    await sleep(100);
-    await store.admitCall({ callId: 'a', limits });
-    const text = await metrics.registry.metrics();
-    expect(sample(text, 'zia_limiter_wait_seconds_count')).toBe(1);
-    expect(sample(text, 'zia_limiter_wait_seconds_sum')).toBeLessThan(0.05);
-  });
+  testIn.short(
+    'the wait for the row that is tried first is none for a slot, and the call may end with it',
+    async () => {
+      const metrics = createCallMetrics();
+      const answers = [{ kind: 'canary-open' }, { kind: 'go' }];
+      const store = metrics.store({ admitCall: async () => answers.shift() } as unknown as Store);
+      const limits = { callsPerSecond: 5, maxInFlight: 10, permitTtlMs: 5_000 };
+      await store.admitCall({ callId: 'a', limits });
+      await sleep(100);
+      await store.admitCall({ callId: 'a', limits });
+      const text = await metrics.registry.metrics();
+      expect(sample(text, 'zia_limiter_wait_seconds_count')).toBe(1);
+      expect(sample(text, 'zia_limiter_wait_seconds_sum')).toBeLessThan(0.05);
+    },
+  );
 
-  test('the wait for a slot is measured from the first question to the go', async () => {
+  testIn.short('the wait for a slot is measured from the first question to the go', async () => {
     const { engine } = await openWorkScene(t);
     const metrics = createCallMetrics();
     const store = metrics.store(engine.store);
@@ -388,7 +393,7 @@ function submit(client: ZohoClient): Promise<Answer> {
 }
 
 describe('the server of a worker', () => {
-  test('takes the next free port when its own is taken, and the address of neither twice', async () => {
+  testIn.short('takes the next free port when its own is taken, and the address of neither twice', async () => {
     const { engine, queue } = await openWorkScene(t);
     const app = createMonitoring({ engine, queue });
     const taken = t.closing(createServer().listen(0, '127.0.0.1'), (opened) => opened.close());
@@ -410,13 +415,13 @@ describe('the server of a worker', () => {
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
-  test('says what to change when it cannot listen at all', async () => {
+  testIn.short('says what to change when it cannot listen at all', async () => {
     const { engine, queue } = await openWorkScene(t);
     const serving = serveMonitoring(createMonitoring({ engine, queue }), '203.0.113.1', 9_464);
     await expect(serving).rejects.toThrow(/cannot be served on 203\.0\.113\.1:9464 .*ZIA_METRICS_HOST/);
   });
 
-  test('the dashboard of a run counts what its worker does, and says when that one starts', () =>
+  testIn.long('the dashboard of a run counts what its worker does, and says when that one starts', () =>
     withScene('redis', { latencyMs: 1_000 }, async (scene) => {
       const run = scene.start(['run', await scene.csv('a.csv', 4)], {
         ZIA_DASHBOARD_PORT: '0',
@@ -429,9 +434,10 @@ describe('the server of a worker', () => {
         what: 'a submission',
       });
       expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    }));
+    }),
+  );
 
-  test('a worker is ready once it works, and not any more while it ends', () =>
+  testIn.short('a worker is ready once it works, and not any more while it ends', () =>
     withScene('redis', { latencyMs: 2_000 }, async (scene) => {
       const worker = scene.start(['worker'], { ZIA_METRICS_PORT: '0' });
       const url = await waitFor(() => /metrics: (\S+)\/metrics/.exec(worker.stderr())?.[1], { what: 'the address' });
@@ -443,9 +449,10 @@ describe('the server of a worker', () => {
         what: 'the end',
       });
       expect((await worker.ended).code).toBe(0);
-    }));
+    }),
+  );
 
-  test('a worker says where its metrics are, counts what it does, and is not ready once stopped', () =>
+  testIn.long('a worker says where its metrics are, counts what it does, and is not ready once stopped', () =>
     withScene('redis', { quota: 5 }, async (scene) => {
       const taken = t.closing(createServer().listen(0, '127.0.0.1'), (opened) => opened.close());
       const port = await waitFor(() => portOf(taken.address()), { what: 'a taken port' });
@@ -466,7 +473,8 @@ describe('the server of a worker', () => {
       worker.child.kill('SIGTERM');
       expect((await worker.ended).code).toBe(0);
       await expect(fetch(`${url}/healthz`)).rejects.toThrow();
-    }));
+    }),
+  );
 });
 
 function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>): number | undefined {

@@ -23,6 +23,9 @@ import { setup } from '../support/setup.js';
 
 const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
+/** In a file of each test. */
+const ROWS = 8;
+
 type Column = 'Company' | 'Email' | 'Website' | 'Town';
 
 describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) => {
@@ -46,7 +49,7 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
   beforeEach(() => {
     run += 1;
     paidBefore = paid;
-    rows = Array.from({ length: 20 }, (_, at) => ({
+    rows = Array.from({ length: ROWS }, (_, at) => ({
       Company: `Firm ${run}-${at} Ltd`,
       Email: `info@firm${run}-${at}.example`,
       Website: `www.firm${run}-${at}.example`,
@@ -109,17 +112,17 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
   ];
 
   test('a file whose columns are left out, added, renamed and mapped in turn is paid for once', async () => {
-    expect(await enqueueAndPay(await file(table(['Company', 'Email'])))).toMatchObject({ enqueued: 20 });
-    const allKnown = { enqueued: 0, known: 20, knownUnderOtherColumns: 20 };
+    expect(await enqueueAndPay(await file(table(['Company', 'Email'])))).toMatchObject({ enqueued: ROWS });
+    const allKnown = { enqueued: 0, known: ROWS, knownUnderOtherColumns: ROWS };
     const all = await file(table(['Company', 'Email', 'Website']));
     expect(await enqueueAndPay(all)).toMatchObject(allKnown);
     expect(await enqueueAndPay(all, { mapFlags: ['email='] })).toMatchObject(allKnown);
-    expect(await enqueueAndPay(all, { mapFlags: ['website='] })).toMatchObject({ enqueued: 0, known: 20 });
+    expect(await enqueueAndPay(all, { mapFlags: ['website='] })).toMatchObject({ enqueued: 0, known: ROWS });
     expect(await enqueueAndPay(await file(table(['Company'])))).toMatchObject(allKnown);
     expect(await enqueueAndPay(await file(table(['Company', 'Website', 'Town'])))).toMatchObject(allKnown);
     const renamed = table(['Website', 'Company', 'Email'], ['URL', 'Account Name', 'E-mail']);
     expect(await enqueueAndPay(await file(renamed))).toMatchObject(allKnown);
-    expect(paid - paidBefore).toBe(20);
+    expect(paid - paidBefore).toBe(ROWS);
   });
 
   test('a column taken out of the file, and the email alone changed, pay for nothing', async () => {
@@ -127,13 +130,13 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     for (const columns of [['Company', 'Website'], ['Website'], ['Company', 'Email'], ['Website', 'Email']] as const) {
       expect(await enqueueAndPay(await file(table(columns)))).toMatchObject({
         enqueued: 0,
-        knownUnderOtherColumns: 20,
+        knownUnderOtherColumns: ROWS,
       });
     }
     const others = table(['Company', 'Email', 'Website']).map((line) => line.replace('info@', 'sales@'));
-    expect(await enqueueAndPay(await file(others))).toMatchObject({ enqueued: 0, knownUnderOtherColumns: 20 });
+    expect(await enqueueAndPay(await file(others))).toMatchObject({ enqueued: 0, knownUnderOtherColumns: ROWS });
     const different = table(['Company', 'Website']).map((line) => line.replace('www.firm', 'www.other'));
-    expect(await enqueueAndPay(await file(different))).toMatchObject({ enqueued: 20, knownUnderOtherColumns: 0 });
+    expect(await enqueueAndPay(await file(different))).toMatchObject({ enqueued: ROWS, knownUnderOtherColumns: 0 });
   });
 
   const FULL = ['Company', 'Email', 'Website'] as const;
@@ -151,11 +154,11 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
       await enqueue(before);
       await enqueue(after, { priority });
       await pay();
-      expect(paid - paidBefore).toBe(20);
+      expect(paid - paidBefore).toBe(ROWS);
       for (const path of [before, after]) {
         const status = await withInput({ path, mapFlags: [], module: 'Accounts', engine }, fileStatus);
-        expect(status).toMatchObject({ rows: 20, enriched: 20 });
-        expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 20 });
+        expect(status).toMatchObject({ rows: ROWS, enriched: ROWS });
+        expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: ROWS });
       }
     });
 
@@ -163,7 +166,7 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
       await enqueue(await file(table(columns, names)));
       await enqueue(await file(table(FULL), 'changed.csv'), { priority });
       await pay();
-      expect(paid - paidBefore).toBe(20);
+      expect(paid - paidBefore).toBe(ROWS);
     });
   });
 
@@ -285,19 +288,19 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
   test('a mapping that names other columns altogether is known by the note of its header row', async () => {
     const path = await file(table(['Company', 'Town']));
     await enqueueAndPay(path, { mapFlags: ['name=Town'] });
-    expect(await enqueueAndPay(path, { mapFlags: ['name=Company'] })).toMatchObject({ knownUnderOtherColumns: 20 });
+    expect(await enqueueAndPay(path, { mapFlags: ['name=Company'] })).toMatchObject({ knownUnderOtherColumns: ROWS });
     expect(await enqueueAndPay(path, { mapFlags: ['name=Company'], module: 'Leads' })).toMatchObject({
-      knownUnderOtherColumns: 20,
+      knownUnderOtherColumns: ROWS,
     });
-    expect(paid - paidBefore).toBe(20);
+    expect(paid - paidBefore).toBe(ROWS);
   });
 
   test('again pays, once, and never for a row whose own key was sent', async () => {
     await enqueueAndPay(await file(table(['Company', 'Email'])));
     const path = await file(table(['Company', 'Website']));
-    expect(await enqueueAndPay(path, { again: true })).toMatchObject({ enqueued: 20, known: 0 });
-    expect(await enqueueAndPay(path, { again: true })).toMatchObject({ enqueued: 0, known: 20 });
-    expect(paid - paidBefore).toBe(40);
+    expect(await enqueueAndPay(path, { again: true })).toMatchObject({ enqueued: ROWS, known: 0 });
+    expect(await enqueueAndPay(path, { again: true })).toMatchObject({ enqueued: 0, known: ROWS });
+    expect(paid - paidBefore).toBe(2 * ROWS);
   });
 
   test('two record ids must be equal, a row without one equals a paid row with it, one that got it is told', async () => {
@@ -336,41 +339,41 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
   test('rows of one file that are sent while it is read do not count', async () => {
     const lines = rows.flatMap(({ Company, Website }, at) => [`${Company},a${at}@x.example,${Website}`]);
     const path = await file(['Company,Email,Website', ...lines, ...lines.map((line) => line.replace(',a', ',b'))]);
-    await enqueue(path, { limit: 20 });
+    await enqueue(path, { limit: ROWS });
     await pay();
-    expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 40, knownUnderOtherColumns: 20 });
+    expect(await enqueue(path)).toMatchObject({ enqueued: 0, known: 2 * ROWS, knownUnderOtherColumns: ROWS });
   });
 
   test('export and status give such a row the outcome of what was paid for, and say so', async () => {
     await enqueueAndPay(await file(table(['Company', 'Email', 'Website'])));
     const path = await file([...table(['Company', 'Website']), 'New Ltd,new.example']);
     const status = await withInput({ path, mapFlags: [], module: 'Accounts', engine }, fileStatus);
-    expect(status).toMatchObject({ rows: 21, enriched: 20, notEnqueued: 1 });
+    expect(status).toMatchObject({ rows: ROWS + 1, enriched: ROWS, notEnqueued: 1 });
     const records = await exported(path);
     expect(records[3]).toMatchObject({ zia_status: 'enriched', zia_ceo: `Head of ${rows[3]?.Company}` });
     expect(records[3]?.zia_enrichment_id).toMatch(/^\d+$/);
     expect(records[3]?.zia_notes).toBe('sent under other columns');
-    expect(records[20]).toMatchObject({ zia_status: 'not_enqueued', zia_notes: '' });
+    expect(records[ROWS]).toMatchObject({ zia_status: 'not_enqueued', zia_notes: '' });
   });
 
   test('rows that wait under another mapping or module are replaced, never two jobs for one record', async () => {
     const path = await file(table(['Company', 'Email']));
     await enqueue(path, { module: 'Acounts' });
-    expect(await enqueue(path)).toMatchObject({ enqueued: 20, replaced: 20, known: 0 });
-    expect(await enqueue(path, { mapFlags: ['email='] })).toMatchObject({ enqueued: 20, replaced: 20 });
+    expect(await enqueue(path)).toMatchObject({ enqueued: ROWS, replaced: ROWS, known: 0 });
+    expect(await enqueue(path, { mapFlags: ['email='] })).toMatchObject({ enqueued: ROWS, replaced: ROWS });
     const jobs = await queue.getWaiting(0, -1);
     expect(jobs.map(({ data }) => [data.module, data.name, data.email])).toEqual(
       rows.map(({ Company }) => ['Accounts', Company, undefined]),
     );
     expect(await withInput({ path, mapFlags: ['email=Email'], module: 'Accounts', engine }, fileStatus)).toMatchObject({
-      waiting: 20,
+      waiting: ROWS,
     });
     await pay();
     expect(await enqueue(path, { mapFlags: ['email=Email'] })).toMatchObject({
       enqueued: 0,
-      knownUnderOtherColumns: 20,
+      knownUnderOtherColumns: ROWS,
     });
-    expect(paid - paidBefore).toBe(20);
+    expect(paid - paidBefore).toBe(ROWS);
   });
 
   test('delayed, prioritized and failed rows are replaced, those that a worker has stay', async () => {
@@ -427,9 +430,9 @@ describe.each(ENGINE_KINDS)('rows under other columns on the %s engine', (kind) 
     const lines = table(['Company', 'Website', 'Town']);
     const path = await file([...lines, lines[1] ?? '', `New ${run} Ltd,new-${run}.example,Town`, 'x,,Town']);
     const shared = await bothWays(path);
-    expect(shared.bought).toMatchObject({ enrichmentsUsed: 20, companies: 20 });
-    expect(shared.bought.fill[0]).toEqual({ column: 'zia_ceo', companies: 20 });
-    expect(shared.statuses).toEqual({ enriched: 21, not_enqueued: 1, rejected: 1 });
+    expect(shared.bought).toMatchObject({ enrichmentsUsed: ROWS, companies: ROWS });
+    expect(shared.bought.fill[0]).toEqual({ column: 'zia_ceo', companies: ROWS });
+    expect(shared.statuses).toEqual({ enriched: ROWS + 1, not_enqueued: 1, rejected: 1 });
     expect(await shared.lines({ search: ` FIRM ${run}-3 ltd ` })).toEqual([5]);
     // Only what can be sent is searched: a town is no company.
     expect(await shared.lines({ search: `town ${run}-3` })).toEqual([]);

@@ -19,7 +19,7 @@ import { watchLateness } from '../support/lateness.js';
 import { openSandbox } from '../support/sandbox.js';
 import { withScratch } from '../support/scratch.js';
 import { setup } from '../support/setup.js';
-import { bySuite } from '../support/suite.js';
+import { bySuite, testIn } from '../support/suite.js';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait.js';
 
@@ -128,39 +128,43 @@ describe.each(CASES)('when %s', (name, ways) => {
   );
 });
 
-test('a full Redis is what a worker says is wrong, and once it has room the worker sends every row once', async () => {
-  const redis = await redisWith();
-  const sandbox = await openSandbox(t, { latencyMs: [1, 10] });
-  const settings = settingsFor(redis.url);
-  const queue = t.closing((await openOn(settings)).openQueue(), (opened) => opened.close());
-  const client = t.closing(new Redis(redis.url), (opened) => opened.disconnect());
-  const keys = await queueRows(queue, goodRows(300));
-  let readiness: () => Readiness = () => ({ ready: true });
-  const worker = startWorker({
-    engine: await openOn(settings),
-    sandbox,
-    settings: { ratePerSecond: 50, maxInFlight: 4, concurrency: 4 },
-    untilIdle: false,
-    onReadiness: (read) => {
-      readiness = read;
-    },
-  });
-  await waitFor(() => sandbox.enrichments().length >= 10, { what: 'the first rows' });
-  await client.config('SET', 'maxmemory', '1mb');
-  await waitFor(() => !readiness().ready, { what: 'the worker to say that it is not ready' });
-  expect(readiness()).toMatchObject({
-    reasons: [{ code: 'ENGINE_AWAY', message: expect.stringMatching(/is out of memory; raise its maxmemory/) }],
-  });
-  await client.config('SET', 'maxmemory', '0');
-  await waitFor(() => sandbox.enrichments().length === keys.length, { what: 'all rows' });
-  await waitFor(() => readiness().ready, { what: 'readiness' });
-  worker.end();
-  await worker.ended;
-  expect(summarise(sandbox.log())).toMatchObject({ acceptedTwice: 0 });
-}, 60_000);
+testIn.short(
+  'a full Redis is what a worker says is wrong, and once it has room the worker sends every row once',
+  async () => {
+    const redis = await redisWith();
+    const sandbox = await openSandbox(t, { latencyMs: [1, 10] });
+    const settings = settingsFor(redis.url);
+    const queue = t.closing((await openOn(settings)).openQueue(), (opened) => opened.close());
+    const client = t.closing(new Redis(redis.url), (opened) => opened.disconnect());
+    const keys = await queueRows(queue, goodRows(300));
+    let readiness: () => Readiness = () => ({ ready: true });
+    const worker = startWorker({
+      engine: await openOn(settings),
+      sandbox,
+      settings: { ratePerSecond: 50, maxInFlight: 4, concurrency: 4 },
+      untilIdle: false,
+      onReadiness: (read) => {
+        readiness = read;
+      },
+    });
+    await waitFor(() => sandbox.enrichments().length >= 10, { what: 'the first rows' });
+    await client.config('SET', 'maxmemory', '1mb');
+    await waitFor(() => !readiness().ready, { what: 'the worker to say that it is not ready' });
+    expect(readiness()).toMatchObject({
+      reasons: [{ code: 'ENGINE_AWAY', message: expect.stringMatching(/is out of memory; raise its maxmemory/) }],
+    });
+    await client.config('SET', 'maxmemory', '0');
+    await waitFor(() => sandbox.enrichments().length === keys.length, { what: 'all rows' });
+    await waitFor(() => readiness().ready, { what: 'readiness' });
+    worker.end();
+    await worker.ended;
+    expect(summarise(sandbox.log())).toMatchObject({ acceptedTwice: 0 });
+  },
+  60_000,
+);
 
 describe('a command that must not wait', () => {
-  test.each(['refuse', 'black-hole'] as const)(
+  testIn.short.each(['refuse', 'black-hole'] as const)(
     'is told within seconds when Redis is away: %s',
     async (mode) => {
       const redis = await redisWith();
@@ -192,7 +196,7 @@ describe('a command that must not wait', () => {
   );
 });
 
-test('a command that was told that Redis is away ends once it has said so', () =>
+testIn.short('a command that was told that Redis is away ends once it has said so', () =>
   withScratch(async (cwd) => {
     const command = startCli(['status'], { cwd, env: { REDIS_URL: `redis://127.0.0.1:${await freePort()}` } });
     await waitFor(() => command.stderr().includes('cannot be reached'), { what: 'the error', timeoutMs: 30_000 });
@@ -201,7 +205,8 @@ test('a command that was told that Redis is away ends once it has said so', () =
     expect(await command.ended).toMatchObject({ code: 1 });
     // ioredis keeps a connection that never came for 2 s, to end it in order.
     expect(performance.now() - said).toBeLessThan(1_500 + lateness());
-  }));
+  }),
+);
 
 describe('names in one sentence what is wrong with Redis:', () => {
   const admit = (engine: Engine) =>
@@ -213,14 +218,14 @@ describe('names in one sentence what is wrong with Redis:', () => {
       claimLostAfterMs: 1_000,
     });
 
-  test('out of memory', async () => {
+  testIn.short('out of memory', async () => {
     const redis = await redisWith({ maxmemory: '100kb' });
     const engine = await openOn(settingsFor(redis.url));
     const queue = t.closing(engine.openQueue(), (opened) => opened.close());
     await expect(queueRows(queue, goodRows(1))).rejects.toThrow(/^Redis at \S+ is out of memory; raise its maxmemory/);
   });
 
-  test('a read-only replica', async () => {
+  testIn.short('a read-only replica', async () => {
     const redis = await redisWith();
     const client = new Redis(redis.url);
     await client.replicaof('127.0.0.1', 1);
@@ -229,23 +234,26 @@ describe('names in one sentence what is wrong with Redis:', () => {
     await expect(admit(engine)).rejects.toThrow(/read-only replica|without a working primary/);
   });
 
-  test('a read-only replica with many rows in work, which is left once and without a warning of Node', async () => {
-    const redis = await redisWith();
-    const client = t.closing(createRedisClient(parseRedisAddress(redis.url), 'commands', false) as Redis, (opened) =>
-      opened.disconnect(),
-    );
-    client.on('error', () => undefined);
-    await client.connect();
-    await client.replicaof('127.0.0.1', 1);
-    const { stream } = client;
-    const before = stream.listenerCount('close');
-    const refused = await Promise.allSettled(Array.from({ length: 30 }, (_, at) => client.set(`key-${at}`, 'x')));
-    expect(refused.every(({ status }) => status === 'rejected')).toBe(true);
-    expect(stream.listenerCount('close')).toBeLessThanOrEqual(before + 1);
-    await waitFor(() => client.stream !== stream && client.status === 'ready', { what: 'another connection' });
-  });
+  testIn.short(
+    'a read-only replica with many rows in work, which is left once and without a warning of Node',
+    async () => {
+      const redis = await redisWith();
+      const client = t.closing(createRedisClient(parseRedisAddress(redis.url), 'commands', false) as Redis, (opened) =>
+        opened.disconnect(),
+      );
+      client.on('error', () => undefined);
+      await client.connect();
+      await client.replicaof('127.0.0.1', 1);
+      const { stream } = client;
+      const before = stream.listenerCount('close');
+      const refused = await Promise.allSettled(Array.from({ length: 30 }, (_, at) => client.set(`key-${at}`, 'x')));
+      expect(refused.every(({ status }) => status === 'rejected')).toBe(true);
+      expect(stream.listenerCount('close')).toBeLessThanOrEqual(before + 1);
+      await waitFor(() => client.stream !== stream && client.status === 'ready', { what: 'another connection' });
+    },
+  );
 
-  test('a wrong password', async () => {
+  testIn.short('a wrong password', async () => {
     const redis = await redisWith({ requirepass: 'right' }, { password: 'right' });
     const wrong = settingsFor(redis.url.replace(':right@', ':wrong@'));
     await expect(openEngine(wrong, quietLog)).rejects.toThrow(/^Redis at \S+ refuses the password; check user and/);
@@ -254,13 +262,13 @@ describe('names in one sentence what is wrong with Redis:', () => {
     );
   });
 
-  test('too few replicas', async () => {
+  testIn.short('too few replicas', async () => {
     const redis = await redisWith({ 'min-replicas-to-write': '1' });
     const engine = await openOn(settingsFor(redis.url));
     await expect(admit(engine)).rejects.toThrow(/^Redis at \S+ takes no writes, because too few of its replicas/);
   });
 
-  test('what is not known in the words of Redis itself, and a lost connection as such', () => {
+  testIn.short('what is not known in the words of Redis itself, and a lost connection as such', () => {
     for (const [said, told] of [
       [
         'Missing key for job r1x. moveToFinished',
@@ -282,7 +290,7 @@ describe('names in one sentence what is wrong with Redis:', () => {
   });
 
   // What ioredis 6 says of Sentinels of Redis 7.0, tried with a real one.
-  test.each([
+  testIn.short.each([
     [
       'All sentinels are unreachable and retry is disabled. Last error: ERR No such master with that name',
       /know no primary of this name; correct it/,
@@ -298,7 +306,7 @@ describe('names in one sentence what is wrong with Redis:', () => {
     expect(redisUnavailable(new Error(said), address).message).toMatch(told);
   });
 
-  test.each([
+  testIn.short.each([
     ['none', {}, ['NO_PERSISTENCE']],
     ['asked', {}, ['SNAPSHOTS_ONLY']],
     ['everysec', {}, ['APPENDFSYNC']],

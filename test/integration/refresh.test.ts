@@ -1,15 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect } from '@jest/globals';
 import { withInput } from '../../src/lib/csv/with-input.js';
 import { cancelRows } from '../../src/producers/cancel-rows.js';
 import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
 import { fileStatus } from '../../src/reports/file-status.js';
 import { summarise } from '../../src/sandbox/effects.js';
-import { ENGINE_KINDS, type EngineKind } from '../support/engines.js';
+import { ENGINE_KINDS, type EngineKind, testOn } from '../support/engines.js';
 import { openWorkScene } from '../support/scene.js';
 import { setup } from '../support/setup.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const t = setup();
@@ -44,47 +45,57 @@ async function open(kind: EngineKind) {
 }
 
 describe.each(ENGINE_KINDS)('--refresh-after on the %s engine', (kind) => {
-  test('sends rows with an older result once more under the same key, and keeps the result until then', async () => {
-    const { enqueue, cancel, workOff, later, status, accepted, engine } = await open(kind);
-    await enqueue({ limit: 2 });
-    await workOff(RESULTS);
-    await later();
-    expect(await enqueue({ refreshAfterMs: 3_600_000 })).toMatchObject({ enqueued: 1, known: 2 });
-    await cancel();
-    expect(await enqueue({ refreshAfterMs: 0 })).toMatchObject({ enqueued: 3, known: 0 });
-    expect(await status()).toMatchObject({ enriched: 2, waiting: 1 });
-    expect(await enqueue({ refreshAfterMs: 0 })).toMatchObject({ enqueued: 0, known: 3 });
-    // Taken out again, nothing has happened to them.
-    await cancel();
-    expect(await status()).toMatchObject({ enriched: 2, notEnqueued: 1 });
-    expect(await enqueue()).toMatchObject({ enqueued: 1, known: 2 });
+  testIn.short(
+    'sends rows with an older result once more under the same key, and keeps the result until then',
+    async () => {
+      const { enqueue, cancel, workOff, later, status, accepted, engine } = await open(kind);
+      await enqueue({ limit: 2 });
+      await workOff(RESULTS);
+      await later();
+      expect(await enqueue({ refreshAfterMs: 3_600_000 })).toMatchObject({ enqueued: 1, known: 2 });
+      await cancel();
+      expect(await enqueue({ refreshAfterMs: 0 })).toMatchObject({ enqueued: 3, known: 0 });
+      expect(await status()).toMatchObject({ enriched: 2, waiting: 1 });
+      expect(await enqueue({ refreshAfterMs: 0 })).toMatchObject({ enqueued: 0, known: 3 });
+      // Taken out again, nothing has happened to them.
+      await cancel();
+      expect(await status()).toMatchObject({ enriched: 2, notEnqueued: 1 });
+      expect(await enqueue()).toMatchObject({ enqueued: 1, known: 2 });
 
-    expect(await enqueue({ refreshAfterMs: 0 })).toMatchObject({ enqueued: 2, known: 1 });
-    const before = await engine.store.counts();
-    await workOff(RESULTS);
-    expect(accepted()).toBe(5);
-    expect(await status()).toMatchObject({ enriched: 3 });
-    expect(await engine.store.counts()).toMatchObject({ scheduled: before.scheduled + 3, orphans: 0, pending: 0 });
-    expect(await enqueue()).toMatchObject({ enqueued: 0, known: 3 });
-    await workOff(RESULTS);
-    expect(accepted()).toBe(5);
-  }, 60_000);
+      expect(await enqueue({ refreshAfterMs: 0 })).toMatchObject({ enqueued: 2, known: 1 });
+      const before = await engine.store.counts();
+      await workOff(RESULTS);
+      expect(accepted()).toBe(5);
+      expect(await status()).toMatchObject({ enriched: 3 });
+      expect(await engine.store.counts()).toMatchObject({ scheduled: before.scheduled + 3, orphans: 0, pending: 0 });
+      expect(await enqueue()).toMatchObject({ enqueued: 0, known: 3 });
+      await workOff(RESULTS);
+      expect(accepted()).toBe(5);
+    },
+    60_000,
+  );
 
-  test('a lost answer is looked up, and the enrichment of before is not taken for it', async () => {
-    const { enqueue, workOff, later, status, accepted, engine, sandbox } = await open(kind);
-    await enqueue({ limit: 2 });
-    await workOff(RESULTS);
-    await later();
-    const ids = async () =>
-      [...(await engine.store.scanLedger(null, 10)).entries.values()].flatMap(({ enrichmentId }) => enrichmentId ?? []);
-    const before = await ids();
-    sandbox.configure({ faults: [{ kind: 'http-500', on: 'post', share: 1, times: 1 }] });
-    expect(await enqueue({ limit: 1, refreshAfterMs: 0 })).toMatchObject({ enqueued: 1 });
-    await workOff(RESULTS);
-    expect(accepted()).toBe(3);
-    expect(await status()).toMatchObject({ enriched: 2, uncertain: 0 });
-    const all = new Set([...before, ...(await ids())]);
-    expect(all.size).toBe(3);
-    expect((await engine.store.owners([...all])).size).toBe(3);
-  }, 60_000);
+  testOn(kind)(
+    'a lost answer is looked up, and the enrichment of before is not taken for it',
+    async () => {
+      const { enqueue, workOff, later, status, accepted, engine, sandbox } = await open(kind);
+      await enqueue({ limit: 2 });
+      await workOff(RESULTS);
+      await later();
+      const ids = async () =>
+        [...(await engine.store.scanLedger(null, 10)).entries.values()].flatMap(
+          ({ enrichmentId }) => enrichmentId ?? [],
+        );
+      const before = await ids();
+      sandbox.configure({ faults: [{ kind: 'http-500', on: 'post', share: 1, times: 1 }] });
+      expect(await enqueue({ limit: 1, refreshAfterMs: 0 })).toMatchObject({ enqueued: 1 });
+      await workOff(RESULTS);
+      expect(accepted()).toBe(3);
+      expect(await status()).toMatchObject({ enriched: 2, uncertain: 0 });
+      const all = new Set([...before, ...(await ids())]);
+      expect(all.size).toBe(3);
+      expect((await engine.store.owners([...all])).size).toBe(3);
+    },
+    60_000,
+  );
 });

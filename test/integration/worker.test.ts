@@ -8,6 +8,7 @@ import { ENGINE_KINDS, ENGINES_IN_TURN, openTestEngine } from '../support/engine
 import { goodRows, queueRows, startWorker } from '../support/fleet.js';
 import { openSandbox } from '../support/sandbox.js';
 import { setup } from '../support/setup.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const t = setup();
@@ -36,7 +37,7 @@ const answerWith = (statusCode: number, body: unknown, times?: number): Fault =>
 });
 
 describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
-  test('submits every row once with one token, and ends when nothing is left', async () => {
+  testIn.short('submits every row once with one token, and ends when nothing is left', async () => {
     const { engine, queue, sandbox } = await open(kind, { latencyMs: [1, 20] });
     await queueRows(queue, goodRows(60));
     const report = await startWorker({ engine, sandbox }).ended;
@@ -48,7 +49,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     });
   });
 
-  test('whose loop breaks ends with an error, so that it is started again', async () => {
+  testIn.short('whose loop breaks ends with an error, so that it is started again', async () => {
     const { engine, sandbox } = await open(kind);
     const broken: Engine = {
       ...engine,
@@ -68,7 +69,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
     expect(await engine.store.fleetStats()).toMatchObject({ workers: 0 });
   });
 
-  test('stops at LIMIT_EXCEEDED with the row untouched, and a resume starts with a single row', async () => {
+  testIn.short('stops at LIMIT_EXCEEDED with the row untouched, and a resume starts with a single row', async () => {
     const { engine, queue, sandbox } = await open(kind, { quota: 12, latencyMs: [1, 10] });
     await queueRows(queue, goodRows(40));
     const report = await startWorker({ engine, sandbox }).ended;

@@ -11,13 +11,18 @@ import { copyTemplate } from '../../src/lib/engine/embedded/database-template.js
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
 import type { Logger } from '../../src/lib/logger.js';
-import { bySuite } from './suite.js';
+import { bySuite, testIn } from './suite.js';
 
 export const ENGINE_KINDS = ['redis', 'embedded'] as const;
 /** For code that does not know the engine: each suite has one. That the engines agree is what the store's tests are for. */
 export const ENGINES_IN_TURN = bySuite<EngineKind>(['redis'], ['embedded']);
 
 export type EngineKind = (typeof ENGINE_KINDS)[number];
+
+/** As `ENGINES_IN_TURN`, for a table with tests that are for the long suite on Redis, too: the others take `testOn(kind)`. */
+export const ENGINES_OF_SUITE = process.env.TEST_SUITE === 'short' ? (['redis'] as const) : ENGINE_KINDS;
+/** In place of `test`: on Redis in `npm test`, on the embedded engine in `npm run test:long`. */
+export const testOn = (kind: EngineKind) => (kind === 'redis' ? testIn.short : testIn.long);
 
 export const quietLog: Logger = {
   error: () => undefined,

@@ -6,8 +6,8 @@ export const LONG = 'test/long/';
 
 /** Files that measure time. */
 const ALONE = [
-  'test/integration/dashboard-load.test.ts',
-  'test/integration/store-pace.test.ts',
+  'test/long/integration/dashboard-load.test.ts',
+  'test/long/integration/store-pace.test.ts',
   'test/long/bench.test.ts',
   'test/long/storms.test.ts',
   'test/long/token-fleet.test.ts',

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { IdentityKey } from '../../src/lib/core/ids.js';
-import { openEngine } from '../../src/lib/engine/open-engine.js';
-import type { Limits, Store } from '../../src/lib/store/store.js';
-import { ENGINE_KINDS, openTestEngine, quietLog } from '../support/engines.js';
-import { mostInASecond, watchLateness } from '../support/lateness.js';
-import { setup, type TestScope } from '../support/setup.js';
+import type { IdentityKey } from '../../../src/lib/core/ids.js';
+import { openEngine } from '../../../src/lib/engine/open-engine.js';
+import type { Limits, Store } from '../../../src/lib/store/store.js';
+import { ENGINE_KINDS, openTestEngine, quietLog } from '../../support/engines.js';
+import { mostInASecond, watchLateness } from '../../support/lateness.js';
+import { setup, type TestScope } from '../../support/setup.js';
 
 /** A caller this late still gets its slot. */
 const SURELY_IN_TIME_MS = 10;

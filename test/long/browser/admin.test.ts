@@ -1,15 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, jest } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { summarise } from '../../src/sandbox/effects.js';
-import { numberAfter, useDashboardPages } from '../support/dashboard-pages.js';
-import { ENGINE_KINDS } from '../support/engines.js';
-import { exampleRows } from '../support/example.js';
-import { answering, openWorkScene, refusal } from '../support/scene.js';
-import { withScratch } from '../support/scratch.js';
-import { testIn } from '../support/suite.js';
-import { waitFor } from '../support/wait.js';
+import { summarise } from '../../../src/sandbox/effects.js';
+import { numberAfter, useDashboardPages } from '../../support/dashboard-pages.js';
+import { ENGINE_KINDS } from '../../support/engines.js';
+import { exampleRows } from '../../support/example.js';
+import { answering, openWorkScene, refusal } from '../../support/scene.js';
+import { withScratch } from '../../support/scratch.js';
+import { waitFor } from '../../support/wait.js';
 
 jest.setTimeout(400_000);
 
@@ -33,8 +32,7 @@ const pages = useDashboardPages();
 const { serve, visit } = pages;
 
 describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (kind) => {
-  const testInTurn = kind === 'redis' ? testIn.short : testIn.long;
-  testInTurn('goes from an empty page to corrected problems', () =>
+  test('goes from an empty page to corrected problems', () =>
     withScratch(async (folder) => {
       const scene = await openWorkScene(pages.t, kind, { completeAfterMs: 50 });
       const { url } = await serve(scene);
@@ -131,56 +129,52 @@ describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (
       await page.getByText('1 row queued.').waitFor();
       await waitFor(async () => (await scene.engine.store.counts()).scheduled === 14, { what: 'the corrected row' });
       expect(summarise(scene.sandbox.log()).acceptedTwice).toBe(0);
-    }),
-  );
+    }));
 
-  testIn.long(
-    'does the same by keyboard alone: the example, ten rows, a pause, its resume, a problem retried, a row by its company, what was bought, the problems as a file',
-    async () => {
-      const scene = await openWorkScene(pages.t, kind, { completeAfterMs: 50 });
-      const { url } = await serve(scene);
-      const page = await visit(url);
-      const press = async (wanted: string) => {
-        await tabTo(page, wanted);
-        await page.keyboard.press('Enter');
-      };
-      await press('Try it with the example file');
-      await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
-      await press('send-open');
-      await page.getByRole('dialog').waitFor();
-      await press('Send 10 rows');
-      await page.getByText('10 rows queued.').waitFor();
-      await press('Overview');
-      await page.getByRole('heading', { name: 'No worker is running' }).waitFor();
-      await press('Pause');
-      await page.getByRole('heading', { name: 'Paused' }).waitFor();
-      expect(await page.getByRole('alert').innerText()).toBe('');
-      await press('resume-open');
-      await press('Resume');
-      scene.sandbox.configure({ faults: [answering(400, REFUSED, { match: 'Oakhurst' })] });
-      scene.work({ settings: { resultPollMs: 100 } });
-      await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ timeout: 90_000 });
-      scene.sandbox.configure({ faults: [] });
-      await press('Retry 1 row');
-      await page.getByText('1 row back in the queue.').waitFor();
-      await page.getByRole('heading', { name: 'All done' }).waitFor({ timeout: 60_000 });
-      await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ state: 'hidden' });
-      expect(await numberAfter(page, 'Enriched')).toBeGreaterThan(0);
-      await press('All rows');
-      await tabTo(page, 'search');
-      await page.keyboard.type('oakhurst');
+  test('does the same by keyboard alone: the example, ten rows, a pause, its resume, a problem retried, a row by its company, what was bought, the problems as a file', async () => {
+    const scene = await openWorkScene(pages.t, kind, { completeAfterMs: 50 });
+    const { url } = await serve(scene);
+    const page = await visit(url);
+    const press = async (wanted: string) => {
+      await tabTo(page, wanted);
       await page.keyboard.press('Enter');
-      await page.getByText('1 row with “oakhurst”').waitFor();
-      await press('Oakhurst Logistics Ltd');
-      await page.getByRole('heading', { name: 'Oakhurst Logistics Ltd' }).waitFor();
-      await press('Files');
-      await press('example.csv');
-      await page.getByText(/10 enrichments used, \d+ compan/).waitFor({ timeout: 90_000 });
-      const link = page.getByRole('link', { name: /^Problems, to correct/ });
-      const [problems] = await Promise.all([page.waitForEvent('download'), press(await link.innerText())]);
-      expect(problems.suggestedFilename()).toBe('example.problems.csv');
-    },
-  );
+    };
+    await press('Try it with the example file');
+    await page.getByRole('button', { name: 'Send to Zia …' }).waitFor();
+    await press('send-open');
+    await page.getByRole('dialog').waitFor();
+    await press('Send 10 rows');
+    await page.getByText('10 rows queued.').waitFor();
+    await press('Overview');
+    await page.getByRole('heading', { name: 'No worker is running' }).waitFor();
+    await press('Pause');
+    await page.getByRole('heading', { name: 'Paused' }).waitFor();
+    expect(await page.getByRole('alert').innerText()).toBe('');
+    await press('resume-open');
+    await press('Resume');
+    scene.sandbox.configure({ faults: [answering(400, REFUSED, { match: 'Oakhurst' })] });
+    scene.work({ settings: { resultPollMs: 100 } });
+    await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ timeout: 90_000 });
+    scene.sandbox.configure({ faults: [] });
+    await press('Retry 1 row');
+    await page.getByText('1 row back in the queue.').waitFor();
+    await page.getByRole('heading', { name: 'All done' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ state: 'hidden' });
+    expect(await numberAfter(page, 'Enriched')).toBeGreaterThan(0);
+    await press('All rows');
+    await tabTo(page, 'search');
+    await page.keyboard.type('oakhurst');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 row with “oakhurst”').waitFor();
+    await press('Oakhurst Logistics Ltd');
+    await page.getByRole('heading', { name: 'Oakhurst Logistics Ltd' }).waitFor();
+    await press('Files');
+    await press('example.csv');
+    await page.getByText(/10 enrichments used, \d+ compan/).waitFor({ timeout: 90_000 });
+    const link = page.getByRole('link', { name: /^Problems, to correct/ });
+    const [problems] = await Promise.all([page.waitForEvent('download'), press(await link.innerText())]);
+    expect(problems.suggestedFilename()).toBe('example.problems.csv');
+  });
 });
 
 /** The pictures in the documents are made anew only when somebody asks for that. */

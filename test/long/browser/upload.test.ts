@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
-import { useDashboardPages } from '../support/dashboard-pages.js';
-import { openWorkScene } from '../support/scene.js';
-import { withScratch } from '../support/scratch.js';
-import { waitFor } from '../support/wait.js';
+import { useDashboardPages } from '../../support/dashboard-pages.js';
+import { openWorkScene } from '../../support/scene.js';
+import { withScratch } from '../../support/scratch.js';
+import { waitFor } from '../../support/wait.js';
 
 jest.setTimeout(60_000);
 

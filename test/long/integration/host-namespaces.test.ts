@@ -3,12 +3,12 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { IdentityKey } from '../../src/lib/core/ids.js';
-import type { Engine } from '../../src/lib/engine/engine.js';
-import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engine.js';
-import { type EngineProcess, startEngineProcess } from '../support/engine-process.js';
-import { quietLog, testPlace } from '../support/engines.js';
-import { setup, type TestScope } from '../support/setup.js';
+import type { IdentityKey } from '../../../src/lib/core/ids.js';
+import type { Engine } from '../../../src/lib/engine/engine.js';
+import { type EngineSettings, openEngine } from '../../../src/lib/engine/open-engine.js';
+import { type EngineProcess, startEngineProcess } from '../../support/engine-process.js';
+import { quietLog, testPlace } from '../../support/engines.js';
+import { setup, type TestScope } from '../../support/setup.js';
 
 /** Runs a command in a process namespace of its own, as a container does; a user namespace lets it work without root. */
 const WRAPPERS = [

@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { seriousFaults, useDashboardPages } from '../support/dashboard-pages.js';
-import { goodRows, queueRows } from '../support/fleet.js';
-import { openWorkScene } from '../support/scene.js';
+import { seriousFaults, useDashboardPages } from '../../support/dashboard-pages.js';
+import { goodRows, queueRows } from '../../support/fleet.js';
+import { openWorkScene } from '../../support/scene.js';
 
 jest.setTimeout(60_000);
 

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { expectAccessible, useDashboardPages } from '../support/dashboard-pages.js';
-import { openWorkScene } from '../support/scene.js';
-import { withScratch } from '../support/scratch.js';
+import { expectAccessible, useDashboardPages } from '../../support/dashboard-pages.js';
+import { openWorkScene } from '../../support/scene.js';
+import { withScratch } from '../../support/scratch.js';
 
 jest.setTimeout(60_000);
 

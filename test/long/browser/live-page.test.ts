@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { UnrecoverableError } from 'bullmq';
 import type { Page } from 'playwright-core';
-import { INITIAL_CONTROL, stopped } from '../../src/lib/core/control.js';
-import { numberAfter, useDashboardPages } from '../support/dashboard-pages.js';
-import { goodRows, queueRows } from '../support/fleet.js';
-import { openWorkScene, type WorkScene } from '../support/scene.js';
-import { withScratch } from '../support/scratch.js';
-import { waitFor } from '../support/wait.js';
+import { INITIAL_CONTROL, stopped } from '../../../src/lib/core/control.js';
+import { numberAfter, useDashboardPages } from '../../support/dashboard-pages.js';
+import { goodRows, queueRows } from '../../support/fleet.js';
+import { openWorkScene, type WorkScene } from '../../support/scene.js';
+import { withScratch } from '../../support/scratch.js';
+import { waitFor } from '../../support/wait.js';
 
 jest.setTimeout(60_000);
 
