@@ -185,7 +185,7 @@ testIn.short('pause stops a running worker, status says so and exits 0, and resu
   }),
 );
 
-testIn.short('a resume with the quota still spent costs one call, says why, and exits 4', () =>
+testIn.long('a resume with the quota still spent costs one call, says why, and exits 4', () =>
   withScene('redis', { quota: 0 }, async (t) => {
     await t.run(['enqueue', await t.csv('a.csv', 5)]);
     expect((await t.run(['worker', '--until-idle'])).code).toBe(4);

@@ -62,7 +62,7 @@ describe.each(ENGINES_IN_TURN)('on %s', (kind) => {
   );
 });
 
-testIn.short(
+testIn.long(
   'retry --uncertain releases held rows, and only those',
   () =>
     withScene(

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { type Scene, withScene } from '../support/cli-scene.js';
-import { bySuite, testIn } from '../support/suite.js';
+import { testIn } from '../support/suite.js';
 
 const FILE = [
   'Company,Website,City',
@@ -83,7 +83,7 @@ testIn.short(
   60_000,
 );
 
-test.each(bySuite([60], [110]))(
+testIn.long.each([60, 110])(
   'on a terminal of %i columns no line of rows, show and report goes over the edge',
   (columns) =>
     withScene('redis', {}, async (t) => {

@@ -40,20 +40,26 @@ test.each(bySuite(COMMANDS.slice(0, 3), COMMANDS.slice(3)))(
 );
 
 describe('wrong usage exits 2 with one line that says so', () => {
-  testIn.short.each([
-    [[], /Usage:/],
-    [['bogus'], /unknown command 'bogus'/],
-    [['export'], /Name the CSV file to export/],
-    [['export', 'a.csv', 'b.csv'], /too many arguments/],
-    [['status', '--colour'], /unknown option '--colour'/],
-    [['enqueue', 'a.csv', '--limit', '0'], /whole number of at least 1/],
-    [['status', '--engine', 'sqlite'], /Allowed choices are redis, embedded/],
-    [['status', '--watch', '--json'], /--json prints one document/],
-    [['run', '-'], /cannot read stdin/],
-    [['sandbox', '--fault', 'explode'], /Expected kind/],
-    [['sandbox', '--latency', 'slow'], /Expected milliseconds/],
-    [['status', '--engine', 'redis'], /needs REDIS_URL/],
-  ])('%j', (words, message) =>
+  test.each(
+    bySuite<readonly [readonly string[], RegExp]>(
+      [
+        [[], /Usage:/],
+        [['bogus'], /unknown command 'bogus'/],
+        [['export'], /Name the CSV file to export/],
+        [['export', 'a.csv', 'b.csv'], /too many arguments/],
+        [['status', '--colour'], /unknown option '--colour'/],
+      ],
+      [
+        [['enqueue', 'a.csv', '--limit', '0'], /whole number of at least 1/],
+        [['status', '--engine', 'sqlite'], /Allowed choices are redis, embedded/],
+        [['status', '--watch', '--json'], /--json prints one document/],
+        [['run', '-'], /cannot read stdin/],
+        [['sandbox', '--fault', 'explode'], /Expected kind/],
+        [['sandbox', '--latency', 'slow'], /Expected milliseconds/],
+        [['status', '--engine', 'redis'], /needs REDIS_URL/],
+      ],
+    ),
+  )('%j', (words, message) =>
     withScratch(async (cwd) => {
       const { code, stdout, stderr } = await cli(words, { cwd });
       expect(stderr).toMatch(message);
@@ -156,13 +162,19 @@ testIn.short('a data folder that cannot be made is a sentence', () =>
 );
 
 describe('input that cannot be used exits 2 with one sentence', () => {
-  testIn.short.each([
-    ['missing.csv', /no file missing\.csv/],
-    ['folder', /is a directory/],
-    ['empty.csv', /empty/i],
-    ['header.csv', /row/i],
-    ['other.csv', /"Colour"/],
-  ])('%s', (file, message) =>
+  test.each(
+    bySuite<readonly [string, RegExp]>(
+      [
+        ['missing.csv', /no file missing\.csv/],
+        ['folder', /is a directory/],
+      ],
+      [
+        ['empty.csv', /empty/i],
+        ['header.csv', /row/i],
+        ['other.csv', /"Colour"/],
+      ],
+    ),
+  )('%s', (file, message) =>
     withScratch(async (cwd) => {
       await mkdir(join(cwd, 'folder'));
       await writeFile(join(cwd, 'empty.csv'), '');

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { WASM_FLAGS } from './engine-process.js';
 
 /** The compiled binary: `npm test` builds it first. */
 export const BINARY = resolve('dist/cli/main.js');
@@ -30,12 +31,9 @@ export function cli(words: readonly string[], options: CliOptions): Promise<CliR
   return startCli(words, options).ended;
 }
 
-/** What `scripts/test.mjs` says to Node about WebAssembly holds for the program, too. */
-const NODE_FLAGS = process.execArgv.filter((flag) => flag.startsWith('--wasm'));
-
 /** Starts `zia-enrich <words>`; the caller waits for `ended`, or kills `child`. */
 export function startCli(words: readonly string[], options: CliOptions): RunningCli {
-  return start(process.execPath, [...NODE_FLAGS, BINARY, ...words], options);
+  return start(process.execPath, [...WASM_FLAGS, BINARY, ...words], options);
 }
 
 /** Runs `npm <words>` in a folder, to its end. */

@@ -21,9 +21,12 @@ export interface EngineProcess {
   kill(): Promise<void>;
 }
 
+/** What `scripts/test.mjs` says to Node about WebAssembly holds for other processes, too. */
+export const WASM_FLAGS = process.execArgv.filter((flag) => flag.startsWith('--wasm'));
+
 /** `wrapper`: a command that runs the process, such as `unshare` with its flags. */
 export async function startEngineProcess(wrapper: readonly string[] = []): Promise<EngineProcess> {
-  const [execPath = process.execPath, ...execArgv] = [...wrapper, process.execPath];
+  const [execPath = process.execPath, ...execArgv] = [...wrapper, process.execPath, ...WASM_FLAGS];
   const child: ChildProcess = fork(fileURLToPath(new URL('./engine-child.mjs', import.meta.url)), {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
