@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 
 export default {
   testEnvironment: '<rootDir>/test/support/run/environment.mjs',
+  testSequencer: '<rootDir>/test/support/run/sequencer.mjs',
   runner: '<rootDir>/test/support/run/runner.mjs',
   reporters: ['default', '<rootDir>/test/support/run/slowest-files.mjs'],
   roots: ['<rootDir>/test'],

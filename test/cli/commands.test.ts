@@ -166,7 +166,7 @@ testIn.short('worker --until-idle exits 143 when it is told to end before', () =
   }),
 );
 
-testIn.short('pause stops a running worker, status says so and exits 0, and resume names the missing worker', () =>
+testIn.long('pause stops a running worker, status says so and exits 0, and resume names the missing worker', () =>
   withScene('redis', {}, async (t) => {
     expect(JSON.parse((await t.run(['pause', '--json'])).stdout)).toEqual({ paused: true, code: 'PAUSED' });
     expect(JSON.parse((await t.run(['pause', '--json'])).stdout)).toEqual({ paused: false, code: 'PAUSED' });

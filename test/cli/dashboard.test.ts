@@ -15,7 +15,7 @@ testIn.short('the built dashboard serves its page and everything the page asks f
   }),
 );
 
-testIn.short(
+testIn.long(
   'run serves the dashboard too, on another port when the configured one is taken, and prints its address',
   () =>
     withScene('embedded', { latencyMs: 50 }, async (t) => {

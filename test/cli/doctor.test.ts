@@ -170,7 +170,7 @@ testIn.short(
   90_000,
 );
 
-testIn.short(
+testIn.long(
   'a worker says before it starts what it would have to look up in vain, and goes on',
   () =>
     withScene('redis', {}, async (t) => {

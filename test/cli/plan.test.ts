@@ -98,7 +98,7 @@ describe.each(ENGINES_IN_TURN)('plan on %s', (kind) => {
   );
 });
 
-testIn.short('tells how many rows the allowance covers and the line where it ends, rows in the queue first', () =>
+testIn.long('tells how many rows the allowance covers and the line where it ends, rows in the queue first', () =>
   withScene('redis', { quota: 5 }, async (t) => {
     await t.csv('a.csv', 8);
     expect(await plan(t, ['a.csv'])).toMatchObject({ enqueued: 8, covered: 5, endsAtLine: 7 });

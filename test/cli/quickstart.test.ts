@@ -55,7 +55,7 @@ testIn.long('a quickstart that is interrupted says that there are no results', (
   }),
 );
 
-testIn.short('sandbox prints how to point a .env at it, serves, and ends with a summary', () =>
+testIn.long('sandbox prints how to point a .env at it, serves, and ends with a summary', () =>
   withScratch(async (cwd) => {
     const words = ['sandbox', '--port', '0', '--quota', '3', '--latency', '1-2', '--fault', '429:post:0.5:2'];
     const sandbox = startCli(words, { cwd });

@@ -88,7 +88,7 @@ testIn.long(
   60_000,
 );
 
-testIn.short(
+testIn.long(
   'status --watch is drawn in place with the stop on top, and doctor marks what it found',
   () =>
     withScene('redis', {}, async (t) => {
@@ -109,7 +109,7 @@ testIn.short(
   60_000,
 );
 
-testIn.short(
+testIn.long(
   'shows the check of a file once, and says of which age the allowance is',
   () =>
     withScene('redis', { quota: 3, latencyMs: 20, failedShare: 0, notFoundShare: 0 }, async (t) => {

@@ -20,7 +20,7 @@ const accepted = ({ sandbox }: Scene) => summarise(sandbox.log()).accepted;
 const fileOf = async (scene: Scene, file: string) =>
   (JSON.parse((await scene.run(['status', file, '--json'])).stdout) as { file: Record<string, number> }).file;
 
-testIn.short('one ledger entry that cannot be read is named, and keeps no other from anything', () =>
+testIn.long('one ledger entry that cannot be read is named, and keeps no other from anything', () =>
   withScene('redis', {}, async (scene) => {
     const file = await scene.csv('accounts.csv', 10);
     await scene.run(['enqueue', file]);
@@ -46,7 +46,7 @@ testIn.short('one ledger entry that cannot be read is named, and keeps no other 
   }),
 );
 
-testIn.long('jobs whose data is no JSON, or null, fail as unreadable, and an idle worker ends', () =>
+testIn.short('jobs whose data is no JSON, or null, fail as unreadable, and an idle worker ends', () =>
   withScene('redis', {}, async (scene) => {
     const file = await scene.csv('accounts.csv', 4);
     await scene.run(['enqueue', file]);

@@ -10,7 +10,7 @@ import { type EngineSettings, openEngine } from '../../src/lib/engine/open-engin
 import { JOB_NAME, jobOptions } from '../../src/lib/queues.js';
 import type { AdmitRequest } from '../../src/lib/store/store.js';
 import { type EngineProcess, startEngineProcess } from '../support/engine-process.js';
-import { ENGINE_KINDS, type EngineKind, quietLog, testPlace } from '../support/engines.js';
+import { ENGINE_KINDS, type EngineKind, quietLog, testOn, testPlace } from '../support/engines.js';
 import { setup, type TestScope } from '../support/setup.js';
 import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
@@ -66,7 +66,7 @@ describe.each(ENGINE_KINDS)('two processes on %s', (kind) => {
     expect(await second.store.counts()).toMatchObject({ sending: 20 });
   });
 
-  testIn.short(
+  testOn(kind)(
     'a process killed with claims leaves them to be looked up, and its places to others after the lease',
     async () => {
       const settings = await place(kind);
@@ -85,7 +85,7 @@ describe.each(ENGINE_KINDS)('two processes on %s', (kind) => {
 });
 
 describe('the host of the embedded database', () => {
-  testIn.short(
+  testIn.long(
     'when killed, is followed at once by one of those attached, with all data there',
     async () => {
       const settings = await place('embedded');

@@ -24,7 +24,7 @@ import { setup } from '../support/setup.js';
 const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
 /** In a file of each test. */
-const ROWS = 8;
+const ROWS = 6;
 
 type Column = 'Company' | 'Email' | 'Website' | 'Town';
 

@@ -128,7 +128,7 @@ describe.each(CASES)('when %s', (name, ways) => {
   );
 });
 
-testIn.short(
+testIn.long(
   'a full Redis is what a worker says is wrong, and once it has room the worker sends every row once',
   async () => {
     const redis = await redisWith();

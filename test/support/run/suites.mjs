@@ -1,4 +1,4 @@
-// What runs when. `npm test` leaves out the folder of the long suite; in either suite the files that measure time run
+// What runs when, and in which order. `npm test` leaves out the folder of the long suite; in either suite the files that measure time run
 // one at a time after all others, because beside others they would measure the others.
 
 /** Files of `npm run test:long`. */
@@ -12,6 +12,24 @@ const ALONE = [
   'test/long/storms.test.ts',
   'test/long/token-fleet.test.ts',
 ];
+
+/** Files that take long, mostly by waiting: begun first, so that none of them runs at the end with nothing beside it. */
+const FIRST = [
+  'test/cli/commands.test.ts',
+  'test/integration/lost-history.test.ts',
+  'test/integration/chaos.test.ts',
+  'test/integration/permits.test.ts',
+  'test/integration/worker.test.ts',
+  'test/integration/dead-worker.test.ts',
+  'test/integration/redis-away.test.ts',
+  'test/cli/doctor.test.ts',
+  'test/cli/quickstart.test.ts',
+  'test/cli/rows.test.ts',
+];
+
+export function runsFirst(path) {
+  return FIRST.some((file) => path.endsWith(file));
+}
 
 export function runsAlone(path) {
   return ALONE.some((file) => path.endsWith(file));

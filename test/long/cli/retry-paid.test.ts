@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { withScene } from '../support/cli-scene.js';
+import { withScene } from '../../support/cli-scene.js';
 
 test(
   'retry --paid says the price and asks before it spends; a signal ends the question with its own code',
