@@ -1,5 +1,6 @@
 // `npm test`: what has to hold before a change is merged, in minutes. `npm run test:long` (here `--long`): the rest.
-// With words of jest's (`npm test -- test/core`) jest runs once with those words, whichever suite they lead to.
+// With words of jest's (`npm test -- test/core`) jest runs once with those words, whichever suite they lead to; after
+// `--short`, only with what `npm test` has of them.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { LONG } from '../test/support/run/suites.mjs';
@@ -10,6 +11,7 @@ const JEST = [DO_NOT_OPTIMIZE_WASM, '--experimental-vm-modules', '--no-warnings'
 
 function suite(words) {
   if (words[0] === '--long') return { name: 'long', selection: [LONG, ...filesInBoth()] };
+  if (words[0] === '--short') return { name: 'short', selection: words.slice(1) };
   if (words.length === 0) return { name: 'short', selection: ['--testPathIgnorePatterns', LONG] };
   return { name: '', selection: words };
 }

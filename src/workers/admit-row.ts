@@ -10,6 +10,7 @@ import { SPENT_CODES, spentOut } from '../lib/core/spent-out.js';
 import { changeControl } from '../lib/store/change-control.js';
 import type { InFlight } from '../lib/store/in-flight.js';
 import type { AdmitRequest, Refusal, Store } from '../lib/store/store.js';
+import type { Claims } from './claims.js';
 import type { FleetControl } from './fleet-control.js';
 import type { ReserveKeeper } from './keep-reserve.js';
 import { mustReconcileFirst } from './must-reconcile-first.js';
@@ -30,7 +31,8 @@ export interface Claim {
 }
 
 export interface AdmitRowDeps {
-  readonly store: Store;
+  readonly store: Pick<Store, 'control' | 'counts' | 'uncertain'>;
+  readonly claims: Claims;
   readonly control: FleetControl;
   readonly inFlight: InFlight;
   readonly timing: Timing;
@@ -56,7 +58,7 @@ export async function admitRow(
   deps: AdmitRowDeps,
   queued: Pick<AdmitRequest, 'refreshBeforeMs' | 'queuedAtMs'> = {},
 ): Promise<Admitted> {
-  const { store, control, inFlight, timing, shutdown, reserve } = deps;
+  const { claims, control, inFlight, timing, shutdown, reserve } = deps;
   const callId = inFlight.newCallId();
   let slotMs: number | undefined;
   for (;;) {
@@ -73,7 +75,7 @@ export async function admitRow(
     const { limits } = inFlight;
     const { claimLostAfterMs } = timing;
     const asked = { key, sent, callId, limits, claimLostAfterMs, keep: reserve?.keep ?? 0, ...queued };
-    const admission = await store
+    const admission = await claims
       .admit({ ...asked, ...(slotMs === undefined ? {} : { slotMs }) })
       .catch((error: unknown) => {
         inFlight.end(callId);
@@ -84,7 +86,7 @@ export async function admitRow(
       // Somebody has stopped or resumed since this worker last heard: the fields to leave out may be others now.
       if (epoch > knownEpoch) {
         inFlight.end(callId);
-        control.observe((await store.release(key, callId)).control);
+        control.observe((await claims.release(key, callId)).control);
         continue;
       }
       // A stop that this process has learned of since then holds back what has not left yet.

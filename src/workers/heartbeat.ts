@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mayWork } from '../lib/core/control.js';
 import type { Logger } from '../lib/logger.js';
 import type { InFlight } from '../lib/store/in-flight.js';
-import type { Store } from '../lib/store/store.js';
+import type { Claims } from './claims.js';
 import type { FleetControl } from './fleet-control.js';
 import type { Timing } from './timing.js';
 
 export interface HeartbeatDeps {
-  readonly workerId: string;
-  readonly store: Store;
+  readonly claims: Pick<Claims, 'heartbeat' | 'leave'>;
   readonly control: FleetControl;
   readonly inFlight: InFlight;
   readonly timing: Timing;
@@ -68,14 +67,14 @@ export class Heartbeat {
     this.#closed = true;
     this.#nap.abort();
     await this.#beating;
-    await this.#deps.store.leave(this.#deps.workerId).catch(() => undefined);
+    await this.#deps.claims.leave().catch(() => undefined);
   }
 
   async #beat(): Promise<void> {
-    const { workerId, store, control, inFlight, log } = this.#deps;
+    const { claims, control, inFlight, log } = this.#deps;
     try {
       const known = control.current;
-      const seen = await store.heartbeat(workerId, [...inFlight.calls], inFlight.limits.permitTtlMs);
+      const seen = await claims.heartbeat([...inFlight.calls], inFlight.limits.permitTtlMs);
       this.workers = seen.workers;
       this.looking = seen.history?.look != null;
       this.#answeredAt = performance.now();

@@ -10,7 +10,7 @@ const UNCERTAIN_READ = 10_000;
  * Whether the uncertain rows have to be looked up before an outage's canary risks another one. Never before this account has
  * accepted a row: nothing else proves that a look-up works, and waiting for the look-up would have no end.
  */
-export async function mustReconcileFirst(store: Store): Promise<boolean> {
+export async function mustReconcileFirst(store: Pick<Store, 'control' | 'counts' | 'uncertain'>): Promise<boolean> {
   const { uncertain, scheduled } = await store.counts();
   if (uncertain < MAX_UNCERTAIN || scheduled === 0) return false;
   const [rows, { nowMs }] = await Promise.all([

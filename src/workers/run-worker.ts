@@ -10,6 +10,7 @@ import { noteLimits } from '../lib/store/fleet-limits.js';
 import { createInFlight } from '../lib/store/in-flight.js';
 import type { AccessTokens } from '../lib/zoho/access-tokens.js';
 import type { ZohoClient } from '../lib/zoho/client.js';
+import { Claims } from './claims.js';
 import { createFleetControl } from './fleet-control.js';
 import { Heartbeat } from './heartbeat.js';
 import { ReserveKeeper, type ReserveSettings } from './keep-reserve.js';
@@ -21,7 +22,6 @@ import { createSubmitWorker } from './submit-worker.js';
 import { runSweep } from './sweep.js';
 import { type Timing, timingFor } from './timing.js';
 import { type WorkerProgress, type WorkerReport, watchQueue } from './watch-queue.js';
-import { WorkerMemory } from './worker-memory.js';
 import { createZohoClock } from './zoho-clock.js';
 import { createZohoReads } from './zoho-reads.js';
 
@@ -131,7 +131,8 @@ function assemble(options: RunWorkerOptions) {
   const workerId = randomUUID().slice(0, 13);
   const clock = createZohoClock();
   const zoho = clock.listen(options.zoho);
-  const { store } = new WorkerMemory({ store: engine.store, workerId, zohoNowMs: clock.nowMs, log });
+  const { store } = engine;
+  const claims = new Claims({ store, workerId, zohoNowMs: clock.nowMs, log });
   const { ratePerSecond: callsPerSecond, maxInFlight } = settings;
   const limits = { callsPerSecond, maxInFlight, permitTtlMs: timing.permitTtlMs };
   const inFlight = createInFlight(workerId, limits, timing.askAgainMs);
@@ -140,12 +141,12 @@ function assemble(options: RunWorkerOptions) {
     signs.moved();
     void (mayFetch ? worker.resume() : worker.pause(true));
   };
-  const heartbeat = new Heartbeat({ workerId, store, control, inFlight, timing, log, onMayFetch });
+  const heartbeat = new Heartbeat({ claims, control, inFlight, timing, log, onMayFetch });
   const signs = createReadinessTracker(control, heartbeat, { ...settings, timing });
   const { refused, onRefused } = refusal(log);
   const reserve = options.reserve && new ReserveKeeper({ ...options.reserve, store, timing, log });
   const { tokens, stopSignal: shutdown } = options;
-  const deps = { store, zoho, tokens, control, inFlight, timing, shutdown, log, onRefused, reserve };
+  const deps = { store, claims, zoho, tokens, control, inFlight, timing, shutdown, log, onRefused, reserve };
   const submit = (data: unknown) => signs.during(() => submitRow(data, deps));
   const worker = createSubmitWorker(
     { concurrency: settings.concurrency, backoff },

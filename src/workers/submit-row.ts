@@ -129,7 +129,7 @@ async function judge(
   credentials: Credentials,
   deps: SubmitDeps,
 ): Promise<Step> {
-  const { store, control, timing, log } = deps;
+  const { claims, control, timing, log } = deps;
   const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
   const verdict = classifySubmission(answer);
   log.debug('attempt.answered', {
@@ -139,7 +139,7 @@ async function judge(
     code: 'code' in verdict ? verdict.code : undefined,
     statusCode: answer.kind === 'response' ? answer.status : undefined,
   });
-  const release = () => store.release(submission.key, claim.callId);
+  const release = () => claims.release(submission.key, claim.callId);
   switch (verdict.kind) {
     case 'scheduled':
       return accepted(submission, call, verdict.enrichmentId, deps);
@@ -168,7 +168,7 @@ async function judge(
       await control.reported(
         uncertainEvent(verdict),
         call,
-        await store.markUncertain(submission.key, claim.callId, verdict.code),
+        await claims.markUncertain(submission.key, claim.callId, verdict.code),
       );
       return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
     case 'unknown':
@@ -187,22 +187,22 @@ async function accepted(
   submission: Submission,
   call: FleetCall,
   id: EnrichmentId,
-  { store, control, timing, log }: SubmitDeps,
+  { claims, control, timing, log }: SubmitDeps,
 ): Promise<Step> {
   const { key } = submission;
-  const settled = await store.settle(key, call.callId, id, submission.notes);
+  const settled = await claims.settle(key, call.callId, id, submission.notes);
   await control.reported({ kind: 'accepted' }, call, settled);
   if (settled.kind === 'settled') return outcome({ kind: 'done', enrichmentId: id, known: false });
   log.error('ledger.conflict', { jobId: key, enrichmentId: id, knownKey: settled.key, knownId: settled.enrichmentId });
   // The row was accepted before, or the id is another row's: the ledger's word stands, and a look-up settles the rest.
   if (settled.key === key) return outcome({ kind: 'done', enrichmentId: settled.enrichmentId, known: true });
-  await store.markUncertain(key, call.callId, 'ID_OF_ANOTHER_ROW');
+  await claims.markUncertain(key, call.callId, 'ID_OF_ANOTHER_ROW');
   return outcome({ kind: 'snooze', code: 'UNCERTAIN', waitMs: timing.uncertainRecheckMs });
 }
 
-async function answerAlwaysLost(submission: Submission, claim: Claim, { store, control }: SubmitDeps): Promise<Step> {
+async function answerAlwaysLost(submission: Submission, claim: Claim, { claims, control }: SubmitDeps): Promise<Step> {
   const call: FleetCall = { ...claim, key: submission.key, line: submission.line };
-  await control.reported({ kind: 'unsent' }, call, await store.release(submission.key, claim.callId));
+  await control.reported({ kind: 'unsent' }, call, await claims.release(submission.key, claim.callId));
   const message = `The row was sent ${claim.sends - 1} times, each answer was lost and Zoho has none of them; look at the row, then retry it.`;
   return outcome({ kind: 'discard', code: 'ANSWER_ALWAYS_LOST', message });
 }
@@ -212,16 +212,16 @@ async function refusedToken(
   call: FleetCall,
   code: string,
   credentials: Credentials,
-  { store, control, tokens }: SubmitDeps,
+  { claims, control, tokens }: SubmitDeps,
 ): Promise<Step> {
   if (submission.tokenRefused) {
     const message =
       'Zoho refused a fresh access token too; check the data center (ZOHO_DC) and the credentials, then resume.';
     await control.report({ kind: 'stop', code, message }, call);
-    await store.release(submission.key, call.callId);
+    await claims.release(submission.key, call.callId);
     return outcome({ kind: 'requeue', code, waitMs: null });
   }
-  await control.reported({ kind: 'unsent' }, call, await store.release(submission.key, call.callId));
+  await control.reported({ kind: 'unsent' }, call, await claims.release(submission.key, call.callId));
   await tokens.reject(credentials.accessToken);
   return again({ ...submission, tokenRefused: true });
 }
@@ -230,11 +230,11 @@ async function neverSent(
   submission: Submission,
   call: FleetCall,
   code: string,
-  { store, control, timing }: SubmitDeps,
+  { claims, control, timing }: SubmitDeps,
 ): Promise<Step> {
   const expired = code === 'CLAIM_EXPIRED';
   const event: FleetEvent = expired ? { kind: 'unsent' } : { kind: 'outage', code };
-  await control.reported(event, call, await store.release(submission.key, call.callId));
+  await control.reported(event, call, await claims.release(submission.key, call.callId));
   if (expired && submission.expired + 1 < MAX_EXPIRED_CLAIMS)
     return again({ ...submission, expired: submission.expired + 1 });
   return outcome({ kind: 'requeue', code, waitMs: timing.shortWaitMs });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { wrapped } from '../../src/cli/terminal.js';
+import { cut, grid, wrapped } from '../../src/cli/terminal.js';
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { bySuite, testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
@@ -157,4 +157,27 @@ testIn.short.each([
   ],
 ])('a narrow terminal breaks nothing that is to be copied: %j', (line, expected) => {
   expect(wrapped(line, 22)).toBe(expected);
+});
+
+testIn.short.each([
+  ['Acme Ltd', 8, 'Acme Ltd'],
+  ['Acme Ltd', 7, 'Acme L…'],
+  ['日本語の会社', 12, '日本語の会社'],
+  ['日本語の会社', 8, '日本語…'],
+  ['日本語の会社', 7, '日本語…'],
+  ['𠮷野家𠮷野家', 6, '𠮷野…'],
+  ['Cafe\u0301 Ole\u0301', 6, 'Cafe\u0301 …'],
+  ['👩‍👩‍👧‍👦👩‍👩‍👧‍👦', 3, '👩‍👩‍👧‍👦…'],
+  ['x', 1, 'x'],
+  ['xyz', 1, '…'],
+])('%s is cut to %i columns between characters as people see them', (text, width, expected) => {
+  expect(cut(text, width)).toBe(expected);
+});
+
+testIn.short('columns with wide characters stay aligned, and the widest gives way', () => {
+  const columns = [
+    { title: 'Company', min: 4 },
+    { title: 'City', min: 4 },
+  ];
+  expect(grid(columns, [['日本語の会社', 'Oslo']], 16)).toBe('Company     City\n日本語の…   Oslo');
 });

@@ -8,14 +8,14 @@ import type { Engine } from '../../src/lib/engine/engine.js';
 import type { EnrichQueue } from '../../src/lib/queues.js';
 import { type CancelOptions, type CancelReport, cancelRows } from '../../src/producers/cancel-rows.js';
 import { enqueueFile } from '../../src/producers/enqueue-file.js';
-import { ENGINE_KINDS, openTestEngine, testOn } from '../support/engines.js';
+import { enginesIn, openTestEngine, testOn } from '../support/engines.js';
 import { setup } from '../support/setup.js';
 import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const LIMITS = { callsPerSecond: 0, maxInFlight: 10, permitTtlMs: 60_000 };
 
-describe.each(ENGINE_KINDS)('cancelRows on the %s engine', (kind) => {
+describe.each(enginesIn({ long: ['embedded'] }))('cancelRows on the %s engine', (kind) => {
   const all = setup();
   const t = setup();
   let folder = '';

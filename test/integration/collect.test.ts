@@ -7,7 +7,7 @@ import { entryOutcomes } from '../../src/reports/chunk-outcomes.js';
 import { summarise } from '../../src/sandbox/effects.js';
 import { enrichedDataOf, finalStatusOf } from '../../src/sandbox/enriched-data.js';
 import type { Sandbox } from '../../src/sandbox/server.js';
-import { ENGINES_OF_SUITE, type EngineKind, openTestEngine, testOn } from '../support/engines.js';
+import { type EngineKind, enginesIn, openTestEngine, testOn } from '../support/engines.js';
 import { goodRows, queueRows, startWorker, type TestWorkerOptions } from '../support/fleet.js';
 import { mostInASecond, watchLateness } from '../support/lateness.js';
 import { openSandbox } from '../support/sandbox.js';
@@ -56,7 +56,7 @@ const MIXED = { notFoundShare: 0.2, failedShare: 0.1, completeAfterMs: 700, late
 /** Several pages of Zoho's list. */
 const [ROWS = 500] = bySuite([500], [1_000]);
 
-describe.each(ENGINES_OF_SUITE)('on the %s engine, a worker that waits for results', (kind) => {
+describe.each(enginesIn({ short: ['redis'] }))('on the %s engine, a worker that waits for results', (kind) => {
   const inTurn = testOn(kind);
 
   inTurn(

@@ -15,7 +15,7 @@ import { type ForgetRowsOptions, forgetRows } from '../../src/producers/forget-r
 import { forgetValue } from '../../src/producers/forget-value.js';
 import { fileStatus } from '../../src/reports/file-status.js';
 import { summarise } from '../../src/sandbox/effects.js';
-import { ENGINE_KINDS, openTestEngine, quietLog, testOn } from '../support/engines.js';
+import { enginesIn, openTestEngine, quietLog, testOn } from '../support/engines.js';
 import { startWorker, type TestWorkerOptions } from '../support/fleet.js';
 import { openSandbox } from '../support/sandbox.js';
 import { setup } from '../support/setup.js';
@@ -26,7 +26,7 @@ import { waitFor } from '../support/wait.js';
 const LIMITS = { callsPerSecond: 0, maxInFlight: 100, permitTtlMs: 60_000 };
 const QUICK = { completeAfterMs: 0, notFoundShare: 0, failedShare: 0, latencyMs: [1, 5] as const };
 
-describe.each(ENGINE_KINDS)('forget on the %s engine', (kind) => {
+describe.each(enginesIn({ long: ['embedded'] }))('forget on the %s engine', (kind) => {
   const t = setup();
   let folder = '';
   let engine: Engine;

@@ -7,7 +7,7 @@ import { cancelRows } from '../../src/producers/cancel-rows.js';
 import { type EnqueueFileOptions, enqueueFile } from '../../src/producers/enqueue-file.js';
 import { fileStatus } from '../../src/reports/file-status.js';
 import { summarise } from '../../src/sandbox/effects.js';
-import { ENGINE_KINDS, type EngineKind, testOn } from '../support/engines.js';
+import { type EngineKind, enginesIn, testOn } from '../support/engines.js';
 import { openWorkScene } from '../support/scene.js';
 import { setup } from '../support/setup.js';
 import { testIn } from '../support/suite.js';
@@ -44,7 +44,7 @@ async function open(kind: EngineKind) {
   };
 }
 
-describe.each(ENGINE_KINDS)('--refresh-after on the %s engine', (kind) => {
+describe.each(enginesIn({ long: ['embedded'] }))('--refresh-after on the %s engine', (kind) => {
   testIn.short(
     'sends rows with an older result once more under the same key, and keeps the result until then',
     async () => {

@@ -19,8 +19,11 @@ export const ENGINES_IN_TURN = bySuite<EngineKind>(['redis'], ['embedded']);
 
 export type EngineKind = (typeof ENGINE_KINDS)[number];
 
-/** As `ENGINES_IN_TURN`, for a table with tests that are for the long suite on Redis, too: the others take `testOn(kind)`. */
-export const ENGINES_OF_SUITE = process.env.TEST_SUITE === 'short' ? (['redis'] as const) : ENGINE_KINDS;
+/** The engines of a table in each suite, where some of its tests are `testOn(kind)`; both where a suite is not named. */
+export function enginesIn(suites: { readonly short?: readonly EngineKind[]; readonly long?: readonly EngineKind[] }) {
+  const { TEST_SUITE: suite } = process.env;
+  return (suite === 'short' || suite === 'long' ? suites[suite] : undefined) ?? ENGINE_KINDS;
+}
 /** In place of `test`: on Redis in `npm test`, on the embedded engine in `npm run test:long`. */
 export const testOn = (kind: EngineKind) => (kind === 'redis' ? testIn.short : testIn.long);
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type History, isSameLook } from '../../src/lib/core/history.js';
-import { WorkerMemory } from '../../src/workers/worker-memory.js';
+import { Claims } from '../../src/workers/claims.js';
 import { ENGINES_IN_TURN, openTestEngine, quietLog } from '../support/engines.js';
 import { setup } from '../support/setup.js';
 
@@ -13,8 +13,8 @@ describe.each(ENGINES_IN_TURN)('on %s', (kind) => {
     const { store } = engine;
     const history = store.document<History>('history');
     const join = (workerId: string) => {
-      const memory = new WorkerMemory({ store, workerId, zohoNowMs: () => null, log: quietLog });
-      return () => memory.store.heartbeat(workerId, [], 30_000);
+      const claims = new Claims({ store, workerId, zohoNowMs: () => null, log: quietLog });
+      return () => claims.heartbeat([], 30_000);
     };
     const bornAgain = (ms: number) => history.change((now) => (now === null ? undefined : { ...now, bornMs: ms }));
     // The store was emptied twice, each time filled by a worker that had just begun.

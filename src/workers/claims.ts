@@ -1,11 +1,20 @@
 import { type Control, INITIAL_CONTROL } from '../lib/core/control.js';
 import { type History, historyBegun, lookBegun, type Moment, signOf, workerBack } from '../lib/core/history.js';
-import type { IdentityKey } from '../lib/core/ids.js';
+import type { EnrichmentId, IdentityKey } from '../lib/core/ids.js';
 import type { LedgerEntry } from '../lib/core/ledger.js';
 import type { Logger } from '../lib/logger.js';
-import type { Document, Heartbeat, Refusal, Store } from '../lib/store/store.js';
+import type {
+  Admission,
+  AdmitRequest,
+  Document,
+  Heartbeat,
+  Refusal,
+  Reported,
+  Settlement,
+  Store,
+} from '../lib/store/store.js';
 
-export interface WorkerMemoryDeps {
+export interface ClaimsDeps {
   readonly store: Store;
   readonly workerId: string;
   /** Zoho's clock, null while it was not heard. */
@@ -20,12 +29,11 @@ const NOT_WHOLE = -1;
 const ASK_AGAIN_MS = 250;
 
 /**
- * Compares the store with what this worker wrote, at each heartbeat: a look is due when something is missing, and what this
- * worker knows is written back first. A row is admitted only over a connection on which the store was found whole.
+ * The claims of one worker: makes, settles and gives them back, and remembers each. At every heartbeat it compares the store
+ * with what it wrote: a look is due when something is missing, and what this worker knows is written back first. A row is
+ * admitted only over a connection on which the store was found whole. Every method may be repeated as the store's own.
  */
-export class WorkerMemory {
-  /** The store, with every claim, settlement and heartbeat of this worker remembered and compared. */
-  readonly store: Store;
+export class Claims {
   readonly #store: Store;
   readonly #workerId: string;
   readonly #zohoNowMs: () => number | null;
@@ -41,73 +49,80 @@ export class WorkerMemory {
   #born: Moment | null = null;
   #control: Control = INITIAL_CONTROL;
 
-  constructor({ store, workerId, zohoNowMs, log }: WorkerMemoryDeps) {
+  constructor({ store, workerId, zohoNowMs, log }: ClaimsDeps) {
     this.#store = store;
     this.#workerId = workerId;
     this.#zohoNowMs = zohoNowMs;
     this.#log = log;
     this.#document = store.document('history');
-    this.store = this.#remembering();
   }
 
-  #remembering(): Store {
-    return {
-      ...this.#store,
-      heartbeat: (id, callIds, leaseMs) => this.#heartbeat(id, callIds, leaseMs),
-      admit: async (request) => {
-        const connection = this.#store.connections();
-        if (connection !== this.#wholeOn) return this.#notWhole();
-        const admission = await this.#store.admit({ ...request, worker: { id: this.#workerId, number: this.#number } });
-        if (admission.kind !== 'go') return admission;
-        if (this.#store.connections() !== connection) {
-          await this.#store.release(request.key, request.callId);
-          return this.#notWhole();
-        }
-        this.#number = Math.max(this.#number, admission.number);
-        this.#spent = admission.spent;
-        const { sentAtMs, sends } = admission;
-        const { key, callId, sent, queuedAtMs } = request;
-        const queued = queuedAtMs === undefined ? {} : { queuedAtMs };
-        this.#remember(key, { state: 'sending', callId, sentAtMs, sends, sent, ...queued });
-        return admission;
-      },
-      settle: async (key, callId, enrichmentId, notes = []) => {
-        const scheduled = { state: 'scheduled', enrichmentId, ...(notes.length > 0 && { notes }) } as const;
-        // True whether the store takes it now or refuses: a look that comes first finds the owner all the same.
-        const before = this.#written.get(key);
-        if (before) this.#change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(before.sentAtMs) });
-        const settled = await this.#store.settle(key, callId, enrichmentId, notes, this.#workerId);
-        if (settled.kind === 'conflict') {
-          if (before) this.#remember(key, before);
-          return settled;
-        }
-        this.#number = Math.max(this.#number, settled.number);
-        this.#change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(settled.nowMs) });
-        return settled;
-      },
-      markUncertain: async (key, callId, reason) => {
-        const reported = await this.#store.markUncertain(key, callId, reason);
-        this.#change(key, callId, { state: 'uncertain', reason });
-        return reported;
-      },
-      release: async (key, callId) => {
-        const reported = await this.#store.release(key, callId);
-        if (this.#written.get(key)?.callId === callId) this.#written.delete(key);
-        return reported;
-      },
-      leave: async (id) => {
-        const left = await this.#store.leave(id);
-        const isClean = left.workers + left.claims === 0 && this.#store.connections() === this.#wholeOn;
-        if (isClean) await this.#changeHistory((history) => (history.look ? history : { ...history, cleanEnd: true }));
-        return left;
-      },
-    };
+  /** As the store's own `admit`; held back where the store was not found whole. */
+  async admit(request: AdmitRequest): Promise<Admission> {
+    const connection = this.#store.connections();
+    if (connection !== this.#wholeOn) return this.#notWhole();
+    const admission = await this.#store.admit({ ...request, worker: { id: this.#workerId, number: this.#number } });
+    if (admission.kind !== 'go') return admission;
+    if (this.#store.connections() !== connection) {
+      await this.#store.release(request.key, request.callId);
+      return this.#notWhole();
+    }
+    this.#number = Math.max(this.#number, admission.number);
+    this.#spent = admission.spent;
+    const { sentAtMs, sends } = admission;
+    const { key, callId, sent, queuedAtMs } = request;
+    const queued = queuedAtMs === undefined ? {} : { queuedAtMs };
+    this.#remember(key, { state: 'sending', callId, sentAtMs, sends, sent, ...queued });
+    return admission;
   }
 
-  async #heartbeat(id: string, callIds: readonly string[], leaseMs: number): Promise<Heartbeat> {
+  /** Zoho accepted the row. */
+  async settle(
+    key: IdentityKey,
+    callId: string,
+    enrichmentId: EnrichmentId,
+    notes: readonly string[] = [],
+  ): Promise<Settlement> {
+    const scheduled = { state: 'scheduled', enrichmentId, ...(notes.length > 0 && { notes }) } as const;
+    // True whether the store takes it now or refuses: a look that comes first finds the owner all the same.
+    const before = this.#written.get(key);
+    if (before) this.#change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(before.sentAtMs) });
+    const settled = await this.#store.settle(key, callId, enrichmentId, notes, this.#workerId);
+    if (settled.kind === 'conflict') {
+      if (before) this.#remember(key, before);
+      return settled;
+    }
+    this.#number = Math.max(this.#number, settled.number);
+    this.#change(key, callId, { ...scheduled, scheduledAtMs: Math.floor(settled.nowMs) });
+    return settled;
+  }
+
+  /** The answer was lost. */
+  async markUncertain(key: IdentityKey, callId: string, reason: string): Promise<Reported> {
+    const reported = await this.#store.markUncertain(key, callId, reason);
+    this.#change(key, callId, { state: 'uncertain', reason });
+    return reported;
+  }
+
+  /** Zoho took nothing. */
+  async release(key: IdentityKey, callId: string): Promise<Reported> {
+    const reported = await this.#store.release(key, callId);
+    if (this.#written.get(key)?.callId === callId) this.#written.delete(key);
+    return reported;
+  }
+
+  /** Takes the worker off the list of the living, and notes a clean end when it was the last one and all is there. */
+  async leave(): Promise<void> {
+    const left = await this.#store.leave(this.#workerId);
+    const isClean = left.workers + left.claims === 0 && this.#store.connections() === this.#wholeOn;
+    if (isClean) await this.#changeHistory((history) => (history.look ? history : { ...history, cleanEnd: true }));
+  }
+
+  /** Renews the permits of these calls and the worker itself. Answers the history as it is after the comparison. */
+  async heartbeat(callIds: readonly string[], leaseMs: number): Promise<Heartbeat> {
     const connection = this.#store.connections();
     const steady = this.#wholeOn === connection;
-    const beat = await this.#store.heartbeat(id, callIds, leaseMs, {
+    const beat = await this.#store.heartbeat(this.#workerId, callIds, leaseMs, {
       number: this.#number,
       raise: false,
       steady,
