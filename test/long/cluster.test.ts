@@ -126,7 +126,7 @@ test('a worker goes on with the replica that Sentinel made the primary, and no r
     });
     scene.sandbox.configure({ quota: null });
     expect(await scene.run(['resume'], env)).toMatchObject({ code: 0 });
-    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows', timeoutMs: 30_000 });
+    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows', timeoutMs: 120_000 });
     worker.child.kill('SIGTERM');
     expect((await worker.ended).code).toBe(0);
     await expectEachOnce(scene, file, 12, env);
