@@ -133,7 +133,7 @@ testIn.short('run goes on where Ctrl-C ended it, and no row is sent twice', () =
   }),
 );
 
-testIn.short('run looks at where its export goes before it spends anything', () =>
+testIn.long('run looks at where its export goes before it spends anything', () =>
   withScene('redis', {}, async (t) => {
     const file = await t.csv('a.csv', 3);
     for (const [out, message] of [

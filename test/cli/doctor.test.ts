@@ -98,7 +98,7 @@ testIn.long(
   90_000,
 );
 
-testIn.short(
+testIn.long(
   'names a feature that is off, a field that is not mapped, a spent quota and a module Zoho does not enrich',
   () =>
     withScene('redis', { featureEnabled: false }, async (t) => {

@@ -56,7 +56,7 @@ testIn.short('says which scope is missing, after the token is safe', () =>
   }),
 );
 
-testIn.short(
+testIn.long(
   'says what to do when Zoho refuses, shows no secret, and leaves .env alone',
   () =>
     withScene('redis', {}, async (t) => {

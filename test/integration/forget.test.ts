@@ -178,7 +178,7 @@ describe.each(enginesIn({ long: ['embedded'] }))('forget on the %s engine', (kin
     60_000,
   );
 
-  testIn.short(
+  testOn(kind)(
     'leaves nothing that a look at Zoho’s list would bring back',
     async () => {
       const sandbox = await openSandbox(t, QUICK);
@@ -207,7 +207,7 @@ describe.each(enginesIn({ long: ['embedded'] }))('forget on the %s engine', (kin
     60_000,
   );
 
-  testIn.short(
+  testOn(kind)(
     'drops the result of a row that is forgotten while Zoho works on it',
     async () => {
       const sandbox = await openSandbox(t, { ...QUICK, completeAfterMs: 1_500 });
