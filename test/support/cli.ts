@@ -60,8 +60,8 @@ function start(file: string, args: readonly string[], { cwd, env, stdin }: CliOp
   return { child, stdout: () => output.stdout, stderr: () => output.stderr, ended };
 }
 
-/** Nothing of the test run's own settings, and nothing of the npm that started it. */
+/** Nothing of the test run's own settings, of the npm that started it, or of a CI, where Node shows no colours. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const ours = /^(npm_|INIT_CWD|ZIA_|ZOHO_|REDIS_URL|LOG_LEVEL|NODE_OPTIONS|FORCE_COLOR|NO_COLOR|TEST_)/;
+  const ours = /^(CI$|npm_|INIT_CWD|ZIA_|ZOHO_|REDIS_URL|LOG_LEVEL|NODE_OPTIONS|FORCE_COLOR|NO_COLOR|TEST_)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
