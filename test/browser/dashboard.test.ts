@@ -105,7 +105,7 @@ describe('the dashboard in a browser', () => {
       await page.getByRole('button', { name: /^Send \d+ rows$/ }).click();
       await page.getByText('12 rows queued.').waitFor();
       scene.work({ settings: { resultPollMs: 100 } });
-      await waitFor(async () => (await numberAfter(page, 'Waiting')) === 0, { timeoutMs: 30_000, what: 'the rows' });
+      await waitFor(async () => (await numberAfter(page, 'Waiting')) === 0, { what: 'the rows' });
       await waitFor(async () => (await scene.engine.store.counts()).scheduled === 12, { what: 'the last answers' });
       const [exported] = await Promise.all([
         page.waitForEvent('download'),
@@ -151,7 +151,6 @@ describe('the dashboard in a browser', () => {
 
       scene.work({ settings: { ratePerSecond: 40, resultPollMs: 1_000 } });
       await waitFor(async () => (await numberAfter(page, 'Waiting')) < (KEEP ? 800 : 1_190), {
-        timeoutMs: 60_000,
         what: 'a good picture',
       });
       await look(page, `overview-${device}-${colorScheme}`);

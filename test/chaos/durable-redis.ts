@@ -58,7 +58,7 @@ export async function openDurableRedis(
       ],
       { stdio: 'ignore' },
     );
-    await waitFor(() => answers(url), { what: `Redis on port ${port}`, timeoutMs: 20_000 });
+    await waitFor(() => answers(url), { what: `Redis on port ${port}` });
   }
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -108,7 +108,7 @@ export async function openDurableRedis(
           });
           return isInStep;
         },
-        { timeoutMs: 20_000, what: `Redis on port ${port} to be a copy of the one on ${of}` },
+        { what: `Redis on port ${port} to be a copy of the one on ${of}` },
       );
     },
     close: async () => {

@@ -113,7 +113,7 @@ async function heal(fleet: FleetUnderTest): Promise<void> {
       const { code } = await fleet.command(['enqueue', 'accounts.csv', '--json']);
       return code === 0;
     },
-    { timeoutMs: 60_000, what: 'the producer to finish' },
+    { what: 'the producer to finish' },
   );
 }
 

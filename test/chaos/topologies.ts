@@ -76,7 +76,6 @@ function swapper(primary: RedisServer, replica: RedisServer, { plan, isPrimary }
     // On a busy machine a cluster may take the new primary for dead at once, and the old one is primary again.
     await waitFor(async () => (await isReplicaOf(now, next)) || (await isReplicaOf(next, now)), {
       what: 'one of the two to be the replica of the other',
-      timeoutMs: 60_000,
     });
     if (await isReplicaOf(now, next)) [now, next] = [next, now];
   };

@@ -104,7 +104,7 @@ describe.each(ENGINES_IN_TURN)('on %s', (kind) => {
         await waitFor(() => worker.stderr().includes('worker.started'), { what: 'the worker' });
         const resumed = await t.run(['resume', '--json']);
         expect(JSON.parse(resumed.stdout)).toEqual({ resumed: true, outcome: 'accepted' });
-        await waitFor(() => t.sandbox.enrichments().length === 30, { timeoutMs: 20_000, what: 'all rows' });
+        await waitFor(() => t.sandbox.enrichments().length === 30, { what: 'all rows' });
         worker.child.kill('SIGTERM');
         expect((await worker.ended).code).toBe(0);
       }),

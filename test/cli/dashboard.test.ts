@@ -26,12 +26,10 @@ testIn.long(
         const file = await t.csv('a.csv', 60);
         const run = t.start(['run', file], { ZIA_DASHBOARD_PORT: String(port), ZIA_RATE_LIMIT_PER_SECOND: '10' });
         const url = await waitFor(() => /watch it: (\S+)/.exec(run.stderr())?.[1], {
-          timeoutMs: 20_000,
           what: 'the address',
         });
         expect(url).not.toContain(`:${port}`);
         await waitFor(async () => (await (await fetch(url)).text()).includes('of 60 rows sent'), {
-          timeoutMs: 20_000,
           what: 'the rows on the overview',
         });
         run.child.kill('SIGINT');

@@ -47,7 +47,7 @@ testIn.short(
 testIn.long('a quickstart that is interrupted says that there are no results', () =>
   withScratch(async (cwd) => {
     const quickstart = startCli(['quickstart'], { cwd, env: { TMPDIR: cwd } });
-    await waitFor(() => quickstart.stderr().includes('enqueued'), { what: 'the first rows', timeoutMs: 60_000 });
+    await waitFor(() => quickstart.stderr().includes('enqueued'), { what: 'the first rows' });
     quickstart.child.kill('SIGINT');
     const { code, stderr } = await quickstart.ended;
     expect([code, stderr]).toEqual([130, expect.stringContaining('Stopped before the end: no results were written.')]);

@@ -81,7 +81,7 @@ describe.each(ENGINES_IN_TURN)('a budget on %s', (kind) => {
     // Nothing is accepted, and nobody knows it.
     scene.sandbox.configure({ faults: [{ kind: 'cut-before', on: 'post', share: 1, times: 2 }] });
     const worker = scene.work({ settings: { ...SETTINGS, requestTimeoutMs: 400 } });
-    await waitFor(async () => (await stopOf(scene)) !== null, { what: 'the stop', timeoutMs: 30_000 });
+    await waitFor(async () => (await stopOf(scene)) !== null, { what: 'the stop' });
     expect(await stopOf(scene)).toMatchObject({ code: 'BUDGET_SPENT' });
     expect(accepted(scene)).toMatchObject({ accepted: 25, acceptedTwice: 0 });
     worker.end();

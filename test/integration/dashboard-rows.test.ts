@@ -70,7 +70,7 @@ describe.each(ENGINES_IN_TURN)('rows and files of the dashboard on the %s engine
   const part = async (file: string, name: string) =>
     ((await (await fetch(`${file}/parts`)).json()) as { parts: Record<string, string> }).parts[name] ?? '';
   const until = (file: string, name: string, words: string) =>
-    waitFor(async () => (await part(file, name)).includes(words), { timeoutMs: 15_000, what: `${words} in ${name}` });
+    waitFor(async () => (await part(file, name)).includes(words), { what: `${words} in ${name}` });
 
   /** Queues the file as its page does. */
   async function send(file: string, limit = ''): Promise<Response> {

@@ -45,7 +45,7 @@ test.each(ENGINE_KINDS)(
       end();
       await ended;
     });
-    await waitFor(async () => (await left()).length === 0, { what: 'the values to be removed', timeoutMs: 30_000 });
+    await waitFor(async () => (await left()).length === 0, { what: 'the values to be removed' });
     expect(await enqueue()).toMatchObject({ enqueued: 0, known: 5 });
     expect(await enqueue(['website='])).toMatchObject({ enqueued: 0, knownUnderOtherColumns: 5 });
     expect(await withInput(input(), fileStatus)).toMatchObject({ rows: 5, enriched: 5 });

@@ -88,11 +88,10 @@ const history = async (engine: Engine) => (await engine.store.document<History>(
 const isScheduled = (engine: Engine, rows: number) =>
   waitFor(async () => (await engine.store.counts()).scheduled >= rows, {
     what: `${rows} rows scheduled`,
-    timeoutMs: 60_000,
   });
 
 const sent = ({ accepted }: Scene, rows: number) =>
-  waitFor(() => accepted() >= rows, { what: `${rows} rows accepted`, timeoutMs: 30_000 });
+  waitFor(() => accepted() >= rows, { what: `${rows} rows accepted` });
 
 /** A look began and is over. */
 async function lookedSince(engine: Engine, before: History | null): Promise<void> {
@@ -101,7 +100,7 @@ async function lookedSince(engine: Engine, before: History | null): Promise<void
       const now = await history(engine).catch(() => null);
       return now !== null && now.look === null && now.server !== before?.server;
     },
-    { what: 'the look to be over', timeoutMs: 30_000 },
+    { what: 'the look to be over' },
   );
 }
 
@@ -136,7 +135,7 @@ describe('a store that went back in time', () => {
       await lookedSince(s.engine, before);
       await s.enqueue([...goodRows(6), ...goodRows(40, 'Lost')]);
       const isSpent = async () => (await store.control.read()).value?.stop?.code === 'BUDGET_SPENT';
-      await waitFor(isSpent, { what: 'BUDGET_SPENT', timeoutMs: 60_000 });
+      await waitFor(isSpent, { what: 'BUDGET_SPENT' });
       expect(await readBudget(store)).toMatchObject({ budget: { left: 0, rows: 20 } });
       const { accepted, acceptedTwice } = summary(s);
       expect(acceptedTwice).toBe(0);
@@ -329,12 +328,12 @@ testIn.short(
     const queue = first.openQueue();
     await queueRows(queue, goodRows(16));
     const worker = startWorker({ engine: first, sandbox, settings: slow, untilIdle: false });
-    await waitFor(() => sandbox.enrichments().length >= 4, { timeoutMs: 60_000 });
+    await waitFor(() => sandbox.enrichments().length >= 4);
     await cp(join(place.settings.dataDir, 'pg'), copy, {
       recursive: true,
       filter: (path) => !/PGSQL|\.lock$/.test(path),
     });
-    await waitFor(() => sandbox.enrichments().length >= 10, { timeoutMs: 60_000 });
+    await waitFor(() => sandbox.enrichments().length >= 10);
     worker.end();
     await worker.ended;
     await queue.close();
@@ -362,7 +361,6 @@ describe('without the READ scope', () => {
       await s.goBack();
       await waitFor(async () => (await s.engine.store.control.read()).value?.stop?.code === 'SERVER_CHANGED', {
         what: 'the stop',
-        timeoutMs: 30_000,
       });
       const accepted = s.accepted();
       await s.engine.store.control.change((control) => resumed(control ?? INITIAL_CONTROL));

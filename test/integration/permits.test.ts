@@ -68,7 +68,7 @@ async function openWorkerOn(redis: DurableRedis): Promise<Sandbox> {
 /** Within 10 s from now, by a machine that may be busy with other tests: a fifth of the pace. */
 async function expectToSend(sandbox: Sandbox): Promise<void> {
   const before = sandbox.enrichments().length;
-  await waitFor(() => sandbox.enrichments().length >= before + 40, { what: 'forty rows', timeoutMs: 10_000 });
+  await waitFor(() => sandbox.enrichments().length >= before + 40, { what: 'forty rows' });
 }
 
 testIn.short(

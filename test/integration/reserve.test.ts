@@ -20,7 +20,7 @@ const OPTIONS = {
 const stopOf = async ({ engine }: WorkScene) => (await engine.store.control.read()).value?.stop ?? null;
 const accepted = ({ sandbox }: WorkScene) => summarise(sandbox.log()).accepted;
 const stopped = (scene: WorkScene, code: string) =>
-  waitFor(async () => (await stopOf(scene))?.code === code, { what: code, timeoutMs: 30_000 });
+  waitFor(async () => (await stopOf(scene))?.code === code, { what: code });
 
 describe.each(ENGINES_IN_TURN)('a reserve on %s', (kind) => {
   const workers = kind === 'redis' ? 4 : 1;
@@ -79,11 +79,11 @@ describe.each(ENGINES_IN_TURN)('a reserve on %s', (kind) => {
     await stopped(scene, 'RESERVE_REACHED');
     const questions = () => scene.sandbox.log().filter(({ kind: event }) => event === 'other').length;
     const atStop = questions();
-    await waitFor(() => questions() >= atStop + 3, { what: 'three questions', timeoutMs: 20_000 });
+    await waitFor(() => questions() >= atStop + 3, { what: 'three questions' });
     expect(scene.posts()).toHaveLength(10);
     expect(await stopOf(scene)).toMatchObject({ code: 'RESERVE_REACHED' });
     scene.sandbox.configure({ quota: 200 });
-    await waitFor(() => accepted(scene) === 25, { what: 'the rest', timeoutMs: 20_000 });
+    await waitFor(() => accepted(scene) === 25, { what: 'the rest' });
     const times = scene.sandbox
       .log()
       .filter(({ kind: event }) => event === 'other')

@@ -23,7 +23,7 @@ function until(scene: WorkScene, what: string, condition: (control: Control) => 
       const { value } = await scene.engine.store.control.read();
       return value !== null && condition(value) && value;
     },
-    { what, timeoutMs: 20_000 },
+    { what },
   );
 }
 

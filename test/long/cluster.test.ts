@@ -19,7 +19,6 @@ const fixture = (name: string) => new URL(`../fixtures/tls/${name}.pem`, import.
 function untilStopped(...workers: readonly RunningCli[]): Promise<boolean> {
   return waitFor(() => workers.every((worker) => worker.stderr().includes('"fleet.stopped"')), {
     what: 'the stop',
-    timeoutMs: 20_000,
   });
 }
 
@@ -72,13 +71,13 @@ test('a slot that moves under live workers is whole in the end, and no row is se
     const file = await scene.csv('a.csv', 150);
     expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
     const workers = [1, 2].map(() => scene.start(['worker'], env));
-    await waitFor(() => scene.sandbox.enrichments().length >= 20, { what: 'the first rows', timeoutMs: 30_000 });
+    await waitFor(() => scene.sandbox.enrichments().length >= 20, { what: 'the first rows' });
     const sizes = await Promise.all(nodes.map(({ client }) => client.dbsize()));
     const from = nodes[sizes.findIndex((size) => size > 0)];
     const to = nodes[sizes.indexOf(0)];
     if (from === undefined || to === undefined) throw new Error('no node owns the store alone');
     await moveSlot(`{${scene.env.ZIA_PREFIX}}`, from, to, nodes);
-    await waitFor(() => scene.sandbox.enrichments().length >= 150, { what: 'all rows', timeoutMs: 60_000 });
+    await waitFor(() => scene.sandbox.enrichments().length >= 150, { what: 'all rows' });
     for (const { child } of workers) child.kill('SIGTERM');
     for (const { ended } of workers) expect((await ended).code).toBe(0);
     await expectEachOnce(scene, file, 150, env);
@@ -122,11 +121,10 @@ test('a worker goes on with the replica that Sentinel made the primary, and no r
     const named = () => sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
     await waitFor(async () => String(await named()).endsWith(`,${replica.port}`), {
       what: 'the failover',
-      timeoutMs: 20_000,
     });
     scene.sandbox.configure({ quota: null });
     expect(await scene.run(['resume'], env)).toMatchObject({ code: 0 });
-    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows', timeoutMs: 120_000 });
+    await waitFor(() => scene.sandbox.enrichments().length === 12, { what: 'all rows' });
     worker.child.kill('SIGTERM');
     expect((await worker.ended).code).toBe(0);
     await expectEachOnce(scene, file, 12, env);
@@ -146,19 +144,17 @@ test('in a planned failover a confirmed pause holds at once, and a quota spent m
     const file = await scene.csv('a.csv', 600);
     expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
     const workers = [1, 2].map(() => scene.start(['worker'], env));
-    await waitFor(() => posts() >= 20, { what: 'the first rows', timeoutMs: 30_000 });
+    await waitFor(() => posts() >= 20, { what: 'the first rows' });
 
     const primary = async () => String(await sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name));
     await sentinel.client.call('SENTINEL', 'FAILOVER', name);
     await waitFor(async () => (await primary()).endsWith(`,${replica.port}`), {
       what: 'the switch',
-      timeoutMs: 20_000,
     });
     const paused = await scene.run(['pause', '--json'], env);
     expect(paused).toMatchObject({ code: 0 });
     await waitFor(() => workers.every((worker) => worker.stderr().includes('"fleet.stopped"')), {
       what: 'both workers to know of the pause',
-      timeoutMs: 20_000,
     });
     const atPause = posts();
     // Longer than the old primary goes on taking writes.

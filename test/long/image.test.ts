@@ -34,7 +34,7 @@ describe('Dockerfile', () => {
             () => true,
             () => false,
           );
-        await waitFor(isWell, { what: 'a healthy worker', timeoutMs: 30_000 });
+        await waitFor(isWell, { what: 'a healthy worker' });
         worker.kill('SIGTERM');
         expect(await ended).toEqual([0, null]);
         const { stdout } = await run('npm', ['ls', '--all', '--omit=dev', '--json'], { cwd: image('/app') });

@@ -21,7 +21,7 @@ const USUAL = {
 };
 
 async function settled(scene: WorkScene, rows: number): Promise<void> {
-  await waitFor(async () => (await scene.engine.counts()).completed === rows, { what: 'all rows', timeoutMs: 60_000 });
+  await waitFor(async () => (await scene.engine.counts()).completed === rows, { what: 'all rows' });
 }
 
 /** Waits so long, and keeps the most uncertain rows there were at once. */
@@ -70,7 +70,6 @@ test.concurrent('a storm of 429 costs no row an attempt; fewer calls are in flig
 
   await waitFor(async () => (await scene.engine.store.control.read()).value?.maxInFlight === null, {
     what: 'full parallelism',
-    timeoutMs: 30_000,
   });
   const back = scene.posts().at(-1)?.atMs ?? 0;
   await settled(scene, rows);

@@ -28,7 +28,7 @@ afterAll(() => t.close());
 
 const tokenCalls = () => fleet.sandbox.log().filter(({ kind }) => kind === 'token');
 const completed = async (rows: number) =>
-  waitFor(async () => (await fleet.engine.counts()).completed >= rows, { what: `${rows} rows`, timeoutMs: 30_000 });
+  waitFor(async () => (await fleet.engine.counts()).completed >= rows, { what: `${rows} rows` });
 
 test('eight workers that start together ask for one token', async () => {
   await completed(50);

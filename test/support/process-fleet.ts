@@ -80,7 +80,7 @@ export async function openProcessFleet(
           if (running.child.exitCode !== null) throw new Error(`The worker ended: ${running.stderr()}`);
           return worker.logged('worker.started').length > 0;
         },
-        { what: 'the worker to start', timeoutMs: 30_000 },
+        { what: 'the worker to start' },
       );
       return worker;
     },

@@ -30,7 +30,7 @@ export interface OnTerminal {
   /** All that was written, with its control sequences. */
   raw(): string;
   /** Waits until the screen shows `what`. */
-  shows(what: string | RegExp, timeoutMs?: number): Promise<void>;
+  shows(what: string | RegExp): Promise<void>;
   /** Sends the program a signal, as `kill` does. */
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<{ readonly code: number | null }>;
@@ -88,14 +88,13 @@ export async function startOnTerminal(words: readonly string[], options: Termina
     screen,
     wrapped,
     raw: () => raw,
-    shows: async (what, timeoutMs = 15_000) => {
+    shows: async (what) => {
       const matches = (text: string) => (typeof what === 'string' ? text.includes(what) : what.test(text));
-      await waitFor(async () => matches((await screen()).join('\n')), {
-        timeoutMs,
-        what: `${what} on the screen`,
-      }).catch(async (error: Error) => {
-        throw new Error(`${error.message} It shows:\n${(await screen()).join('\n')}`);
-      });
+      await waitFor(async () => matches((await screen()).join('\n')), { what: `${what} on the screen` }).catch(
+        async (error: Error) => {
+          throw new Error(`${error.message} It shows:\n${(await screen()).join('\n')}`);
+        },
+      );
     },
     kill: (signal) => void process.kill(Number(readFileSync(pidFile, 'utf8')), signal),
     ended,

@@ -192,7 +192,6 @@ export async function startSentinelSet(t: TestScope, secured?: Secured): Promise
   }
   await waitFor(async () => ((await sentinel.client.call('SENTINEL', 'REPLICAS', name)) as unknown[]).length === 1, {
     what: 'Sentinel to find the replica',
-    timeoutMs: 15_000,
   });
   return { primary, replica, sentinel, name };
 }

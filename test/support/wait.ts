@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** Default 60 s: a deadline for what never comes, long enough for a machine that does much else. */
+  /** Default two minutes: a deadline for what never comes, long enough for a machine that does much else. */
   readonly timeoutMs?: number;
   /** What is waited for, for the error message. */
   readonly what?: string;
@@ -10,7 +10,7 @@ export interface WaitOptions {
 /** Polls until the condition yields something other than false or undefined, and returns that. Rejects at the deadline. */
 export async function waitFor<T>(
   condition: () => Promise<T | false | undefined> | T | false | undefined,
-  { timeoutMs = 60_000, what = 'the condition' }: WaitOptions = {},
+  { timeoutMs = 120_000, what = 'the condition' }: WaitOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -74,31 +74,31 @@ describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (
       await page.getByText('No worker is running.').waitFor();
       expect((await scene.engine.counts()).waiting).toBe(10);
 
-      // The rest, which the fleet cannot send: a stop, and its resume.
-      scene.sandbox.configure({ quota: 12 });
+      // The rest, which the fleet cannot send: a stop, and its resume. Three rows for the two that are left, and one refused.
+      scene.sandbox.configure({ quota: 12, faults: [answering(400, REFUSED, { match: 'Number 13' })] });
       scene.work({ settings: { resultPollMs: 100 } });
-      await page.getByText('10 of 14 rows sent').waitFor({ timeout: 90_000 });
+      await page.getByText('10 of 14 rows sent').waitFor();
       await click('Send the rest …');
       await click('Send 4 rows');
-      await page.getByRole('alert').getByText('Stopped: LIMIT_EXCEEDED').waitFor({ timeout: 90_000 });
+      await page.getByRole('alert').getByText('Stopped: LIMIT_EXCEEDED').waitFor();
       expect(await page.title()).toMatch(/^\(!\) Stopped/);
       await page.goto(url);
       await click('Resume …');
       await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
-      await page.getByText(/Tried again at .*: still LIMIT_EXCEEDED\./).waitFor({ timeout: 90_000 });
-      scene.sandbox.configure({ quota: null, faults: [answering(400, REFUSED, { match: 'Number 13' })] });
+      await page.getByText(/Tried again at .*: still LIMIT_EXCEEDED\./).waitFor();
+      scene.sandbox.configure({ quota: null });
       await click('Resume …');
       await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
-      await page.getByRole('heading', { name: 'All done' }).waitFor({ timeout: 60_000 });
+      await page.getByRole('heading', { name: 'All done' }).waitFor();
 
       // A problem, retried; then downloaded and corrected.
-      await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ timeout: 60_000 });
+      await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor();
       await click('Retry 1 row');
       await page.getByText('1 row back in the queue.').waitFor();
       await waitFor(async () => (await scene.engine.counts()).failed === 1, { what: 'the row to fail again' });
-      await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ timeout: 90_000 });
+      await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor();
       await page.getByRole('link', { name: 'customers.csv' }).click();
-      await page.getByText('14 of 14 rows sent').waitFor({ timeout: 90_000 });
+      await page.getByText('14 of 14 rows sent').waitFor();
       const [problems] = await Promise.all([
         page.waitForEvent('download'),
         page.getByRole('link', { name: /^Problems, to correct/ }).click(),
@@ -118,7 +118,7 @@ describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (
       await page.goBack();
       await page.goBack();
       await page.goBack();
-      await page.getByText(/13 enrichments used, \d+ compan/).waitFor({ timeout: 90_000 });
+      await page.getByText(/13 enrichments used, \d+ compan/).waitFor();
 
       await page.goto(url);
       await page.getByLabel('Drop a CSV file here').setInputFiles(corrected);
@@ -154,11 +154,11 @@ describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (
     await press('Resume');
     scene.sandbox.configure({ faults: [answering(400, REFUSED, { match: 'Oakhurst' })] });
     scene.work({ settings: { resultPollMs: 100 } });
-    await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ timeout: 90_000 });
+    await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor();
     scene.sandbox.configure({ faults: [] });
     await press('Retry 1 row');
     await page.getByText('1 row back in the queue.').waitFor();
-    await page.getByRole('heading', { name: 'All done' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'All done' }).waitFor();
     await page.getByRole('heading', { name: 'EXPECTED_FIELD_MISSING 1' }).waitFor({ state: 'hidden' });
     expect(await numberAfter(page, 'Enriched')).toBeGreaterThan(0);
     await press('All rows');
@@ -170,7 +170,7 @@ describe.each(ENGINE_KINDS)('an admin with a browser alone, on the %s engine', (
     await page.getByRole('heading', { name: 'Oakhurst Logistics Ltd' }).waitFor();
     await press('Files');
     await press('example.csv');
-    await page.getByText(/10 enrichments used, \d+ compan/).waitFor({ timeout: 90_000 });
+    await page.getByText(/10 enrichments used, \d+ compan/).waitFor();
     const link = page.getByRole('link', { name: /^Problems, to correct/ });
     const [problems] = await Promise.all([page.waitForEvent('download'), press(await link.innerText())]);
     expect(problems.suggestedFilename()).toBe('example.problems.csv');

@@ -49,11 +49,11 @@ test(
         const file = await t.csv('a.csv', 30);
         expect((await t.run(['enqueue', file])).code).toBe(0);
         const workers = [1, 2, 3].map(() => t.start(['worker'], env));
-        await waitFor(() => refused(t).length >= 1 && events(hook).includes('stopped'), { timeoutMs: 40_000 });
+        await waitFor(() => refused(t).length >= 1 && events(hook).includes('stopped'));
         const atStop = refused(t).length;
         const status = JSON.parse((await t.run(['status', '--json'], env)).stdout);
         expect(status.stop).toMatchObject({ code: 'LIMIT_EXCEEDED', nextTry: expect.any(String) });
-        await waitFor(() => refused(t).length >= atStop + 2, { timeoutMs: 40_000 });
+        await waitFor(() => refused(t).length >= atStop + 2);
         const tries = refused(t)
           .slice(atStop)
           .map(({ atMs }) => atMs);
@@ -61,14 +61,14 @@ test(
 
         expect(JSON.parse((await t.run(['pause', '--json'])).stdout)).toEqual({ paused: true, code: 'PAUSED' });
         const whenPaused = t.sandbox.log().filter(({ kind }) => kind === 'post').length;
-        await waitFor(() => events(hook).length >= 2, { timeoutMs: 20_000, what: 'the pause to be told' });
+        await waitFor(() => events(hook).length >= 2, { what: 'the pause to be told' });
         t.sandbox.configure({ quota: null });
         // Longer than an interval; a pause is not lifted by time, which only time can show.
         await new Promise((resolve) => setTimeout(resolve, 5_000));
         expect(t.sandbox.log().filter(({ kind }) => kind === 'post')).toHaveLength(whenPaused);
 
         expect((await t.run(['resume'])).code).toBe(0);
-        await waitFor(() => events(hook).includes('idle'), { timeoutMs: 40_000 });
+        await waitFor(() => events(hook).includes('idle'));
         expect(t.sandbox.enrichments()).toHaveLength(30);
         expect(hook.messages.map(({ event, code }) => [event, code])).toEqual([
           ['stopped', 'LIMIT_EXCEEDED'],

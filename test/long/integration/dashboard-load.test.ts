@@ -96,7 +96,7 @@ async function failJobs(engine: Engine, queue: EnrichQueue): Promise<void> {
     },
     { autorun: true, concurrency: 20 },
   );
-  await waitFor(async () => (await engine.counts()).failed === FAILURES, { timeoutMs: 60_000, what: 'failures' });
+  await waitFor(async () => (await engine.counts()).failed === FAILURES, { what: 'failures' });
   await worker.close();
 }
 

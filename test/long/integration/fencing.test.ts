@@ -156,7 +156,6 @@ async function completed(fleet: ProcessFleet, rows: number): Promise<void> {
   await waitFor(async () => (await fleet.engine.counts()).completed === rows, {
     what: `${rows} rows`,
     // A row that was claimed and not sent is sent again a minute later.
-    timeoutMs: 100_000,
   });
 }
 
