@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DelayedError, UnrecoverableError, WaitingError, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
-import type { IdentityKey } from '../../src/lib/core/ids.js';
+import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import { openDatabaseLink } from '../../src/lib/engine/embedded/database-link.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
@@ -239,6 +239,27 @@ describe.each(ENGINE_KINDS)('the queue on %s', (kind) => {
     await engine.close();
     await engine.close();
   });
+});
+
+test('an import into the embedded database leaves its counters one row in one place, however many entries it has', async () => {
+  await using t = setup();
+  const { engine, settings } = t.closing(await openTestEngine('embedded'), (opened) => opened.close());
+  const directory = join(settings.dataDir, 'pg');
+  const link = t.closing(await openDatabaseLink({ directory, hostAnswerMs: 10_000 }, quietLog), (one) => one.close());
+  const pages = async () => {
+    const { rows } = await link.query<{ size: string }>("select pg_relation_size('zia.gauge') as size where $1", [
+      true,
+    ]);
+    return Number(rows[0]?.size) / 8_192;
+  };
+  const before = await pages();
+  const entry = { state: 'scheduled', sentAtMs: 1, sends: 1, sent: { module: 'Accounts' }, scheduledAtMs: 1 } as const;
+  const entries = Array.from({ length: 1_000 }, (_, at) => {
+    return [key(`import${at}`), { ...entry, callId: `call-${at}`, enrichmentId: String(at) as EnrichmentId }] as const;
+  });
+  await engine.store.importEntries(new Map(entries), new Map());
+  expect(await engine.store.counts()).toMatchObject({ scheduled: 1_000, pending: 1_000 });
+  expect((await pages()) - before).toBeLessThanOrEqual(1);
 });
 
 test('statements that the embedded database prepared serve every client, and follow a change of the tables', async () => {

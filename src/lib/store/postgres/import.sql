@@ -15,6 +15,10 @@ declare
   v_final text;
   v_entry zia.ledger;
   v_owner text;
+  -- What the gauge changes by, once for all: each change of its one row leaves a version that the next has to pass.
+  v_spent bigint := 0;
+  v_scheduled bigint := 0;
+  v_pending bigint := 0;
 begin
   for i in 1 .. coalesce(cardinality(args), 0) by 14 loop
     v_key := args[i];
@@ -52,7 +56,7 @@ begin
     -- What may be given back later is counted; what is at Zoho was counted where it was sent.
     if v_state <> 'scheduled' and zia.is_counted(v_state, args[i + 2])
         and not zia.is_counted(v_entry.state, v_entry.call_id) then
-      update zia.gauge set spent = spent + 1;
+      v_spent := v_spent + 1;
     end if;
     insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, reason, sent, notes,
         final_status, finished_at)
@@ -64,14 +68,14 @@ begin
         final_status = excluded.final_status, finished_at = excluded.finished_at;
     perform zia.index_entry(v_key, args[i + 13]);
     if v_state = 'scheduled' then
-      if v_entry.state is distinct from 'scheduled' then update zia.gauge set scheduled = scheduled + 1; end if;
+      if v_entry.state is distinct from 'scheduled' then v_scheduled := v_scheduled + 1; end if;
       delete from zia.orphan where id = v_id;
       if v_final is null then
         insert into zia.pending values (v_key, args[i + 6]::bigint) on conflict (key) do nothing;
-        if found then update zia.gauge set pending = pending + 1; end if;
+        if found then v_pending := v_pending + 1; end if;
       else
         delete from zia.pending where key = v_key;
-        if found then update zia.gauge set pending = pending - 1; end if;
+        if found then v_pending := v_pending - 1; end if;
         -- It may have finished before the rows whose values are to be removed next.
         delete from zia.document where name = 'retention';
       end if;
@@ -81,5 +85,7 @@ begin
     end if;
     v_reply := v_reply || case when v_entry.key is null then 'added' else 'stronger' end;
   end loop;
+  update zia.gauge set spent = spent + v_spent, scheduled = scheduled + v_scheduled, pending = pending + v_pending
+    where (v_spent, v_scheduled, v_pending) <> (0, 0, 0);
   return v_reply;
 end $$;
