@@ -36,14 +36,11 @@ const answerWith = (statusCode: number, body: unknown, times?: number): Fault =>
   ...(times === undefined ? {} : { times }),
 });
 
-/** An answer may be read half a second late where a database runs in this process: then its row is looked up, and waits. */
-const PATIENT = { requestTimeoutMs: 5_000 };
-
 describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
   testIn.short('submits every row once with one token, and ends when nothing is left', async () => {
     const { engine, queue, sandbox } = await open(kind, { latencyMs: [1, 20] });
     await queueRows(queue, goodRows(60));
-    const report = await startWorker({ engine, sandbox, settings: PATIENT }).ended;
+    const report = await startWorker({ engine, sandbox }).ended;
     expect(report).toMatchObject({ ended: 'idle', submitted: 60, failed: 0, stop: null });
     expect(summarise(sandbox.log())).toMatchObject({ posts: 60, accepted: 60, acceptedTwice: 0, tokensIssued: 1 });
     expect(await status(engine)).toMatchObject({
@@ -75,7 +72,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
   testIn.short('stops at LIMIT_EXCEEDED with the row untouched, and a resume starts with a single row', async () => {
     const { engine, queue, sandbox } = await open(kind, { quota: 12, latencyMs: [1, 10] });
     await queueRows(queue, goodRows(40));
-    const report = await startWorker({ engine, sandbox, settings: PATIENT }).ended;
+    const report = await startWorker({ engine, sandbox }).ended;
     expect(report).toMatchObject({ ended: 'stopped', failed: 0, stop: { code: 'LIMIT_EXCEEDED' } });
     const spent = summarise(sandbox.log());
     expect(spent.accepted).toBe(12);
@@ -84,7 +81,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
 
     const resume = () => engine.store.control.change((control) => resumed(control ?? INITIAL_CONTROL));
     await resume();
-    expect(await startWorker({ engine, sandbox, settings: PATIENT }).ended).toMatchObject({
+    expect(await startWorker({ engine, sandbox }).ended).toMatchObject({
       ended: 'stopped',
       submitted: 0,
     });
@@ -92,7 +89,7 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
 
     sandbox.configure({ quota: null });
     await resume();
-    expect(await startWorker({ engine, sandbox, settings: PATIENT }).ended).toMatchObject({
+    expect(await startWorker({ engine, sandbox }).ended).toMatchObject({
       ended: 'idle',
       submitted: 28,
     });

@@ -8,13 +8,20 @@ export const LONG = 'test/long/';
 const ALONE = [
   'test/long/integration/dashboard-load.test.ts',
   'test/long/integration/store-pace.test.ts',
-  'test/long/bench.test.ts',
   'test/long/storms.test.ts',
   'test/long/token-fleet.test.ts',
 ];
 
 /** Files that take long, mostly by waiting: begun first, so that none of them runs at the end with nothing beside it. */
 const FIRST = [
+  'test/long/many-orphans.test.ts',
+  'test/long/collect-processes.test.ts',
+  'test/integration/dashboard-rows-load.test.ts',
+  'test/long/browser/accessibility.test.ts',
+  'test/cli/retry.test.ts',
+  'test/long/chaos.test.ts',
+  'test/long/cluster.test.ts',
+  'test/long/bench.test.ts',
   'test/cli/commands.test.ts',
   'test/integration/lost-history.test.ts',
   'test/integration/chaos.test.ts',
