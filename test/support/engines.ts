@@ -115,9 +115,9 @@ export async function openTestEngine(kind: EngineKind): Promise<TestEngine> {
     close: async () => {
       const isEmpty =
         !isOver &&
-        (await emptyDatabase(borrowed.settings).then(
+        (await reset(borrowed).then(
           () => true,
-          // The test broke it, which is no fault of the next one.
+          // The test closed or broke it, which is no fault of the next one.
           () => false,
         ));
       if (isEmpty) idle.push(borrowed);
@@ -161,7 +161,8 @@ const EMPTY_TABLES = `do $$ declare name text; begin
   insert into zia.gauge (pending) values (0);
 end $$`;
 
-async function emptyDatabase({ dataDir }: EngineSettings): Promise<void> {
+async function reset({ engine, settings: { dataDir } }: TestEngine): Promise<void> {
+  await engine.store.counts();
   const link = await openDatabaseLink({ directory: join(dataDir, 'pg'), hostAnswerMs: 20_000 }, quietLog);
   try {
     await link.query(EMPTY_TABLES);
