@@ -83,7 +83,9 @@ export function createResultFetcher({ engine, reads, settings, log, signal }: Re
           failure ??= taken;
           todo.unshift(row);
         }
-        if (mayGoOn()) await sleep(nextMs - performance.now(), undefined, { signal }).catch(() => undefined);
+        const waitMs = nextMs - performance.now();
+        // Node tells the user of a negative time from version 24 on.
+        if (waitMs > 0 && mayGoOn()) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       }
     }
     await Promise.all(Array.from({ length: isBusy ? 1 : settings.maxInFlight }, askInTurn));

@@ -12,8 +12,8 @@ const PATIENCE_MS = 10_000;
 /** A deadline is there for a test that hangs. One that is only slow, on a machine that does much else, is no failure. */
 const SHORTEST_DEADLINE_MS = 300_000;
 
-/** The embedded engine's folder for sockets whose path would be too long; it stays for the next host. */
-const SOCKETS = /^zia-[0-9a-f]{16}$/;
+/** The embedded engine's folder for sockets whose path would be too long, and npm's for compiled code: they stay for the next. */
+const STAYS = /^(zia-[0-9a-f]{16}|node-compile-cache)$/;
 
 export default class FileEnvironment extends NodeEnvironment {
   #folder;
@@ -73,7 +73,7 @@ export default class FileEnvironment extends NodeEnvironment {
       ...processes.map(({ pid, command }) => `process ${pid}: ${command}`),
       ...handles.map(describeHandle),
       ...readdirSync(this.#folder)
-        .filter((name) => !SOCKETS.test(name))
+        .filter((name) => !STAYS.test(name))
         .map((name) => `${name} in the temporary folder`),
     ];
     return { processes, handles, names };
