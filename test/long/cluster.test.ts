@@ -186,7 +186,7 @@ test('over TLS with a password, and a certificate that only NODE_EXTRA_CA_CERTS 
     const env = { REDIS_URL, NODE_EXTRA_CA_CERTS: fixture('cert'), ZIA_METRICS_PORT: '0' };
     const file = await scene.csv('a.csv', 5);
     expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
-    expect(await scene.run(['worker', '--until-idle'], env)).toMatchObject({ code: 0 });
+    expect(await scene.run(['worker', '--until-idle', '--no-wait'], env)).toMatchObject({ code: 0 });
     await expectEachOnce(scene, file, 5, env);
     const untrusted = await scene.run(['status'], { REDIS_URL });
     expect(untrusted).toMatchObject({ code: 1, stderr: expect.stringContaining('certificate') });
@@ -202,7 +202,7 @@ describe('where certificates name hosts and everybody asks for a password', () =
     await withScene('redis', { completeAfterMs: 3_600_000 }, async (scene) => {
       const file = await scene.csv('a.csv', 5);
       expect(await scene.run(['enqueue', file], env)).toMatchObject({ code: 0 });
-      expect(await scene.run(['worker', '--until-idle'], env)).toMatchObject({ code: 0 });
+      expect(await scene.run(['worker', '--until-idle', '--no-wait'], env)).toMatchObject({ code: 0 });
       const { stdout } = await scene.run(['status', '--json'], env);
       expect(JSON.parse(stdout)).toMatchObject({ queue: { completed: 5, waiting: 0 }, stop: null });
       await expectEachOnce(scene, file, 5, env);
