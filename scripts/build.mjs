@@ -1,10 +1,12 @@
 // Compiles src/ into dist/, bundles the program there, and puts the scripts that live beside the code (Lua, SQL) next to it.
-// `node scripts/build.mjs dev` compiles what runs outside jest but is not shipped (chaos, bench) into dist-dev/.
+// A build from the same sources stays as it is. `node scripts/build.mjs dev` compiles what runs outside jest but is not shipped
+// (chaos, bench) into dist-dev/.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, rmSync } from 'node:fs';
-import { extname } from 'node:path';
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { bundle } from './bundle.mjs';
 import { makeTemplate } from './database-template.mjs';
+import { hashOfSources } from './hash-of-sources.mjs';
 
 const COMPILED = new Set(['.ts']);
 const TARGETS = {
@@ -13,6 +15,9 @@ const TARGETS = {
 };
 
 const { project, out, assets } = TARGETS[process.argv[2] ?? 'ship'];
+const hash = hashOfSources(['src', 'scripts', 'package.json', 'package-lock.json', 'tsconfig.json', project]);
+const hashFile = join(out, '.made-from');
+if (out === 'dist' && existsSync(hashFile) && readFileSync(hashFile, 'utf8') === hash) process.exit(0);
 rmSync(out, { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], {
   stdio: 'inherit',
@@ -22,9 +27,12 @@ cpSync('src', assets, { recursive: true, filter: (source) => !COMPILED.has(extna
 if (out === 'dist') {
   await bundle(out);
   chmodSync('dist/cli/main.js', 0o755);
-  await makeTemplate(out).catch((error) => {
-    console.error(
-      `Built without a database template (${error.message}): first starts of the embedded engine take longer.`,
-    );
-  });
+  await makeTemplate(out).then(
+    // Last, so that a build which was interrupted is made again.
+    () => writeFileSync(hashFile, hash),
+    (error) =>
+      console.error(
+        `Built without a database template (${error.message}): first starts of the embedded engine take longer.`,
+      ),
+  );
 }

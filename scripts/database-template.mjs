@@ -1,5 +1,4 @@
 // Makes an empty database for the embedded engine, with all its tables, so that a first start only copies it.
-import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -16,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { hashOfSources } from './hash-of-sources.mjs';
 
 /** A folder in one piece; see `unpack` in src/lib/engine/embedded/database-template.ts. */
 export function packFolder(folder) {
@@ -45,7 +45,7 @@ const MADE_FROM = ['src/lib/engine/embedded', 'scripts/database-template.mjs', '
 export async function makeTemplate(dist) {
   const target = join(dist, 'lib/engine/embedded/template.gz');
   const { readSchema } = await import(pathToFileURL(resolve(dist, 'lib/store/postgres/schema.js')).href);
-  const kept = join(CACHE, `${hashOf(readSchema())}.gz`);
+  const kept = join(CACHE, `${hashOfSources(MADE_FROM, readSchema())}.gz`);
   if (!existsSync(kept)) {
     await makeAnew(dist, target);
     rmSync(CACHE, { recursive: true, force: true });
@@ -55,16 +55,6 @@ export async function makeTemplate(dist) {
     return;
   }
   copyFileSync(kept, target);
-}
-
-function hashOf(schema) {
-  const hash = createHash('sha256').update(process.version).update(schema);
-  const add = (path) => {
-    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
-    else hash.update(path).update(readFileSync(path));
-  };
-  for (const path of MADE_FROM) add(path);
-  return hash.digest('hex').slice(0, 32);
 }
 
 async function makeAnew(dist, target) {
