@@ -81,18 +81,12 @@ describe.each(ENGINE_KINDS)('on the %s engine, a worker', (kind) => {
 
     const resume = () => engine.store.control.change((control) => resumed(control ?? INITIAL_CONTROL));
     await resume();
-    expect(await startWorker({ engine, sandbox }).ended).toMatchObject({
-      ended: 'stopped',
-      submitted: 0,
-    });
+    expect(await startWorker({ engine, sandbox }).ended).toMatchObject({ ended: 'stopped', submitted: 0 });
     expect(summarise(sandbox.log()).posts).toBe(spent.posts + 1);
 
     sandbox.configure({ quota: null });
     await resume();
-    expect(await startWorker({ engine, sandbox }).ended).toMatchObject({
-      ended: 'idle',
-      submitted: 28,
-    });
+    expect(await startWorker({ engine, sandbox }).ended).toMatchObject({ ended: 'idle', submitted: 28 });
     expect(summarise(sandbox.log())).toMatchObject({ accepted: 40, acceptedTwice: 0 });
   });
 });

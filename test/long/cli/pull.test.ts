@@ -64,7 +64,7 @@ test(
           .log()
           .slice(before)
           .filter(({ kind, answeredAtMs }) => kind === 'coql' && answeredAtMs !== null);
-      await waitFor(async () => queries().length >= 4 && (await visible(t)).includes('cut.csv.partial.json'), {});
+      await waitFor(async () => queries().length >= 4 && (await visible(t)).includes('cut.csv.partial.json'));
       cut.child.kill('SIGKILL');
       await cut.ended;
       expect(await visible(t)).not.toContain('cut.csv');
