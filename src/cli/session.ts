@@ -73,10 +73,10 @@ export async function withSession(
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const config = loadConfig(readEnvironment());
-  const bytes = options.file === undefined ? Number.POSITIVE_INFINITY : await assertReadable(typedPath(options.file));
+  const bytes = options.file === undefined ? 0 : await assertReadable(typedPath(options.file));
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
-  const isShort = bytes < SMALL_FILE_BYTES;
+  const isShort = options.kind !== 'service' && bytes < SMALL_FILE_BYTES;
   return withEngine({ ...config, engine: engineConfig }, { ...options, isShort }, async (opened) => {
     await rememberEngine(engineConfig, opened.log);
     if (account !== null) await bindAccount(opened.engine.store, account);

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { WASM_FLAGS } from './engine-process.js';
 
 /** The compiled binary: `npm test` builds it first. */
 export const BINARY = resolve('dist/cli/main.js');
@@ -33,7 +32,7 @@ export function cli(words: readonly string[], options: CliOptions): Promise<CliR
 
 /** Starts `zia-enrich <words>`; the caller waits for `ended`, or kills `child`. */
 export function startCli(words: readonly string[], options: CliOptions): RunningCli {
-  return start(process.execPath, [...WASM_FLAGS, BINARY, ...words], options);
+  return start(process.execPath, [BINARY, ...words], options);
 }
 
 /** Runs `npm <words>` in a folder, to its end. */
