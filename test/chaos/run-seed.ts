@@ -125,7 +125,7 @@ async function spendBudget(fleet: FleetUnderTest, { budget, rows, healMs }: Seed
       const status = await readStatus(fleet);
       if (status?.stop?.code === 'BUDGET_SPENT') return true;
       if (status?.stop) await fleet.command(['resume']);
-      await sleep(1_000);
+      await sleep(ASKED_EVERY_MS);
       return false;
     },
     { timeoutMs: healMs, what: 'the budget to be spent' },
@@ -135,6 +135,9 @@ async function spendBudget(fleet: FleetUnderTest, { budget, rows, healMs }: Seed
   await fleet.command(['resume']);
   return overBudget;
 }
+
+/** A command takes a second of the machine that the fleet needs. */
+const ASKED_EVERY_MS = 3_000;
 
 /** Rows whose answer was lost are looked for a minute, and a fleet that has three of them risks no other until then. */
 const PACE_BACK_WITHIN_MS = 80_000;
@@ -165,7 +168,7 @@ async function finish(fleet: FleetUnderTest, healMs: number): Promise<void> {
       if (status.stop !== null) await fleet.command(['resume']);
       const { waiting, active, delayed } = status.queue;
       if (waiting + active + delayed === 0) return true;
-      await sleep(1_000);
+      await sleep(ASKED_EVERY_MS);
       return false;
     },
     { timeoutMs: healMs, what: 'the fleet to finish' },

@@ -12,7 +12,7 @@ import { goodRows, queueRows, startWorker, type TestWorkerOptions } from '../sup
 import { mostInASecond, watchLateness } from '../support/lateness.js';
 import { openSandbox } from '../support/sandbox.js';
 import { setup } from '../support/setup.js';
-import { bySuite, testIn } from '../support/suite.js';
+import { testIn } from '../support/suite.js';
 import { waitFor } from '../support/wait.js';
 
 const t = setup();
@@ -54,7 +54,7 @@ const readsOf = (sandbox: Sandbox) => {
 const MIXED = { notFoundShare: 0.2, failedShare: 0.1, completeAfterMs: 700, latencyMs: [1, 8] } as const;
 
 /** Several pages of Zoho's list. */
-const [ROWS = 500] = bySuite([500], [1_000]);
+const ROWS = 500;
 
 describe.each(enginesIn({ short: ['redis'] }))('on the %s engine, a worker that waits for results', (kind) => {
   const inTurn = testOn(kind);
@@ -130,8 +130,8 @@ describe.each(enginesIn({ short: ['redis'] }))('on the %s engine, a worker that 
       const { engine, queue, sandbox } = await open(kind, MIXED);
       const body = { __zia_org_enrichment: [], info: { more_records: false } };
       sandbox.configure({ faults: [{ kind: 'status', on: 'list', share: 1, status: 200, body }] });
-      const keys = await queueRows(queue, goodRows(250));
-      expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ finished: 250, pending: 0 });
+      const keys = await queueRows(queue, goodRows(150));
+      expect(await collectAll({ engine, sandbox }).ended).toMatchObject({ finished: 150, pending: 0 });
       const { ours, theirs } = await bothRecords(engine, sandbox, keys);
       expect(ours).toEqual(theirs);
     },
@@ -163,10 +163,10 @@ describe.each(enginesIn({ short: ['redis'] }))('on the %s engine, a worker that 
     'goes on where the leader before stopped, and asks for nothing twice',
     async () => {
       const { engine, queue, sandbox } = await open(kind, { ...MIXED, completeAfterMs: 0, latencyMs: 10 });
-      const keys = await queueRows(queue, goodRows(400));
+      const keys = await queueRows(queue, goodRows(240));
       await startWorker({ engine, sandbox }).ended;
-      for (const left of [300, 200, 100]) {
-        const worker = collectAll({ engine, sandbox }, { ratePerSecond: 200 });
+      for (const left of [180, 120, 60]) {
+        const worker = collectAll({ engine, sandbox }, { ratePerSecond: 120 });
         await waitFor(async () => (await engine.store.counts()).pending <= left, {
           what: 'results',
         });
@@ -223,7 +223,7 @@ describe.each(enginesIn({ short: ['redis'] }))('on the %s engine, a worker that 
     'lets submissions go first, within the same limits',
     async () => {
       const { engine, queue, sandbox } = await open(kind, { completeAfterMs: 0, latencyMs: [1, 4] });
-      await queueRows(queue, goodRows(400));
+      await queueRows(queue, goodRows(250));
       const lateness = watchLateness();
       await collectAll({ engine, sandbox }, { ratePerSecond: 100, resultPollMs: 100 }).ended;
       const calls = sandbox.log().filter(({ kind: call }) => call !== 'token');

@@ -17,7 +17,7 @@ const SIZES = bySuite<readonly [EngineKind, number]>(
   [
     ['embedded', 3_000],
     ['redis', 200_000],
-    ['embedded', 60_000],
+    ['embedded', 40_000],
   ],
 );
 /** What a page may take; the embedded engine is a database in this very process. */

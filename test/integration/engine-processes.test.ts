@@ -1,6 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -278,10 +277,10 @@ describe('the host of the embedded database', () => {
   testIn.long(
     'serves a directory with a path too long for a socket',
     async () => {
-      const root = t.closing(await mkdtemp(join(tmpdir(), 'zia-test-')), (dir) => rm(dir, { recursive: true }));
-      const dataDir = join(root, 'long'.repeat(40));
-      mkdirSync(dataDir, { recursive: true });
-      const settings = { dataDir, prefix: 'zia', queueName: 'q' };
+      const short = await place('embedded');
+      const settings = { ...short, dataDir: join(short.dataDir, 'long'.repeat(40)) };
+      mkdirSync(settings.dataDir);
+      renameSync(pgDir(short), pgDir(settings));
       const here = await openHere(settings);
       const other = await start(settings);
       await other.store('settle', key('a'), 'c1', '1' as never);

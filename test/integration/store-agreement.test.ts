@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 const limits: Limits = { callsPerSecond: 0, maxInFlight: 2, permitTtlMs: 60_000 };
 
 /** Each run has rows and ids of its own in the same two stores. */
-const [RUNS = 60] = bySuite([30], [180]);
+const [RUNS = 60] = bySuite([30], [90]);
 let runs = 0;
 const own = <S extends string>(name: S) => `${name}.${runs}` as S;
 const ROWS = ['r10', 'r11', 'r12', 'r13', 'r19'] as IdentityKey[];

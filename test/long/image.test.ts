@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
+import { cpSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
@@ -62,11 +61,11 @@ async function buildImage(folder: string): Promise<(path: string) => string> {
       const [target = '', ...sources] = (fromBuild ? rest.slice(1) : rest).reverse();
       for (const source of sources) {
         const toFolder = target.endsWith('/') ? join(target, basename(source)) : target;
-        await cp(fromBuild ? join(places.build, source) : join(root, source), into(toFolder), copying);
+        cpSync(fromBuild ? join(places.build, source) : join(root, source), into(toFolder), copying);
       }
     } else if (line === 'RUN npm ci --ignore-scripts') {
       // It would fetch what is here. A copy, no links: the next command takes away what is for development only.
-      await cp(join(root, 'node_modules'), into('node_modules'), copying);
+      cpSync(join(root, 'node_modules'), into('node_modules'), copying);
     } else if (word === 'RUN' && place === places.build) {
       await run('sh', ['-c', rest.join(' ')], { cwd: into('.'), env: { ...process.env, npm_config_offline: 'true' } });
     }

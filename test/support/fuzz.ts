@@ -1,7 +1,7 @@
 import { bySuite } from './suite.js';
 
 /** Runs of each property: `FUZZ_RUNS=20000 npm test -- test/fuzz` for a long search; `FUZZ_SEED` repeats one. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? bySuite([30], [500])[0]);
+const RUNS = Number(process.env.FUZZ_RUNS ?? bySuite([30], [250])[0]);
 
 /** For `jest.setTimeout`: a long search takes its time. */
 export const FUZZ_TIMEOUT_MS = 30_000 + RUNS * 20;

@@ -5,12 +5,7 @@
 export const LONG = 'test/long/';
 
 /** Files that measure time. */
-const ALONE = [
-  'test/long/integration/dashboard-load.test.ts',
-  'test/long/integration/store-pace.test.ts',
-  'test/long/storms.test.ts',
-  'test/long/token-fleet.test.ts',
-];
+const ALONE = ['test/long/integration/store-pace.test.ts', 'test/long/storms.test.ts', 'test/long/token-fleet.test.ts'];
 
 /** Files that take long, mostly by waiting: begun first, so that none of them runs at the end with nothing beside it. */
 const FIRST = [
