@@ -116,6 +116,8 @@ test('a worker goes on with the replica that Sentinel made the primary, and no r
     });
     const worker = scene.start(['worker'], env);
     await untilStopped(worker);
+    // Redis waits for what this very client wrote.
+    await primary.client.set('in-step', '1');
     await waitFor(async () => (await primary.client.wait(1, 1_000)) === 1, { what: 'the replica to be in step' });
     await primary.kill();
     const named = () => sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
