@@ -1,6 +1,6 @@
 // `npm test`: what has to hold before a change is merged, in minutes. `npm run test:long` (here `--long`): the rest.
 // With words of jest's (`npm test -- test/core`) jest runs once with those words, whichever suite they lead to; after
-// `--short`, only with what `npm test` has of them.
+// `--short`, only with what `npm test` has of them; after `--long`, the whole long suite with them.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { LONG } from '../test/support/run/suites.mjs';

@@ -76,6 +76,7 @@ export async function withSession(
   const bytes = options.file === undefined ? 0 : await assertReadable(typedPath(options.file));
   const account = accountOf(config.zoho, options.needsAccount ?? false);
   const engineConfig = await chooseEngine(config.engine, options.engine);
+  // A service goes on until optimizing has paid.
   const isShort = options.kind !== 'service' && bytes < SMALL_FILE_BYTES;
   return withEngine({ ...config, engine: engineConfig }, { ...options, isShort }, async (opened) => {
     await rememberEngine(engineConfig, opened.log);

@@ -60,7 +60,9 @@ test('with the accounts server throttled one of them asks once, and none again, 
   await waitFor(() => throttled().length > 0, { what: 'the throttle', timeoutMs: LIFE_SECONDS * 1_000 + 5_000 });
   const state = () => fleet.engine.store.document<TokenState>('token').read();
   // The one that asked may be the one that is killed next.
-  await waitFor(async () => (await state()).value?.failure?.kind === 'throttled', { what: 'what it was told to be kept' });
+  await waitFor(async () => (await state()).value?.failure?.kind === 'throttled', {
+    what: 'what it was told to be kept',
+  });
   const since = performance.now();
   await workers[0]?.kill();
   const replacement = await fleet.start();

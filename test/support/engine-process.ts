@@ -22,7 +22,7 @@ export interface EngineProcess {
 }
 
 /** What `scripts/test.mjs` says to Node about WebAssembly holds for other processes, too. */
-export const WASM_FLAGS = process.execArgv.filter((flag) => flag.startsWith('--wasm'));
+const WASM_FLAGS = process.execArgv.filter((flag) => flag.startsWith('--wasm'));
 
 /** `wrapper`: a command that runs the process, such as `unshare` with its flags. */
 export async function startEngineProcess(wrapper: readonly string[] = []): Promise<EngineProcess> {
