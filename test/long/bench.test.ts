@@ -22,7 +22,7 @@ describe('the figures of npm run bench that do not depend on the machine', () =>
     () =>
       withScratch(async (folder) => {
         const json = join(folder, 'bench.json');
-        const sizes = ['--size', 'submitRows=8000', '--size', 'memoryRows=5000,40000'];
+        const sizes = ['--size', 'submitRows=8000', '--size', 'memoryRows=2000,20000'];
         const { status, output } = node(
           ...['dist-dev/bench/main.js', 'redis', 'enqueue-memory', '--quick', ...sizes, '--json', json],
         );

@@ -9,7 +9,7 @@ import { enrichedDataOf, finalStatusOf } from '../../src/sandbox/enriched-data.j
 import { type Scene, withScene } from '../support/cli-scene.js';
 import { waitFor } from '../support/wait.js';
 
-const ROWS = 300;
+const ROWS = 150;
 const STATUS = { COMPLETED: 'enriched', DATA_NOT_FOUND: 'not_found', FAILED: 'failed' } as const;
 /** What makes a cell of Zoho's harmless. */
 const plain = (cell: string) => cell.replace(/^'(?=[=+\-@])/, '');
