@@ -9,16 +9,19 @@ const ALONE = ['test/long/integration/store-pace.test.ts', 'test/long/storms.tes
 
 /** Files that take long, mostly by waiting: begun first, so that none of them runs at the end with nothing beside it. */
 const FIRST = [
-  'test/long/many-orphans.test.ts',
-  'test/long/collect-processes.test.ts',
   'test/integration/dashboard-rows-load.test.ts',
-  'test/long/browser/accessibility.test.ts',
-  'test/cli/retry.test.ts',
-  'test/long/chaos.test.ts',
   'test/long/cluster.test.ts',
+  'test/cli/retry.test.ts',
+  'test/long/many-orphans.test.ts',
+  'test/long/chaos.test.ts',
   'test/long/bench.test.ts',
-  'test/cli/commands.test.ts',
+  'test/integration/collect.test.ts',
+  'test/long/collect-processes.test.ts',
+  'test/long/browser/admin.test.ts',
   'test/integration/lost-history.test.ts',
+  'test/cli/commands.test.ts',
+  'test/long/browser/accessibility.test.ts',
+  'test/integration/engine-processes.test.ts',
   'test/integration/chaos.test.ts',
   'test/integration/permits.test.ts',
   'test/integration/worker.test.ts',
@@ -29,8 +32,10 @@ const FIRST = [
   'test/cli/rows.test.ts',
 ];
 
-export function runsFirst(path) {
-  return FIRST.some((file) => path.endsWith(file));
+/** 0 for the file to begin with; infinite for one that may come whenever. */
+export function placeInOrder(path) {
+  const place = FIRST.findIndex((file) => path.endsWith(file));
+  return place === -1 ? Number.POSITIVE_INFINITY : place;
 }
 
 export function runsAlone(path) {
