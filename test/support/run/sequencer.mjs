@@ -5,9 +5,6 @@ import { placeInOrder } from './suites.mjs';
 
 export default class Sequencer extends TestSequencer {
   sort(tests) {
-    const sorted = super.sort(tests);
-    const first = sorted.filter(({ path }) => placeInOrder(path) < Number.POSITIVE_INFINITY);
-    const others = sorted.filter((test) => !first.includes(test));
-    return [...first.sort((a, b) => placeInOrder(a.path) - placeInOrder(b.path)), ...others];
+    return super.sort(tests).sort((a, b) => placeInOrder(a.path) - placeInOrder(b.path));
   }
 }
