@@ -1,4 +1,4 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions, type SentinelConnectionOptions, SentinelConnector } from 'ioredis';
 import type { RedisAddress } from './redis-address.js';
 
 export type RedisClient = Redis | Cluster;
@@ -6,6 +6,8 @@ export type RedisClient = Redis | Cluster;
 type SentinelAddress = Extract<RedisAddress, { kind: 'sentinel' }>;
 
 const CONNECT_TIMEOUT_MS = 3_000;
+/** A Sentinel that takes a connection and then says nothing for so long is passed over for the next; ioredis would wait for ever. */
+const SENTINEL_ANSWER_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 15_000;
 const HASTY_COMMAND_TIMEOUT_MS = 4_000;
 /** With delays of up to a second: about 15 s, long enough for a restart or failover. */
@@ -47,6 +49,50 @@ class BatchingRedis extends Redis {
     if (stream === undefined || stream.writableCorked > 0) return;
     stream.cork();
     setImmediate(() => stream.uncork());
+  }
+}
+
+/**
+ * Asks Sentinel until it names a primary or the client is ended. The connector of ioredis 6.0 gives up when its failover
+ * detector hears of a switch while it asks, and the client is at its end for good.
+ */
+class SteadySentinelConnector extends SentinelConnector {
+  #isAsking = false;
+  #knowsOfSwitch = false;
+
+  constructor(options: unknown) {
+    super(options as SentinelConnectionOptions);
+  }
+
+  override async connect(
+    ...[tell]: Parameters<SentinelConnector['connect']>
+  ): ReturnType<SentinelConnector['connect']> {
+    for (;;) {
+      const before = this.#hasHeardOfSwitch();
+      this.#knowsOfSwitch = before;
+      this.#isAsking = true;
+      const stream = await super.connect(tell).finally(() => {
+        this.#isAsking = false;
+      });
+      if (this.#knowsOfSwitch === before) return stream;
+      // Sentinel may have named the primary of before the switch.
+      stream.destroy();
+    }
+  }
+
+  /** Called by the detector, which has noted before that it heard of a switch and says so once, and by the client when it ends. */
+  override disconnect(): void {
+    if (this.#isAsking && !this.#knowsOfSwitch && this.#hasHeardOfSwitch()) {
+      this.#knowsOfSwitch = true;
+      return;
+    }
+    super.disconnect();
+  }
+
+  #hasHeardOfSwitch(): boolean {
+    // Its types hide the detector.
+    const { failoverDetector } = this as unknown as { failoverDetector: { isDisconnected: boolean } | null };
+    return failoverDetector?.isDisconnected ?? false;
   }
 }
 
@@ -101,11 +147,13 @@ function clientFor(address: RedisAddress, use: ClientUse, failFast: boolean): Re
         ...credentialsOf(address),
         ...sentinelCredentialsOf(address),
         ...(address.tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+        Connector: SteadySentinelConnector,
         sentinels: address.nodes.map((node) => ({ ...node })),
         name: address.master,
         db: address.db,
         retryStrategy: retryDelayMs,
         sentinelRetryStrategy: retryDelayMs,
+        sentinelCommandTimeout: SENTINEL_ANSWER_MS,
         // In a planned failover the old primary goes on taking writes for some 10 s after Sentinel has named the new one, and
         // all of them are lost. Hearing the switch brings every client over within a second.
         failoverDetector: true,
