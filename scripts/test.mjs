@@ -1,7 +1,7 @@
 // `npm test`: what has to hold before a change is merged, in minutes. `npm run test:long` (here `--long`): the rest.
 // With words of jest's (`npm test -- test/core`) jest runs once with those words, whichever suite they lead to; after
 // `--short`, only with what `npm test` has of them; after `--long`, the whole long suite with them.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { LONG } from '../test/support/run/suites.mjs';
 
@@ -28,5 +28,9 @@ const { name, selection } = suite(process.argv.slice(2));
 const env = { ...process.env, TEST_SUITE: name };
 // Tests talk to nobody outside, and every Node that they start would read these certificates: twice the time of its start.
 delete env.NODE_EXTRA_CA_CERTS;
-const { status } = spawnSync(process.execPath, [...JEST, ...selection], { stdio: 'inherit', env });
-process.exitCode = status ?? 1;
+const jest = spawn(process.execPath, [...JEST, ...selection], { stdio: 'inherit', env });
+// Jest takes with it what it started; ended alone, this process would leave it running.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => jest.kill(signal));
+jest.on('close', (status) => {
+  process.exitCode = status ?? 1;
+});

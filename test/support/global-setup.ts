@@ -35,5 +35,6 @@ async function endWithThisProcess(folder: string): Promise<void> {
     killAll(processesOf(folder));
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  // A terminal sends Ctrl-C to all processes of the run, which pass it on: the second must not cut short what the first began.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 }
