@@ -26,6 +26,8 @@ describe('findColumns', () => {
     [['City', 'Ｃｏｍｐａｎｙ'], { name: 1 }],
     [['Company', 'Website 1', 'Website 2', 'Email 1'], { name: 0, website: 1, email: 3 }],
     [['Customer full name', 'Primary Website', 'contact_email_address'], { name: 0, website: 1, email: 2 }],
+    [['Customer ID', 'First Name', 'Last Name', 'Email', 'Default Address Company'], { name: 4, email: 3 }],
+    [['order_id', 'billing_company', 'billing_email', 'shipping_company'], { name: 1, email: 2 }],
     [['Timestamp', 'What is your company’s name?', 'Company website (if any)'], { name: 1, website: 2 }],
   ])('finds the columns of %j', (headers, columns) => {
     expect(columnsOf(headers)).toEqual(columns);

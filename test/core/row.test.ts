@@ -21,6 +21,10 @@ describe('parseRow', () => {
   });
 
   test.each<[InputField, string]>([
+    ['name', 'Foo;Bar & Co.'],
+    ['name', 'Foo,Co.Ltd'],
+    ['name', 'Amazon,Amazon.com'],
+    ['name', 'The "Old" , "New" Co'],
     ['name', 'IBM'],
     ['name', '123 Ltd'],
     ['name', 'Café Olé & Söhne'],
@@ -89,6 +93,11 @@ describe('parseRow', () => {
     ['name', '{"name":"Acme"}', 'MALFORMED'],
     ['name', '["Acme"]', 'MALFORMED'],
     ['name', '<b>Acme</b>', 'MALFORMED'],
+    ['name', 'Acme Ltd;acme.example', 'MALFORMED'],
+    ['name', 'Acme Ltd;info@acme.example;Bonn', 'MALFORMED'],
+    ['name', 'Acme Ltd;https://www.acme.example/en', 'MALFORMED'],
+    ['name', '"Acme Ltd";"Bonn"', 'MALFORMED'],
+    ['name', '"Acme Ltd","acme.example"', 'MALFORMED'],
     ['name', 'MÃ¼ller GmbH', 'GARBLED'],
     ['name', 'SociÃ©tÃ© Fernhill', 'GARBLED'],
     ['name', 'Oâ€™Neil Foods', 'GARBLED'],

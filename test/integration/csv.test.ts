@@ -333,6 +333,29 @@ describe('openCsv refuses with one sentence and exit code 2', () => {
     expect(error).toMatchObject({ message: expect.stringContaining(fixture(name)) });
   });
 
+  test.each([
+    ['<table border="1">\n<tr><th>Company</th></tr>\n', 'is HTML or XML'],
+    ['\ufeff<!DOCTYPE html>\n<html>\n', 'is HTML or XML'],
+    ['<?xml version="1.0"?>\n<Workbook>\n', 'is HTML or XML'],
+    ['<html><table><tr><td>Company</td></tr></table></html>', 'is HTML or XML'],
+    ['[\n  {"name":"Acme","website":"acme.com"}\n]\n', 'is JSON'],
+    ['{"name":"Acme","website":"acme.com"}\n{"name":"Beta","website":"beta.com"}\n', 'is JSON'],
+  ])('%j, a table in another form than CSV', async (text, words) => {
+    await expect(openText(text)).rejects.toMatchObject({
+      code: 'FILE_NOT_CSV',
+      exitCode: 2,
+      message: expect.stringContaining(words),
+    });
+  });
+
+  test.each(['[Company],[Website]\nAcme Ltd,acme.com\n', '<Company>,Website\nAcme Ltd,acme.com\n'])(
+    'but not %j, whose headers are in brackets',
+    async (text) => {
+      const rows = await rowsOf(await openText(text));
+      expect(rows.map((row) => row.parsed.ok)).toEqual([true]);
+    },
+  );
+
   test('a path that the system will not read', async () => {
     await expect(openCsv(join(scratch, 'x'.repeat(5_000)))).rejects.toMatchObject({ code: 'FILE_NOT_READABLE' });
   });

@@ -97,6 +97,8 @@ const SCIENTIFIC = /^[+-]?\d+(?:[.,]\d+)?E[+-]?\d+$/i;
 /** A whole value that is an email address, a web address with http or www, a formula, JSON, or has a tag of HTML in it. */
 const NO_NAME =
   /^(?:[^\s@]+@[^\s@]+\.[^\s@]+|(?:https?:\/\/|www\.)\S+\.\S+|=[A-Z][A-Z.]*\(.*|\{\s*".*\}|\[\s*["{].*\]|.*<\/[a-z]+>.*)$/is;
+/** Cells of a row with another separator than its file: `Acme Ltd;acme.com`, `"Acme Ltd";"Bonn"`. */
+const SEVERAL_CELLS = /"[;,\t|]"|[;\t]"?(?:https?:\/\/|[^\s;@"]+@)?[a-z\d-]+(?:\.[a-z\d-]+)*\.[a-z]{2,}(?=["/;\t]|$)/i;
 /** `Ã¼`, `â€™`: UTF-8 read as windows-1252. Not Ã before a quotation mark or a no-break space, which Portuguese has. */
 const GARBLED = /[ÂÃ][\u00A1-\u00AA\u00AC-\u00BA\u00BC-\u00BF]|â€[\u0080-\u00BF“”™œš˜ž¦¢]/;
 const LEADING_WWW = /^www\./i;
@@ -161,7 +163,7 @@ const DESCRIPTIONS: Readonly<Record<FieldProblem, (field: InputField) => string>
     field === 'email' ? 'is at a free-mail provider' : 'is a page on a social network or another host of many',
   MALFORMED: (field) =>
     ({
-      name: 'is an address, a formula or code',
+      name: 'is an address, a formula, code or several cells',
       email: 'is not a valid email address',
       website: 'is not a valid web address',
     })[field],
@@ -184,7 +186,7 @@ function problemOf(
   const keepsPlaceholders = keep.includes('placeholders');
   if (field === 'name') {
     if (!LETTER.test(value) || SCIENTIFIC.test(value)) return 'NO_LETTER';
-    if (NO_NAME.test(value)) return 'MALFORMED';
+    if (NO_NAME.test(value) || SEVERAL_CELLS.test(value)) return 'MALFORMED';
     return !keepsPlaceholders && isPlaceholderValue(value) ? 'PLACEHOLDER' : null;
   }
   if (!(field === 'email' ? SIMPLE_EMAIL.test(value) || EMAIL.test(value) : isWebAddress(value))) {

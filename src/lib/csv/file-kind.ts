@@ -21,6 +21,15 @@ const SIGNATURES: readonly (readonly [string, string, string])[] = [
   ['7f454c46', 'FILE_NOT_TEXT', BINARY],
 ];
 
+/** Beginnings of text that holds a table in another form; CRMs and banks save such files as `.xls` or `.csv`. */
+const OTHER_TEXT: readonly (readonly [RegExp, string])[] = [
+  [
+    /^\s*<(?:[!?]|(?:html|head|body|meta|style|table|rss)\b)/i,
+    'is HTML or XML, not a CSV file: open it in Excel, choose File > Save As > "CSV UTF-8", and use that file.',
+  ],
+  [/^\s*(?:\[\s*)?\{\s*"/, 'is JSON, not a CSV file: save your table as CSV (UTF-8) and use that file.'],
+];
+
 /** Throws UsageError when the first bytes of a file are those of a workbook, an archive or another kind that is no text. */
 export function assertTextFile(head: Buffer, fileName: string): void {
   const start = head.toString('hex', 0, 8);
@@ -29,12 +38,18 @@ export function assertTextFile(head: Buffer, fileName: string): void {
   }
 }
 
-/** The same for decoded text: a header with control characters, or many NULs, is not text. A NUL in some row may be. */
+/**
+ * The same for decoded text: a table in another form than CSV, or a header with control characters or a text with many NULs,
+ * which is no text. A NUL in some row may be.
+ */
 export function assertText(sample: string, headerRaw: string, fileName: string): void {
   const text = sample.slice(0, SAMPLE_BYTES);
   const nulls = text.split('\0').length - 1;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
   if (/[\0-\x08\x0e-\x1f\x7f]/.test(headerRaw) || nulls > text.length * MAX_NUL_SHARE) {
     throw new UsageError('FILE_NOT_TEXT', `${fileName} ${BINARY}`);
+  }
+  for (const [beginning, message] of OTHER_TEXT) {
+    if (beginning.test(text)) throw new UsageError('FILE_NOT_CSV', `${fileName} ${message}`);
   }
 }
