@@ -14,7 +14,8 @@ export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
     accountname, companyname, organizationname, organisationname, businessname, firmname, legalname, companylegalname,
     legalcompanyname, customername, customerfullname, clientname, nameofcompany, associatedcompany, primaryassociatedcompany, companyaccount,
     currentcompany, currentcompanyname, personorganization, dealorganization, organization1name, vendorname, suppliername, yourcompanyname,
-    billingcompany, billingcompanyname, defaultaddresscompany, customercompany, customercompanyname, whatisyourcompanysname, whatisyourcompanyname,
+    billingcompany, billingcompanyname, defaultaddresscompany, customercompany, customercompanyname,
+    whatisyourcompanysname, whatisyourcompanyname,
     firmenname, firmenbezeichnung, unternehmensname, kundenname, nomsociete, nomdelasociete, nomdelentreprise, nomentreprise,
     raisonsociale, nomclient, nombreempresa, nombredelaempresa, nombredelacompania, razonsocial, nombrecliente,
     nomedaempresa, nomeempresa, razaosocial, nomefantasia, nomeazienda, ragionesociale, denominazione, bedrijfsnaam,
@@ -28,7 +29,8 @@ export const ALIASES: Readonly<Record<MappedField, readonly string[]>> = {
   email: listed(`
     companyemail, companyemailaddress, vendoremail, supplieremail, accountemail, organizationemail, businessemail, workemail, personemailwork,
     primaryemail, primarycontactemail, contactemailaddress, emailaddress, emailaddress1, email, email1, email1value, emailid, contactemail,
-    personemail, billingemail, billingemailaddress, customeremail, customeremailaddress, emailadresse, emailadres, adresseemail, indirizzoemail, correoelectronico, correioeletronico, courriel,
+    personemail, billingemail, billingemailaddress, customeremail, customeremailaddress,
+    emailadresse, emailadres, adresseemail, indirizzoemail, correoelectronico, correioeletronico, courriel,
     postaelettronica, adresseelectronique, mailadresse, mailadres, adressemail, correo, mail
   `),
   website: listed(`

@@ -97,8 +97,8 @@ const SCIENTIFIC = /^[+-]?\d+(?:[.,]\d+)?E[+-]?\d+$/i;
 /** A whole value that is an email address, a web address with http or www, a formula, JSON, or has a tag of HTML in it. */
 const NO_NAME =
   /^(?:[^\s@]+@[^\s@]+\.[^\s@]+|(?:https?:\/\/|www\.)\S+\.\S+|=[A-Z][A-Z.]*\(.*|\{\s*".*\}|\[\s*["{].*\]|.*<\/[a-z]+>.*)$/is;
-/** Cells of a row with another separator than its file: `Acme Ltd;acme.com`, `"Acme Ltd";"Bonn"`. */
-const SEVERAL_CELLS = /"[;,\t|]"|[;\t]"?(?:https?:\/\/|[^\s;@"]+@)?[a-z\d-]+(?:\.[a-z\d-]+)*\.[a-z]{2,}(?=["/;\t]|$)/i;
+/** Cells of a row with another separator than its file: `Acme Ltd;acme.com`, `"Acme Ltd";"Bonn"`. A tab is refused before. */
+const SEVERAL_CELLS = /"[;,|]"|;"?(?:https?:\/\/|[^\s;@"]+@)?[a-z\d-]+(?:\.[a-z\d-]+)*\.[a-z]{2,}(?=["/;]|$)/i;
 /** `Ã¼`, `â€™`: UTF-8 read as windows-1252. Not Ã before a quotation mark or a no-break space, which Portuguese has. */
 const GARBLED = /[ÂÃ][\u00A1-\u00AA\u00AC-\u00BA\u00BC-\u00BF]|â€[\u0080-\u00BF“”™œš˜ž¦¢]/;
 const LEADING_WWW = /^www\./i;
