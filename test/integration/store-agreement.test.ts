@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Canary, INITIAL_CONTROL } from '../../src/lib/core/control.js';
 import type { History, HistoryLook } from '../../src/lib/core/history.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
-import type { FinalStatus, LedgerState } from '../../src/lib/core/ledger.js';
+import type { EnrichedData, FinalStatus, LedgerEntry, LedgerState } from '../../src/lib/core/ledger.js';
 import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
 import { echoDigests } from '../../src/lib/core/reconcile.js';
 import { setBudget } from '../../src/lib/store/set-budget.js';
@@ -48,6 +48,32 @@ const ownProbe = (given: Canary | null) =>
   given === null || given.key === null ? given : { ...given, key: own(given.key) };
 
 type Step = readonly [name: string, run: (store: Store) => Promise<unknown>];
+
+/** Entries of one import may share an id and an alias. */
+const imported = fc.tuple(
+  key,
+  id,
+  fc.constantFrom<LedgerState>('cleared', 'uncertain', 'held', 'scheduled'),
+  fc.boolean(),
+  fc.constantFrom(null, 'r10', 'r11'),
+);
+type Imported = Parameters<Parameters<typeof imported.map>[0]>[0];
+
+function ownEntry([k, i, state, finished, site]: Imported): readonly [IdentityKey, LedgerEntry] {
+  const entry = {
+    state,
+    callId: 'c9',
+    sentAtMs: 5,
+    sends: 2,
+    sent: { module: 'M', ...(site !== null && { name: `é"${own('name')}`, website: `${site}.example` }) },
+    ...(state === 'scheduled' && { enrichmentId: own(i), scheduledAtMs: 6 }),
+    ...(state === 'scheduled' && finished && { finalStatus: 'COMPLETED' as const, finishedAtMs: 7 }),
+  };
+  return [own(k), entry];
+}
+
+const ownResult = ([k, , state, finished]: Imported): [IdentityKey, EnrichedData][] =>
+  state === 'scheduled' && finished ? [[own(k), { city: 'Köln' }]] : [];
 
 /** Times and leases are chosen so far apart that the two engines' clocks cannot make a difference. */
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -128,29 +154,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     .map(
       (lost): Step => [`expire ${lost}`, async (s) => [...(await s.expireClaims(lost ? -DAY_MS : DAY_MS, 9))].sort()],
     ),
-  fc.tuple(key, id, fc.constantFrom('cleared', 'uncertain', 'held', 'scheduled' as const), fc.boolean()).map(
-    ([k, i, state, finished]): Step => [
-      `import ${k} ${state} ${i} ${finished}`,
-      (s) =>
-        s.importEntries(
-          new Map([
-            [
-              own(k),
-              {
-                state: state as LedgerState,
-                callId: 'c9',
-                sentAtMs: 5,
-                sends: 2,
-                sent: { module: 'M' },
-                ...(state === 'scheduled' && { enrichmentId: own(i), scheduledAtMs: 6 }),
-                ...(state === 'scheduled' && finished && { finalStatus: 'COMPLETED' as const, finishedAtMs: 7 }),
-              },
-            ],
-          ]),
-          new Map(state === 'scheduled' && finished ? [[own(k), { city: 'Köln' }]] : []),
-        ),
-    ],
-  ),
+  fc
+    .uniqueArray(imported, { minLength: 1, maxLength: 3, selector: ([k]) => k })
+    .map(
+      (given): Step => [
+        `import ${given.join('; ')}`,
+        (s) => s.importEntries(new Map(given.map(ownEntry)), new Map(given.flatMap(ownResult))),
+      ],
+    ),
   fc.array(id, { maxLength: 3 }).map((ids): Step => [`owners ${ids}`, (s) => s.owners(ids.map(own))]),
   fc
     .tuple(key, fc.constantFrom('COMPLETED', 'FAILED', 'UNFINISHED'), fc.boolean())

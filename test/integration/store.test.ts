@@ -3,6 +3,7 @@ import { reserveAfter } from '../../src/lib/core/budget.js';
 import { type Control, INITIAL_CONTROL } from '../../src/lib/core/control.js';
 import type { EnrichmentId, IdentityKey } from '../../src/lib/core/ids.js';
 import type { LedgerEntry } from '../../src/lib/core/ledger.js';
+import { aliasesOf, traitsOf } from '../../src/lib/core/other-columns.js';
 import type { Engine } from '../../src/lib/engine/engine.js';
 import { openEngine } from '../../src/lib/engine/open-engine.js';
 import { setBudget } from '../../src/lib/store/set-budget.js';
@@ -486,6 +487,19 @@ describe.each(ENGINE_KINDS)('the store on %s', (kind) => {
     expect((await store.importEntries(late, new Map())).get(key('new'))).toBe('stronger');
     expect((await other.entries([key('new')])).get(key('new'))).toEqual(late.get(key('new')));
     expect(await store.counts()).toMatchObject({ scheduled: 6, pending: 3 });
+  });
+
+  test('of the entries of one import an id belongs to the first, a website to the first eight', async () => {
+    const given = Array.from({ length: 12 }, (_, n): [IdentityKey, LedgerEntry] => {
+      const sent = { module: 'Accounts', website: 'www.shared.example' };
+      const paid = { enrichmentId: id(String(20 + Math.max(1, n))), scheduledAtMs: 2_000 };
+      return [key(`row-${n}`), { state: 'scheduled', callId: 'elsewhere.1', sentAtMs: 1_000, sends: 1, sent, ...paid }];
+    });
+    const verdicts = await store.importEntries(new Map(given), new Map());
+    expect([...verdicts].filter(([, verdict]) => verdict !== 'added')).toEqual([[key('row-1'), 'conflict']]);
+    const aliases = given.map(([, { sent }]) => aliasesOf(traitsOf(sent)));
+    const owners = [...(await other.aliasOwners(aliases.flat())).values()];
+    expect(new Set(owners.flat())).toEqual(new Set([0, 2, 3, 4, 5, 6, 7, 8].map((n) => key(`row-${n}`))));
   });
 
   describe('the control state', () => {

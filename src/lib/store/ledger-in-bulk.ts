@@ -1,4 +1,5 @@
 import type { EnrichmentId, IdentityKey } from '../core/ids.js';
+import type { LedgerEntry } from '../core/ledger.js';
 import { aliasesOf, traitsOfEntry } from '../core/other-columns.js';
 import type { Orphan } from '../core/reconcile.js';
 import { entryFields } from './entry-line.js';
@@ -7,10 +8,29 @@ import type { Operations } from './operations.js';
 import { entriesOf, orphanArgs, orphanOf } from './replies.js';
 import type { ImportVerdict, Store } from './store.js';
 
-/** Entries imported in one round trip; each is fourteen arguments. */
+/** Entries imported in one round trip at most; each is fourteen arguments. */
 const IMPORT_CHUNK = 250;
 /** Orphans added in one round trip; each is four arguments. */
 const ORPHAN_CHUNK = 500;
+
+/** What is imported in one round trip: no enrichment id comes twice in it, so that of two entries the second finds the first. */
+function* importChunks(
+  entries: ReadonlyMap<IdentityKey, LedgerEntry>,
+): Generator<readonly [IdentityKey, LedgerEntry][]> {
+  let chunk: [IdentityKey, LedgerEntry][] = [];
+  let ids = new Set<EnrichmentId>();
+  for (const item of entries) {
+    const { enrichmentId: id } = item[1];
+    if (chunk.length === IMPORT_CHUNK || (id !== undefined && ids.has(id))) {
+      yield chunk;
+      chunk = [];
+      ids = new Set();
+    }
+    chunk.push(item);
+    if (id !== undefined) ids.add(id);
+  }
+  if (chunk.length > 0) yield chunk;
+}
 
 /** The whole ledger, and what was paid for that no entry has. */
 export function ledgerInBulk(operations: Operations) {
@@ -22,9 +42,7 @@ export function ledgerInBulk(operations: Operations) {
     },
     importEntries: async (entries, results) => {
       const verdicts = new Map<IdentityKey, ImportVerdict>();
-      const all = [...entries];
-      for (let at = 0; at < all.length; at += IMPORT_CHUNK) {
-        const chunk = all.slice(at, at + IMPORT_CHUNK);
+      for (const chunk of importChunks(entries)) {
         const args = chunk.flatMap(([key, entry]) => {
           const data = results.get(key);
           return [

@@ -6,85 +6,81 @@ $$ select array_position(array['cleared', 'uncertain', 'held', 'sending', 'sched
 create or replace function zia.is_finished(final text) returns boolean language sql immutable as
 $$ select coalesce(final, '') not in ('', 'UNFINISHED') $$;
 
+-- The entries of one call have different keys and different ids, so they are judged at once, by what was there before. No table is
+-- joined as a whole: a plan made while it was small would read all of it for each call.
 create or replace function zia.import(args text[]) returns text[] language plpgsql as $$
 declare
-  v_reply text[] := '{}';
-  v_key text;
-  v_state text;
-  v_id text;
-  v_final text;
-  v_entry zia.ledger;
-  v_owner text;
+  v_reply text[];
+  v_keys text[];
+  v_aliases text[];
   -- What the gauge changes by, once for all: each change of its one row leaves a version that the next has to pass.
-  v_spent bigint := 0;
-  v_scheduled bigint := 0;
-  v_pending bigint := 0;
+  v_spent bigint;
+  v_scheduled bigint;
+  v_pending bigint;
 begin
-  for i in 1 .. coalesce(cardinality(args), 0) by 14 loop
-    v_key := args[i];
-    v_state := args[i + 1];
-    v_id := nullif(args[i + 5], '');
-    v_final := nullif(args[i + 10], '');
-    v_owner := null;
-    select * into v_entry from zia.ledger where key = v_key;
-    if v_id is not null then v_owner := zia.owner_of(v_id); end if;
-    if v_owner = '-' then
-      v_reply := v_reply || 'forgotten'::text;
-      continue;
-    end if;
-    if v_owner <> v_key or (v_entry.state = 'scheduled' and v_state = 'scheduled' and v_entry.enrichment_id <> v_id) then
-      v_reply := v_reply || 'conflict'::text;
-      continue;
-    end if;
-    -- The row was sent again since.
-    if v_owner is not null and v_entry.key is not null and v_entry.enrichment_id is distinct from v_id then
-      v_reply := v_reply || 'known'::text;
-      continue;
-    end if;
-    if zia.strength(v_entry.state) > zia.strength(v_state) or (v_entry.state = v_state
-        and not (v_state = 'scheduled' and zia.is_finished(v_final) and not zia.is_finished(v_entry.final_status))) then
-      -- Settled after its claim was lost: what was sent is all that it lacks.
-      if v_entry.sent = zia.nothing_sent() and v_entry.enrichment_id = v_id then
-        update zia.ledger set sent = args[i + 8] where key = v_key;
-        perform zia.index_entry(v_key, args[i + 13]);
-        v_reply := v_reply || 'stronger'::text;
-        continue;
-      end if;
-      v_reply := v_reply || 'known'::text;
-      continue;
-    end if;
-    -- What may be given back later is counted; what is at Zoho was counted where it was sent.
-    if v_state <> 'scheduled' and zia.is_counted(v_state, args[i + 2])
-        and not zia.is_counted(v_entry.state, v_entry.call_id) then
-      v_spent := v_spent + 1;
-    end if;
+  with given as (
+    -- The whole array is walked to each element that is asked for by its place, so it is taken apart once.
+    select i, f[1] as key, f[2] as state, f[3] as call_id, f[4]::bigint as sent_at, f[5]::integer as sends,
+      nullif(f[6], '') as id, nullif(f[7], '')::bigint as scheduled_at, f[8] as reason, f[9] as sent, f[10] as notes,
+      nullif(f[11], '') as final, nullif(f[12], '')::bigint as finished_at, f[13] as data, f[14] as aliases
+    from (select (n - 1) / 14 as i, array_agg(arg order by n) as f
+      from unnest(args) with ordinality flat (arg, n) group by 1) fields
+  ), judged as materialized (
+    select given.*, known.state as known_state, known.call_id as known_call,
+      case
+        when owner = '-' then 'forgotten'
+        when owner <> given.key
+          or (known.state = 'scheduled' and given.state = 'scheduled' and known.enrichment_id <> id) then 'conflict'
+        -- The row was sent again since.
+        when owner is not null and known.key is not null and known.enrichment_id is distinct from id then 'known'
+        when zia.strength(known.state) > zia.strength(given.state) or (known.state = given.state
+            and not (given.state = 'scheduled' and zia.is_finished(final) and not zia.is_finished(known.final_status)))
+          -- Settled after its claim was lost: what was sent is all that it lacks.
+          then case when known.sent = zia.nothing_sent() and known.enrichment_id = id then 'sent' else 'known' end
+        when known.key is null then 'added'
+        else 'stronger'
+      end as verdict
+    from given
+      left join lateral (select * from zia.ledger where key = given.key limit 1) known on true
+      cross join lateral (select coalesce((select key from zia.ledger where enrichment_id = given.id),
+        (select key from zia.past_enrichment where past_enrichment.id = given.id)) as owner) owned_by
+  ), better as materialized (select * from judged where verdict in ('added', 'stronger')
+  ), at_zoho as materialized (select * from better where state = 'scheduled'
+  ), only_sent as (
+    update zia.ledger set sent = (select sent from judged where judged.key = ledger.key)
+      where key = any (array(select key from judged where verdict = 'sent'))
+  ), entries as (
     insert into zia.ledger (key, state, call_id, sent_at, sends, enrichment_id, scheduled_at, reason, sent, notes,
         final_status, finished_at)
-      values (v_key, v_state, args[i + 2], args[i + 3]::bigint, args[i + 4]::integer, v_id,
-        nullif(args[i + 6], '')::bigint, args[i + 7], args[i + 8], args[i + 9], v_final, nullif(args[i + 11], '')::bigint)
+      select key, state, call_id, sent_at, sends, id, scheduled_at, reason, sent, notes, final, finished_at from better
       on conflict (key) do update set state = excluded.state, call_id = excluded.call_id, sent_at = excluded.sent_at,
         sends = greatest(ledger.sends, excluded.sends), enrichment_id = excluded.enrichment_id,
         scheduled_at = excluded.scheduled_at, reason = excluded.reason, sent = excluded.sent, notes = excluded.notes,
-        final_status = excluded.final_status, finished_at = excluded.finished_at;
-    perform zia.index_entry(v_key, args[i + 13]);
-    if v_state = 'scheduled' then
-      if v_entry.state is distinct from 'scheduled' then v_scheduled := v_scheduled + 1; end if;
-      delete from zia.orphan where id = v_id;
-      if v_final is null then
-        insert into zia.pending values (v_key, args[i + 6]::bigint) on conflict (key) do nothing;
-        if found then v_pending := v_pending + 1; end if;
-      else
-        delete from zia.pending where key = v_key;
-        if found then v_pending := v_pending - 1; end if;
-        -- It may have finished before the rows whose values are to be removed next.
-        delete from zia.document where name = 'retention';
-      end if;
-      if args[i + 12] <> '' then
-        insert into zia.result values (v_key, args[i + 12]) on conflict (key) do update set data = excluded.data;
-      end if;
-    end if;
-    v_reply := v_reply || case when v_entry.key is null then 'added' else 'stronger' end;
-  end loop;
+        final_status = excluded.final_status, finished_at = excluded.finished_at
+  ), owned as (
+    delete from zia.orphan where id = any (array(select id from at_zoho))
+  ), begun as (
+    insert into zia.pending select key, scheduled_at from at_zoho where final is null
+      on conflict (key) do nothing returning 1
+  ), ended as (
+    delete from zia.pending where key = any (array(select key from at_zoho where final is not null)) returning 1
+  ), retention as (
+    -- One may have finished before the rows whose values are to be removed next.
+    delete from zia.document where name = 'retention' and exists (select from at_zoho where final is not null)
+  ), results as (
+    insert into zia.result select key, data from at_zoho where data <> ''
+      on conflict (key) do update set data = excluded.data
+  )
+  select coalesce(array_agg(case verdict when 'sent' then 'stronger' else verdict end order by i), '{}'),
+    array_agg(key order by i) filter (where verdict in ('added', 'stronger', 'sent')),
+    array_agg(aliases order by i) filter (where verdict in ('added', 'stronger', 'sent')),
+    -- What may be given back later is counted; what is at Zoho was counted where it was sent.
+    count(*) filter (where verdict in ('added', 'stronger') and state <> 'scheduled' and zia.is_counted(state, call_id)
+      and not zia.is_counted(known_state, known_call)),
+    (select count(*) from at_zoho where known_state is distinct from 'scheduled'),
+    (select count(*) from begun) - (select count(*) from ended)
+  into v_reply, v_keys, v_aliases, v_spent, v_scheduled, v_pending from judged;
+  perform zia.index_entries(v_keys, v_aliases);
   update zia.gauge set spent = spent + v_spent, scheduled = scheduled + v_scheduled, pending = pending + v_pending
     where (v_spent, v_scheduled, v_pending) <> (0, 0, 0);
   return v_reply;
