@@ -35,8 +35,9 @@ export type CommandKind = 'service' | 'batch' | 'producer' | 'question';
 /**
  * How V8 compiles the embedded database. Optimizing it took more than half the processor time of a short command: `status`
  * 3.2 s, 2.1 s with the later optimizing that is the default from Node 24 on, 1.5 s without any; it ends before it pays.
+ * (`--liftoff-only` says the same, but from Node 24 on only to those who say it before Node starts.)
  */
-const COMPILE_ONCE = '--liftoff-only';
+const COMPILE_ONCE = '--no-wasm-tier-up --no-wasm-dynamic-tiering';
 const OPTIMIZE_LATE = '--wasm-tiering-budget=13000000';
 /**
  * Up to here a command ends before optimizing pays: `enqueue` of 77 kB took 2.3 s of processor time in place of 4.2, of

@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from '@jest/globals';
+import { BINARY } from '../support/cli.js';
+import { withScratch } from '../support/scratch.js';
+
+/** V8 says of each function of the database by which of its compilers it was compiled. */
+const TRACE = '--trace-wasm-compilation-times';
+
+test('no short command waits for V8 to optimize the embedded database', () =>
+  withScratch(async (cwd) => {
+    const command = [TRACE, BINARY, 'status'];
+    const env = { PATH: process.env.PATH, HOME: cwd, TMPDIR: process.env.TMPDIR };
+    const { status, stdout } = spawnSync(process.execPath, command, { cwd, env, encoding: 'utf8' });
+    expect(status).toBe(0);
+    const compilers = new Set([...stdout.matchAll(/^Compiled function .* using (\w+)/gm)].map(([, name]) => name));
+    expect([...compilers]).toEqual(['Liftoff']);
+  }));
