@@ -135,10 +135,10 @@ describe.each(ENGINE_KINDS)('--priority on %s', (kind) => {
   );
 });
 
-testIn.long.each(ENGINE_KINDS)(
-  'rows that Zoho failed are told, and sent again only with --paid, on %s',
-  (kind) =>
-    withScene(kind, { failedShare: 1, notFoundShare: 0 }, async (t) => {
+testIn.long(
+  'rows that Zoho failed are told, and sent again only with --paid, on redis',
+  () =>
+    withScene('redis', { failedShare: 1, notFoundShare: 0 }, async (t) => {
       await t.csv('a.csv', 3);
       expect((await t.run(['run', 'a.csv'])).code).toBe(3);
       const told = await t.run(['retry', '--file', 'a.csv']);

@@ -27,7 +27,7 @@ describe.each(ENGINES_IN_TURN)('a budget on %s', (kind) => {
   test('is what the fleet submits: not a row more, none fails, and what is raised goes through', async () => {
     const scene = await openWorkScene(t, kind, { latencyMs: [1, 30] });
     const { engine, queue } = scene;
-    const budget = kind === 'redis' ? 250 : 60;
+    const budget = kind === 'redis' ? 250 : 40;
     await queueRows(queue, goodRows(2 * budget + 30));
     await setBudget(engine.store, budget);
     for (const total of [budget, 2 * budget]) {
