@@ -1,17 +1,11 @@
 -- The one step before a row is sent.
 
--- Lets entries be found by their aliases, which are separated by blanks.
-create or replace function zia.index_entries(v_keys text[], v_aliases text[]) returns void language plpgsql as $$
+-- Lets an entry be found by its aliases, which are separated by blanks.
+create or replace function zia.index_entry(v_key text, aliases text) returns void language plpgsql as $$
 begin
-  insert into zia.alias as known
-    select single, array_to_string((array_agg(key order by n))[1 : :MAX_ALIAS_OWNERS], ' ')
-      from unnest(v_keys, v_aliases) with ordinality entries (key, aliases, n),
-        unnest(string_to_array(nullif(aliases, ''), ' ')) single
-      group by single
-    on conflict (alias) do update set owners = array_to_string((string_to_array(known.owners, ' ') || array(
-        select key from unnest(string_to_array(excluded.owners, ' ')) with ordinality added (key, n)
-          where strpos(known.owners, key) = 0 order by n))[1 : :MAX_ALIAS_OWNERS], ' ')
-      where known.owners <> excluded.owners and cardinality(string_to_array(known.owners, ' ')) < :MAX_ALIAS_OWNERS;
+  insert into zia.alias as known select unnest(string_to_array(nullif(aliases, ''), ' ')), v_key
+    on conflict (alias) do update set owners = known.owners || ' ' || v_key
+      where strpos(known.owners, v_key) = 0 and cardinality(string_to_array(known.owners, ' ')) < :MAX_ALIAS_OWNERS;
 end $$;
 
 -- A row that is refreshed: its id stays owned, and its result until the next one comes.
@@ -113,7 +107,7 @@ begin
         left(a ->> 'place', -1) || ',' || substr((v_orphan.orphan).echo, 2))
       on conflict (key) do update set state = excluded.state, call_id = excluded.call_id, sent_at = excluded.sent_at,
         reason = excluded.reason, sent = excluded.sent, notes = '', final_status = null, finished_at = null;
-    perform zia.index_entries(array[v_key], array[a ->> 'aliases']);
+    perform zia.index_entry(v_key, a ->> 'aliases');
     return array['uncertain', case when v_orphan.is_held then '1' else '0' end];
   end if;
   v_ceiling := zia.ceiling_for(v_now, v_control, (a ->> 'keep')::bigint);
@@ -141,7 +135,7 @@ begin
     on conflict (key) do update set state = 'sending', call_id = excluded.call_id, sent_at = excluded.sent_at,
       sends = ledger.sends + 1, sent = excluded.sent, reason = '', notes = '', final_status = null, finished_at = null
     returning * into v_entry;
-  perform zia.index_entries(array[v_key], array[a ->> 'aliases']);
+  perform zia.index_entry(v_key, a ->> 'aliases');
   update zia.gauge set spent = spent + 1 returning spent into v_spent;
   return array['go', v_epoch, v_entry.sent_at::text, v_entry.sends::text, zia.grow_number(v_worker), v_spent::text];
 end $$;

@@ -80,7 +80,7 @@ begin
     (select count(*) from at_zoho where known_state is distinct from 'scheduled'),
     (select count(*) from begun) - (select count(*) from ended)
   into v_reply, v_keys, v_aliases, v_spent, v_scheduled, v_pending from judged;
-  perform zia.index_entries(v_keys, v_aliases);
+  perform zia.index_entry(entry.key, entry.aliases) from unnest(v_keys, v_aliases) entry (key, aliases);
   update zia.gauge set spent = spent + v_spent, scheduled = scheduled + v_scheduled, pending = pending + v_pending
     where (v_spent, v_scheduled, v_pending) <> (0, 0, 0);
   return v_reply;
