@@ -38,8 +38,8 @@ describe.each(ENGINES_IN_TURN)('a reserve on %s', (kind) => {
   }, 60_000);
 
   test('holds while another program uses some of the allowance, as of the next answer', async () => {
-    const scene = await openWorkScene(t, kind, { quota: 200, latencyMs: [1, 60] });
-    await queueRows(scene.queue, goodRows(160));
+    const scene = await openWorkScene(t, kind, { quota: 300, latencyMs: [1, 60] });
+    await queueRows(scene.queue, goodRows(260));
     const other = await openCaller(scene.sandbox);
     const working = workOff({
       ...scene,
@@ -49,8 +49,8 @@ describe.each(ENGINES_IN_TURN)('a reserve on %s', (kind) => {
     await Promise.all(Array.from({ length: 50 }, (_, at) => other.schedule(`Another ${at}`)));
     await working;
     expect(await stopOf(scene)).toMatchObject({ code: 'RESERVE_REACHED' });
-    expect(accepted(scene)).toBe(100);
-    expect((await scene.engine.store.counts()).scheduled).toBe(50);
+    expect(accepted(scene)).toBe(200);
+    expect((await scene.engine.store.counts()).scheduled).toBe(150);
   }, 60_000);
 
   test('sends nothing before Zoho has told what is left', async () => {
