@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
-import { BINARY } from '../support/cli.js';
+import { BINARY, node } from '../support/cli.js';
 import { withScratch } from '../support/scratch.js';
 
 /** V8 says of each function of the database by which of its compilers it was compiled. */
@@ -8,10 +7,8 @@ const TRACE = '--trace-wasm-compilation-times';
 
 test('no short command waits for V8 to optimize the embedded database', () =>
   withScratch(async (cwd) => {
-    const command = [TRACE, BINARY, 'status'];
-    const env = { PATH: process.env.PATH, HOME: cwd, TMPDIR: process.env.TMPDIR };
-    const { status, stdout } = spawnSync(process.execPath, command, { cwd, env, encoding: 'utf8' });
-    expect(status).toBe(0);
+    const { code, stdout } = await node([TRACE, BINARY, 'status'], { cwd });
+    expect(code).toBe(0);
     const compilers = new Set([...stdout.matchAll(/^Compiled function .* using (\w+)/gm)].map(([, name]) => name));
     expect([...compilers]).toEqual(['Liftoff']);
   }));

@@ -35,6 +35,11 @@ export function startCli(words: readonly string[], options: CliOptions): Running
   return start(process.execPath, [BINARY, ...words], options);
 }
 
+/** Runs `node <words>` in a folder, to its end: for what Node itself is asked. */
+export function node(words: readonly string[], options: CliOptions): Promise<CliResult> {
+  return start(process.execPath, words, options).ended;
+}
+
 /** Runs `npm <words>` in a folder, to its end. */
 export function npm(words: readonly string[], options: CliOptions): Promise<CliResult> {
   return start('npm', words, options).ended;

@@ -42,8 +42,7 @@ begin
       end as verdict
     from given
       left join lateral (select * from zia.ledger where key = given.key limit 1) known on true
-      cross join lateral (select coalesce((select key from zia.ledger where enrichment_id = given.id),
-        (select key from zia.past_enrichment where past_enrichment.id = given.id)) as owner) owned_by
+      cross join lateral (select zia.owner_of(id) as owner) owned_by
   ), better as materialized (select * from judged where verdict in ('added', 'stronger')
   ), at_zoho as materialized (select * from better where state = 'scheduled'
   ), only_sent as (
@@ -75,7 +74,7 @@ begin
     array_agg(key order by i) filter (where verdict in ('added', 'stronger', 'sent')),
     array_agg(aliases order by i) filter (where verdict in ('added', 'stronger', 'sent')),
     -- What may be given back later is counted; what is at Zoho was counted where it was sent.
-    count(*) filter (where verdict in ('added', 'stronger') and state <> 'scheduled' and zia.is_counted(state, call_id)
+    (select count(*) from better where state <> 'scheduled' and zia.is_counted(state, call_id)
       and not zia.is_counted(known_state, known_call)),
     (select count(*) from at_zoho where known_state is distinct from 'scheduled'),
     (select count(*) from begun) - (select count(*) from ended)
